@@ -1,0 +1,103 @@
+"""All errors that an operator can meet, as a tree by what the reader can do about them.
+
+Lowest layer. Each class has the exit code that the command line ends with. Foreign errors are mapped to
+these once, in the module that owns the foreign library. Nothing here prints.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from immy_nornir.model.places import Problem
+
+
+class ImmyError(Exception):
+    """Root of all expected errors: what happened, and what to try."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.advice})" if self.advice else self.message
+
+
+class UsageError(ImmyError):
+    """The command line or the names in it are off."""
+
+
+class FilesError(ImmyError):
+    """The fleet's files have errors; carries every one of them."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(f"{len(problems)} problem(s) in the fleet's files", "immy lint lists them")
+        self.problems = tuple(problems)
+
+
+class PatternError(ImmyError):
+    """A host pattern cannot be read or names nothing."""
+
+
+class SecretError(ImmyError):
+    """A secret's reference leads nowhere; the message holds the reference, never a value."""
+
+
+class HistoryError(ImmyError):
+    """The history cannot be opened, read or written."""
+
+    exit_code = 1
+
+
+class TransportError(ImmyError):
+    """Something between us and a computer failed; `kind` is recorded as the outcome."""
+
+    exit_code = 1
+    kind = "transport"
+
+
+class UnreachableError(TransportError):
+    """No connection: off, refused, no route, name unknown."""
+
+    kind = "unreachable"
+
+
+class AuthenticationError(TransportError):
+    """The computer refused the user or the password."""
+
+    kind = "authentication"
+
+
+class CertificateError(TransportError):
+    """The certificate or host key is not the one that is trusted."""
+
+    kind = "certificate"
+
+
+class TransportTimeoutError(TransportError):
+    """The computer did not answer within the deadline."""
+
+    kind = "timeout"
+
+
+class GarbledError(TransportError):
+    """The computer's answer is empty, cut off or not what the protocol says; never read as 'not installed'."""
+
+    kind = "garbled"
+
+
+class DroppedError(TransportError):
+    """An established connection ended before the answer was whole."""
+
+    kind = "dropped"
+
+
+class RefusedError(TransportError):
+    """The computer runs no scripts of ours: ConstrainedLanguage, no usable shell, blocked by security software."""
+
+    kind = "refused"

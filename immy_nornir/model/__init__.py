@@ -1,0 +1,1 @@
+"""Values of every stage: frozen, slotted dataclasses, enumerations, unions; imports only the standard library."""

@@ -1,0 +1,97 @@
+"""What a computer says of itself, and what detection found for items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from immy_nornir.model.items import Platform
+from immy_nornir.model.values import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """The identity of one boot: a counter or id where the system has one, and the boot time (seconds since 1970)."""
+
+    id: str | None = None
+    time: float | None = None
+
+    def differs(self, other: Boot) -> bool:
+        """Whether `other` is another boot: by id where both have one, else by boot time with a minute's tolerance."""
+        if self.id is not None and other.id is not None:
+            return self.id != other.id
+        if self.time is not None and other.time is not None:
+            return abs(self.time - other.time) > 60.0
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The answer of the first operation of every connection."""
+
+    name: str
+    domain: str = ""
+    uuid: str = ""
+    """SMBIOS UUID, MachineGuid or machine-id, lower case."""
+    uuid_source: str = ""
+    """`smbios`, `machine_guid`, `machine_id`, `platform_uuid`."""
+    platform: Platform = Platform.WINDOWS
+    boot: Boot = field(default_factory=Boot)
+    pending_reboots: tuple[str, ...] = ()
+    """Names of the sources that say a reboot is pending."""
+    users: tuple[str, ...] = ()
+    """Users logged on now."""
+    system: Mapping[str, Json] = field(default_factory=dict)
+    """os, version, build, architecture, chassis, role, memory_gb, disk_free_gb, manufacturer, model, powershell, time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Facts by section (`system`, `hardware`, `users`, `software`, `pending_reboots`, `inventory`), each with its age."""
+
+    values: Mapping[str, Json] = field(default_factory=dict)
+    collected_at: Mapping[str, float] = field(default_factory=dict)
+    """Section -> seconds since 1970."""
+
+
+class FindingStatus(StrEnum):
+    """What detection can say of an item."""
+
+    FOUND = "found"
+    NOT_FOUND = "not_found"
+    COMPLIANT = "compliant"
+    NOT_COMPLIANT = "not_compliant"
+    VALUE = "value"
+    FAILED = "failed"
+    NOT_APPLICABLE = "not_applicable"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One property's value before and after."""
+
+    name: str
+    before: Json
+    after: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What detection found for one item on one computer."""
+
+    item: str
+    instance: str
+    status: FindingStatus
+    version: str | None = None
+    """Installed version (software)."""
+    available: tuple[Mapping[str, Json], ...] = ()
+    """Releases that a versions script or a package manager offered, as maps with at least `version`."""
+    sound: bool | None = None
+    """What the software's own test said; None when there is none."""
+    value: Json = None
+    """What a task's `get` returned."""
+    changes: tuple[Change, ...] = ()
+    """Declarative tasks: what would have to change."""
+    message: str = ""
+    """Why detection failed, or what it noticed."""

@@ -1,0 +1,161 @@
+"""Playbooks, maintenance types and the options of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from immy_nornir.model.deployments import Deployment
+from immy_nornir.model.inventory import Inventory, Sourced
+from immy_nornir.model.items import ItemKind, Library
+from immy_nornir.model.places import Place
+
+
+class Stage(StrEnum):
+    """The stages of a session, in the order in which a chain may name them."""
+
+    CONNECT = "connect"
+    RESOLVE = "resolve"
+    INVENTORY = "inventory"
+    DETECT = "detect"
+    PLAN = "plan"
+    EXECUTE = "execute"
+    VERIFY = "verify"
+    REPORT = "report"
+
+
+class ActionType(StrEnum):
+    """What can be done about an item."""
+
+    INSTALL = "install"
+    UPDATE = "update"
+    DOWNGRADE = "downgrade"
+    UNINSTALL = "uninstall"
+    REPAIR = "repair"
+    REINSTALL = "reinstall"
+    ENFORCE = "enforce"
+    AUDIT = "audit"
+    MONITOR = "monitor"
+    NONE = "none"
+    UNDETERMINED = "undetermined"
+
+
+CHANGING = frozenset(
+    {
+        ActionType.INSTALL,
+        ActionType.UPDATE,
+        ActionType.DOWNGRADE,
+        ActionType.UNINSTALL,
+        ActionType.REPAIR,
+        ActionType.REINSTALL,
+        ActionType.ENFORCE,
+    }
+)
+"""Types of action that change a computer."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceType:
+    """A named chain of stages with the kinds of item it looks at and the kinds of action it may do."""
+
+    name: str
+    stages: tuple[Stage, ...]
+    looks_at: frozenset[ItemKind]
+    does: frozenset[ActionType]
+    description: str = ""
+    place: Place | None = None
+
+    @property
+    def executes(self) -> bool:
+        """Whether its sessions may change a computer at all."""
+        return Stage.EXECUTE in self.stages
+
+
+class Reboot(StrEnum):
+    """The option `reboot`."""
+
+    SKIP = "skip"
+    AUTOMATIC = "automatic"
+    PROMPT = "prompt"
+    FORCE = "force"
+
+
+class UserContext(StrEnum):
+    """The option `user_context`."""
+
+    CURRENT_USER = "current_user"
+    PRIMARY_USER = "primary_user"
+    SKIP = "skip"
+
+
+class Offline(StrEnum):
+    """The option `offline`."""
+
+    SKIP = "skip"
+    APPLY_ON_CONNECT = "apply_on_connect"
+
+
+class OnFailure(StrEnum):
+    """The option `on_failure`."""
+
+    CONTINUE = "continue"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of one session, with the origin of each (`command line`, `play FILE:LINE`, `variable FILE:LINE`, `default`)."""
+
+    reboot: Reboot = Reboot.SKIP
+    user_context: UserContext = UserContext.CURRENT_USER
+    window: str = "now"
+    """`now`, `after_hours`, `HH:MM` or an ISO time."""
+    offline: Offline = Offline.SKIP
+    on_failure: OnFailure = OnFailure.CONTINUE
+    reboots_in_business_hours: bool = True
+    max_reboots: int = 5
+    """Cap per session."""
+    reboot_timeout_minutes: int = 30
+    ignore_pending_reboots: tuple[str, ...] = ()
+    """Names of pending-reboot sources that do not count."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """One play of a playbook. `options` are as written, not yet merged with the other levels."""
+
+    name: str
+    hosts: str
+    place: Place
+    maintenance: str = "full"
+    items: tuple[str, ...] = ()
+    """Globs over item references; empty means all."""
+    options: Mapping[str, Sourced] = field(default_factory=dict)
+    vars: Mapping[str, Sourced] = field(default_factory=dict)
+    serial: tuple[str, ...] = ()
+    """Wave sizes, `2` or `10%`; the last one repeats. Empty: one wave."""
+    max_fail_percentage: float = 100.0
+    order: str = "inventory"
+    """`inventory`, `reverse_inventory`, `sorted`, `reverse_sorted`, `shuffle`."""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Playbook:
+    """A file of plays."""
+
+    file: str
+    plays: tuple[Play, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Everything that a fleet repository says, loaded and checked."""
+
+    root: str
+    inventory: Inventory
+    library: Library = field(default_factory=Library)
+    deployments: tuple[Deployment, ...] = ()
+    types: Mapping[str, MaintenanceType] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""All that is Nornir: inventory, runner, tasks."""

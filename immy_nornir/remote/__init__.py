@@ -1,0 +1,1 @@
+"""The wire: bundles, runners, jobs, transports."""

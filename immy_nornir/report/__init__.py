@@ -1,0 +1,1 @@
+"""What happened -> values -> HTML, Markdown, JSON; never sees SQL."""

@@ -1,0 +1,1 @@
+"""The stages of a session and the loop over its record."""

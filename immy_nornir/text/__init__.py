@@ -1,0 +1,1 @@
+"""Text of files: YAML with positions, late templates, redaction."""

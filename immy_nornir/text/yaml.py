@@ -1,0 +1,205 @@
+"""YAML files -> nodes with places, by PyYAML's C parser; the one owner of PyYAML.
+
+Two dialects: Ansible's files are YAML 1.1, our own are YAML 1.2 (core schema: no `no` = false, no
+sexagesimals, no octal by a leading zero). Duplicate keys are errors in our files and warnings in Ansible's.
+Not here: what the values mean.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import yaml
+from yaml.constructor import SafeConstructor
+from yaml.resolver import BaseResolver, Resolver
+
+from immy_nornir.model.places import Level, Place, Problem
+
+if TYPE_CHECKING:
+    from immy_nornir.model.values import Value
+
+try:
+    from yaml import CParser as _Parser  # libyaml
+except ImportError:  # a PyYAML built without libyaml reads the same, slower
+    _Parser = None  # type: ignore[assignment,misc]
+
+Node = yaml.Node
+MappingNode = yaml.MappingNode
+SequenceNode = yaml.SequenceNode
+ScalarNode = yaml.ScalarNode
+
+NULL = "tag:yaml.org,2002:null"
+BOOL = "tag:yaml.org,2002:bool"
+INT = "tag:yaml.org,2002:int"
+FLOAT = "tag:yaml.org,2002:float"
+STR = "tag:yaml.org,2002:str"
+MERGE = "tag:yaml.org,2002:merge"
+
+
+class Dialect(StrEnum):
+    """Which YAML a file is."""
+
+    ANSIBLE = "1.1"
+    OURS = "1.2"
+
+
+class _Resolver12(BaseResolver):
+    """The core schema of YAML 1.2.2, section 10.3.2, plus merge keys."""
+
+
+for _tag, _pattern, _first in (
+    (NULL, r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+    (BOOL, r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
+    (INT, r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$", list("-+0123456789")),
+    (
+        FLOAT,
+        r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",
+        list("-+0123456789."),
+    ),
+    (MERGE, r"^(?:<<)$", ["<"]),
+):
+    _Resolver12.add_implicit_resolver(_tag, re.compile(_pattern), _first)
+
+
+def _loader(resolver: type[BaseResolver]) -> type:
+    if _Parser is not None:
+
+        class Loader(_Parser, resolver):  # type: ignore[misc,valid-type]  # bases chosen at run time
+            def __init__(self, stream: str) -> None:
+                _Parser.__init__(self, stream)
+                resolver.__init__(self)
+
+        return Loader
+
+    from yaml.composer import Composer
+    from yaml.parser import Parser
+    from yaml.reader import Reader
+    from yaml.scanner import Scanner
+
+    class PureLoader(Reader, Scanner, Parser, Composer, resolver):  # type: ignore[misc,valid-type]  # as above
+        def __init__(self, stream: str) -> None:
+            Reader.__init__(self, stream)
+            Scanner.__init__(self)
+            Parser.__init__(self)
+            Composer.__init__(self)
+            resolver.__init__(self)
+
+    return PureLoader
+
+
+_LOADERS = {Dialect.ANSIBLE: _loader(Resolver), Dialect.OURS: _loader(_Resolver12)}
+_CONSTRUCTOR11 = SafeConstructor()
+
+
+def place_of(node: Node, file: str) -> Place:
+    """Where a node begins."""
+    mark = node.start_mark
+    return Place(file, mark.line + 1, mark.column + 1)
+
+
+def compose(text: str, file: str, dialect: Dialect) -> tuple[Node | None, list[Problem]]:
+    """The file's root node (None when empty or unreadable) and what is wrong with it as YAML."""
+    loader = _LOADERS[dialect](text)
+    try:
+        node = loader.get_single_node()
+    except yaml.YAMLError as error:
+        return None, [_yaml_problem(error, file)]
+    finally:
+        dispose = getattr(loader, "dispose", None)
+        if dispose is not None:
+            dispose()
+    problems: list[Problem] = []
+    if node is not None:
+        _find_duplicates(node, file, Level.ERROR if dialect is Dialect.OURS else Level.WARNING, problems, set())
+    return node, problems
+
+
+def _yaml_problem(error: yaml.YAMLError, file: str) -> Problem:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
+    what = getattr(error, "problem", None) or str(error).splitlines()[0]
+    advice = "check the indentation and the quotes around it"
+    if "\\t" in what or "tab" in what:
+        advice = "indent with spaces"
+    return Problem(place, Level.ERROR, f"not readable as YAML: {what}", advice)
+
+
+def _find_duplicates(node: Node, file: str, level: Level, problems: list[Problem], seen: set[int]) -> None:
+    if isinstance(node, ScalarNode) or id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, SequenceNode):
+        for child in node.value:
+            _find_duplicates(child, file, level, problems, seen)
+        return
+    keys: dict[str, Node] = {}
+    for key, child in node.value:
+        if isinstance(key, ScalarNode) and key.tag != MERGE:
+            first = keys.setdefault(key.value, key)
+            if first is not key:
+                problems.append(
+                    Problem(
+                        place_of(key, file),
+                        level,
+                        f"the key '{key.value}' stands twice in this mapping",
+                        f"the first is at line {first.start_mark.line + 1}; keep one of them",
+                    )
+                )
+        _find_duplicates(child, file, level, problems, seen)
+
+
+def plain(node: Node | None, dialect: Dialect) -> Value:
+    """A node as plain Python values; merge keys are applied, unknown tags keep their text, timestamps stay text."""
+    if node is None:
+        return None
+    if isinstance(node, ScalarNode):
+        return scalar(node, dialect)
+    if isinstance(node, SequenceNode):
+        return [plain(child, dialect) for child in node.value]
+    result: dict[str, Value] = {}
+    for key, child in node.value:
+        if key.tag == MERGE:
+            for source in child.value if isinstance(child, SequenceNode) else [child]:
+                merged = plain(source, dialect)
+                if isinstance(merged, dict):
+                    result = {**merged, **result}
+            continue
+        result[_key_text(key, dialect)] = plain(child, dialect)
+    return result
+
+
+def _key_text(key: Node, dialect: Dialect) -> str:
+    value = plain(key, dialect)
+    return value if isinstance(value, str) else str(value)
+
+
+def scalar(node: ScalarNode, dialect: Dialect) -> Value:
+    """One scalar's value by its dialect."""
+    text: str = node.value
+    tag = node.tag
+    if tag == STR:
+        return text
+    if tag == NULL:
+        return None
+    if dialect is Dialect.OURS:
+        return _scalar12(tag, text)
+    if tag == BOOL:
+        return bool(_CONSTRUCTOR11.construct_yaml_bool(node))
+    if tag == INT:
+        return int(_CONSTRUCTOR11.construct_yaml_int(node))
+    if tag == FLOAT:
+        return float(_CONSTRUCTOR11.construct_yaml_float(node))
+    return text
+
+
+def _scalar12(tag: str, text: str) -> Value:
+    if tag == BOOL:
+        return text.lower() == "true"
+    if tag == INT:
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    if tag == FLOAT:
+        low = text.lower().replace(".inf", "inf").replace(".nan", "nan")
+        return float(low)
+    return text
