@@ -143,3 +143,10 @@ class JobStatus:
     result: JobResult | None = None
     created: bool = False
     """job.start: whether this call created the job."""
+
+
+# Constants of the wire, shared by our side and by the lab; docs/wire.md says how they stand in requests and answers.
+REQUEST_MAGIC = "IMMY1"
+FRAME_MARK = "#IMMY"
+END_ID = "!end"
+BUNDLE_ID = "!bundle"
