@@ -1,0 +1,195 @@
+"""Choices -> desires: what one computer should have, pinned for a session, with everything the winners ask for.
+
+Adds prerequisites recursively and configuration tasks, expands parameters, judges requirements. Pure; definitions
+come from the fleet's library and are named by content hash, so that a session can be resumed without a checkout.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from immy_nornir.decide import conditions, versions
+from immy_nornir.decide.conditions import Holds
+from immy_nornir.decide.resolve import Choice, Key
+from immy_nornir.errors import ImmyError
+from immy_nornir.model.deployments import Desired, StateKind, TaskMode
+from immy_nornir.model.facts import Identity
+from immy_nornir.model.inventory import Sourced
+from immy_nornir.model.items import Item, ItemKind, Library, Prerequisite, Requirements, Software
+from immy_nornir.model.plan import Desire
+from immy_nornir.model.values import Json, Value
+from immy_nornir.text import templates
+
+Fingerprint = Callable[[Item], str]
+"""Content hash of a definition."""
+
+
+@dataclass(slots=True)
+class _Builder:
+    library: Library
+    identity: Identity
+    facts: Mapping[str, Json]
+    variables: Mapping[str, Value]
+    fingerprint: Fingerprint
+    desires: dict[str, Desire] = field(default_factory=dict)
+    definitions: dict[str, Item] = field(default_factory=dict)
+
+    def add_choice(self, choice: Choice) -> None:
+        if choice.error:
+            desire = self._bare(choice.item, choice.instance)
+            self._put(dataclasses.replace(desire, error=choice.error))
+            return
+        if choice.winner is None:
+            return
+        winner = choice.winner
+        desire = self._described(self._bare(choice.item, choice.instance), winner.params)
+        self._put(
+            dataclasses.replace(
+                desire,
+                desired=winner.state,
+                mode=winner.mode,
+                deployment=f"{winner.place.file}:{winner.place.line}",
+                scope=winner.scope,
+                priority=winner.priority,
+            )
+        )
+
+    def _put(self, desire: Desire) -> None:
+        self.desires[desire.id] = desire
+
+    def _bare(self, item: str, instance: str) -> Desire:
+        return Desire(item, instance, ItemKind(item.partition("/")[0]))
+
+    def _described(self, desire: Desire, given: Mapping[str, Sourced]) -> Desire:
+        """The desire with its definition, parameters and whether it applies."""
+        definition = self.library.find(desire.item, self.identity.platform)
+        if definition is None:
+            if desire.item in self.library.items:
+                why = f"{desire.item} is not for {self.identity.platform}"
+                return dataclasses.replace(desire, not_applicable=why)
+            return dataclasses.replace(desire, error=f"there is no {desire.item} in the library")
+        digest = self.fingerprint(definition)
+        self.definitions[digest] = definition
+        desire = dataclasses.replace(desire, definition=digest)
+        why = self._misses(definition.requirements)
+        try:
+            params, origins = self._parameters(definition, given)
+        except ImmyError as error:
+            return dataclasses.replace(desire, error=f"its parameters cannot be made: {error.message}")
+        return dataclasses.replace(desire, params=params, origins=origins, not_applicable=why)
+
+    def _parameters(
+        self, definition: Item, given: Mapping[str, Sourced]
+    ) -> tuple[dict[str, Value], dict[str, str]]:
+        params: dict[str, Value] = {}
+        origins: dict[str, str] = {}
+        for name, parameter in definition.parameters.items():
+            if name not in given:
+                params[name] = templates.expand(parameter.default, self.variables)
+                origins[name] = f"default, {parameter.place}" if parameter.place else "default"
+        for name, sourced in given.items():
+            params[name] = templates.expand(sourced.value, self.variables)
+            origins[name] = str(sourced.place) if sourced.place else "built in"
+        return params, origins
+
+    def _misses(self, needs: Requirements) -> str:
+        system = self.identity.system
+        architecture = system.get("architecture")
+        if needs.architectures and architecture is not None and architecture not in needs.architectures:
+            return f"needs {' or '.join(needs.architectures)}, this computer is {architecture}"
+        version = system.get("version")
+        if needs.minimum_os and isinstance(version, str) and versions.compare(version, needs.minimum_os) < 0:
+            return f"needs operating system {needs.minimum_os} or newer, this computer has {version}"
+        for name, least in (("memory_gb", needs.memory_gb), ("disk_free_gb", needs.disk_gb)):
+            has = system.get(name)
+            if least is not None and isinstance(has, int | float) and has < least:
+                return f"needs {name} of {least:g}, this computer has {has:g}"
+        if needs.where is not None:
+            try:
+                verdict = conditions.evaluate(needs.where, self.variables, self.facts)
+            except ImmyError as error:
+                return f"its requirement cannot be read: {error.message}"
+            if not isinstance(verdict, Holds):
+                return f"its requirement does not hold: {needs.where}"
+        return ""
+
+    # --- what the winners ask for ---
+
+    def close(self) -> None:
+        """Add prerequisites, recursively, and configuration tasks."""
+        for desire in list(self.desires.values()):
+            self._require(desire, (desire.item,))
+
+    def _require(self, desire: Desire, path: tuple[str, ...]) -> None:
+        definition = self.definitions.get(desire.definition)
+        if definition is None or not wants_presence(desire):
+            return
+        for need in definition.prerequisites:
+            if need.item in path:
+                circle = " needs ".join((*path[path.index(need.item) :], need.item))
+                self._put(dataclasses.replace(self.desires[desire.id], error=f"its prerequisites go in a circle: {circle}"))
+                return
+            self._ask(need, f"prerequisite of {desire.item}")
+            self._require(self.desires[need.item], (*path, need.item))
+        if isinstance(definition, Software) and definition.configuration:
+            need = Prerequisite(definition.configuration, TaskMode.ENFORCE)
+            self._ask(need, f"configuration of {desire.item}", desire)
+
+    def _ask(self, need: Prerequisite, why: str, parent: Desire | None = None) -> None:
+        known = self.desires.get(need.item)
+        if known is None:
+            given = {
+                name: Sourced(value) for name, value in (parent.params if parent else {}).items()
+            }
+            known = self._described(self._bare(need.item, ""), given)
+            known = dataclasses.replace(known, **_goal(known.kind, need.state))  # type: ignore[arg-type]  # desired and mode
+        if why not in known.requested_by:
+            known = dataclasses.replace(known, requested_by=(*known.requested_by, why))
+        self._put(known)
+
+
+def _goal(kind: ItemKind, state: str) -> dict[str, object]:
+    if kind is ItemKind.TASK:
+        return {"mode": TaskMode.ENFORCE}
+    return {"desired": parse_state(state)}
+
+
+def parse_state(text: str) -> Desired:
+    """A software state as operators write it: `latest`, `installed`, `24.08`, `>=24.08`, `<=24.08`, `absent`, ..."""
+    for prefix, kind in ((">=", StateKind.AT_LEAST), ("<=", StateKind.AT_MOST)):
+        if text.startswith(prefix):
+            return Desired(kind, text.removeprefix(prefix).strip())
+    try:
+        kind = StateKind(text)
+    except ValueError:
+        return Desired(StateKind.EXACT, text)
+    return Desired(kind)
+
+
+def wants_presence(desire: Desire) -> bool:
+    """Whether the desire may bring its item to the computer, so that what it needs matters."""
+    if desire.error or desire.not_applicable:
+        return False
+    if desire.kind is ItemKind.TASK:
+        return desire.mode is TaskMode.ENFORCE
+    return desire.desired is not None and desire.desired.kind not in (StateKind.ABSENT, StateKind.IGNORED)
+
+
+def desires_of(
+    choices: Mapping[Key, Choice],
+    library: Library,
+    identity: Identity,
+    facts: Mapping[str, Json],
+    variables: Mapping[str, Value],
+    fingerprint: Fingerprint,
+) -> tuple[tuple[Desire, ...], dict[str, Item]]:
+    """All desires of one computer, and the definitions that they name by hash."""
+    builder = _Builder(library, identity, facts, variables, fingerprint)
+    for choice in choices.values():
+        builder.add_choice(choice)
+    builder.close()
+    return tuple(builder.desires.values()), builder.definitions
+
+
