@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from immy_nornir.model.values import Value
 
 try:
-    from yaml import CParser as _Parser  # libyaml
+    from yaml.cyaml import CParser as _Parser  # type: ignore[attr-defined]  # libyaml; the package does not export it
 except ImportError:  # a PyYAML built without libyaml reads the same, slower
     _Parser = None  # type: ignore[assignment,misc]
 
