@@ -1,1 +1,5 @@
 """References to secrets -> values."""
+
+from immy_nornir.secrets.store import SecretStore
+
+__all__ = ["SecretStore"]
