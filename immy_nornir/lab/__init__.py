@@ -1,1 +1,6 @@
-"""A simulated fleet that speaks real WS-Management; shares only wire constants with remote."""
+"""A simulated fleet that speaks real WS-Management on this machine's loopback, so that everything can be tried without Windows."""
+
+from immy_nornir.lab.lab import Lab
+from immy_nornir.lab.spec import ComputerSpec, Knobs, Misbehaviour, spec_from_variables
+
+__all__ = ["ComputerSpec", "Knobs", "Lab", "Misbehaviour", "spec_from_variables"]

@@ -1,0 +1,100 @@
+"""One computer of the lab as its network sees it: up or away, its connections, its shells, its machine and its log."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from immy_nornir.lab.auth import Accounts
+from immy_nornir.lab.shells import ShellService
+from immy_nornir.lab.spec import ComputerSpec, Knobs, Misbehaviour
+
+if TYPE_CHECKING:
+    import asyncio
+    from pathlib import Path
+
+    from immy_nornir.lab.connection import Connection
+    from immy_nornir.lab.journal import Journal
+    from immy_nornir.lab.machine import Machine
+    from immy_nornir.model.values import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What all computers of one lab share: the loop that everything runs in, time, the log, the knobs and a folder."""
+
+    loop: asyncio.AbstractEventLoop
+    now: Callable[[], float]
+    journal: Journal
+    knobs: Knobs
+    folder: Path
+
+
+class LabComputer:
+    """A computer; every method but `log` belongs to the lab's loop."""
+
+    def __init__(self, spec: ComputerSpec, site: Site, make_machine: Callable[[LabComputer], Machine]) -> None:
+        self.spec = spec
+        self.site = site
+        self.up = True
+        self.connections: set[Connection] = set()
+        password = secrets.token_hex(16) if spec.does(Misbehaviour.REFUSE_PASSWORD) else spec.password
+        self.accounts = Accounts(spec.username, password, spec.name, site.folder)
+        self.machine = make_machine(self)
+        self.service = ShellService(spec.name, self.machine, site.loop)
+        self.reply_delay = site.knobs.reply_delay
+        if spec.does(Misbehaviour.SLOW):
+            self.reply_delay += site.knobs.slow_seconds
+        self._drops_left = 1 if spec.does(Misbehaviour.DROPS) else 0
+        self._timers: list[asyncio.TimerHandle] = []
+
+    def log(self, event: str, **fields: Json) -> None:
+        """Write an event of this computer."""
+        self.site.journal.write(event, self.spec.name, **fields)
+
+    def shall_drop(self) -> bool:
+        """Whether this Receive is the one whose connection drops."""
+        if self._drops_left:
+            self._drops_left -= 1
+            return True
+        return False
+
+    def ask_reboot(self, delay: float, reason: str) -> None:
+        """Go down after `delay` seconds; asked twice, it goes down once."""
+        self.log("reboot_asked", delay=delay, reason=reason)
+        if not self._timers:
+            self._timers.append(self.site.loop.call_later(delay, self._go_down, reason, 1))
+
+    def _go_down(self, reason: str, times: int) -> None:
+        self.log("reboot", reason=reason)
+        self.up = False
+        self._timers.clear()
+        self.service.close()
+        self.machine.went_down()
+        for connection in list(self.connections):
+            connection.reset()
+        if self.spec.does(Misbehaviour.NEVER_BACK):
+            self.log("never_back")
+            return
+        self._timers.append(self.site.loop.call_later(self.site.knobs.reboot_seconds, self._come_up, reason, times))
+
+    def _come_up(self, reason: str, times: int) -> None:
+        self._timers.clear()
+        self.machine.came_up()
+        self.up = True
+        self.log("booted")
+        if times == 1 and self.spec.does(Misbehaviour.REBOOT_TWICE):
+            again = max(self.site.knobs.reboot_seconds, 0.2)
+            self._timers.append(self.site.loop.call_later(again, self._go_down, reason, 2))
+
+    def close(self) -> None:
+        """The lab stops."""
+        self.up = False
+        for timer in self._timers:
+            timer.cancel()
+        self.service.close()
+        self.machine.close()
+        for connection in list(self.connections):
+            connection.reset()

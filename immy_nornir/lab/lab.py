@@ -1,0 +1,215 @@
+"""The lab: computers, listeners, certificate and log, in an event loop in a thread of its own.
+
+Place in the flow: specs -> `Lab` -> listening WS-Management on 127.0.0.0/8. It knows nothing of inventories.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from immy_nornir.errors import UsageError
+from immy_nornir.lab.certificate import make_certificate, server_context
+from immy_nornir.lab.computer import LabComputer, Site
+from immy_nornir.lab.connection import Connection
+from immy_nornir.lab.journal import Event, Journal, read_events
+from immy_nornir.lab.simulated import SimulatedMachine
+from immy_nornir.lab.spec import ComputerSpec, Knobs
+
+if TYPE_CHECKING:
+    import ssl
+
+    from immy_nornir.lab.machine import Machine
+
+T = TypeVar("T")
+_SWEEP_SECONDS = 5.0
+_BACKLOG = 4096
+
+
+class Lab:
+    """A simulated fleet that speaks WS-Management.
+
+    Computers answer at their own addresses on `port` and `https_port` (0: a free port; `https_port` None: no https), or
+    at ports of their own. With `powershell` their command lines really run in that PowerShell; else they are simulated.
+    Use it as a context manager, or `start` and `stop`. The folder is made when none is given, and then removed by `stop`.
+    Raises UsageError when two computers have one address, or a port cannot be had.
+    """
+
+    def __init__(
+        self,
+        computers: Iterable[ComputerSpec],
+        *,
+        port: int = 0,
+        https_port: int | None = 0,
+        knobs: Knobs | None = None,
+        folder: Path | None = None,
+        powershell: Sequence[str] | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.specs = tuple(computers)
+        self.port = port
+        self.https_port = https_port
+        self.powershell = tuple(powershell) if powershell else None
+        self.computers: dict[str, LabComputer] = {}
+        self._knobs = knobs or Knobs()
+        self._own_folder = folder is None
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="immy-lab-"))
+        self.log_path = self.folder / "lab.log.jsonl"
+        self.certificate_path = self.folder / "certificate.pem"
+        self._now = now
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._journal: Journal | None = None
+        self._servers: list[asyncio.Server] = []
+        self._places: dict[tuple[str, int | None], LabComputer] = {}
+        self._events: list[Event] = []
+
+    def start(self) -> Self:
+        """Listen; returns when every port answers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, args=(self._loop,), name="immy-lab", daemon=True)
+        self._thread.start()
+        try:
+            self._call(self._open())
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End everything that runs and free the ports; may be repeated."""
+        if self._loop is None or self._thread is None:
+            return
+        loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
+        asyncio.run_coroutine_threadsafe(self._close(), loop).result(30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+        self._events = read_events(self.log_path)
+        if self._own_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def events(self, event: str | None = None, computer: str | None = None) -> list[Event]:
+        """What the lab did so far, oldest first, of one kind and one computer if asked; works after `stop` too."""
+        events = read_events(self.log_path) if self._loop else self._events or read_events(self.log_path)
+        return [
+            one
+            for one in events
+            if (event is None or one["event"] == event) and (computer is None or one["computer"] == computer)
+        ]
+
+    def shells(self) -> dict[str, int]:
+        """Open shells by computer; computers without any are left out."""
+
+        async def count() -> dict[str, int]:
+            return {name: len(one.service.shells) for name, one in self.computers.items() if one.service.shells}
+
+        return self._call(count())
+
+    def reboot(self, name: str, reason: str = "the lab was told to") -> None:
+        """Reboot a computer at once, as somebody at its power button would."""
+
+        async def go() -> None:
+            self.computers[name].ask_reboot(0.0, reason)
+
+        self._call(go())
+
+    # --- inside the loop ------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _run(loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_forever()
+
+    def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._loop is None:
+            work.close()
+            raise UsageError("the lab is not running", "start it first")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._journal = Journal(self.log_path, self._now)
+        site = Site(loop, self._now, self._journal, self._knobs, self.folder)
+        for spec in self.specs:
+            place = (spec.address, spec.port)
+            if spec.name in self.computers or place in self._places:
+                raise UsageError(
+                    f"two computers of the lab are '{spec.name}' or live at {spec.address}", "give each its own"
+                )
+            computer = LabComputer(spec, site, self._machine)
+            self.computers[spec.name] = self._places[place] = computer
+        context: ssl.SSLContext | None = None
+        if self.https_port is not None or any(spec.tls for spec in self.specs):
+            make_certificate(self.folder, {spec.address for spec in self.specs}, time.time())
+            context = server_context(self.certificate_path)
+        self.port = await self._listen(self.port, None)
+        if self.https_port is not None:
+            self.https_port = await self._listen(self.https_port, context)
+        for port, tls in sorted({(spec.port, spec.tls) for spec in self.specs if spec.port is not None}):
+            await self._listen(port, context if tls else None)
+        loop.call_later(_SWEEP_SECONDS, self._sweep)
+        self._journal.write(
+            "lab_started", "", port=self.port, https_port=self.https_port, computers=len(self.computers)
+        )
+
+    def _machine(self, computer: LabComputer) -> Machine:
+        return SimulatedMachine(computer)
+
+    async def _listen(self, port: int, context: ssl.SSLContext | None) -> int:
+        loop = asyncio.get_running_loop()
+        tls = context is not None
+        try:
+            # One socket for the whole of 127.0.0.0/8; a Connection resets whoever comes from elsewhere.
+            server = await loop.create_server(
+                lambda: Connection(self._find, loop, tls),
+                "0.0.0.0",
+                port,
+                ssl=context,
+                backlog=_BACKLOG,  # noqa: S104
+            )
+        except OSError as error:
+            raise UsageError(f"port {port} cannot be had: {error.strerror}", "choose another with --port") from None
+        self._servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
+
+    def _find(self, address: str, port: int, tls: bool) -> LabComputer | None:  # noqa: FBT001
+        own = self._places.get((address, port))
+        if own is not None:
+            return own if own.spec.tls == tls else None
+        return self._places.get((address, None)) if port in (self.port, self.https_port) else None
+
+    def _sweep(self) -> None:
+        if self._loop is None:
+            return
+        for computer in self.computers.values():
+            for shell_id in computer.service.sweep():
+                computer.log("shell_expired", shell=shell_id)
+        self._loop.call_later(_SWEEP_SECONDS, self._sweep)
+
+    async def _close(self) -> None:
+        for server in self._servers:
+            server.close()
+        for computer in self.computers.values():
+            computer.close()
+        await asyncio.sleep(0)
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        if self._journal:
+            self._journal.write("lab_stopped", "")
+            self._journal.close()
