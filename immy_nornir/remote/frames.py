@@ -1,0 +1,167 @@
+"""The envelope of the wire, pure: payload -> request bytes, stdout -> frames and noise.
+
+Between `bundle` (what is in a payload) and `channel` (what is made of the answers). Knows nothing of processes,
+connections or what operations mean.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import hashlib
+import json
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from immy_nornir.model.wire import BUNDLE_ID, END_ID, FRAME_MARK, REQUEST_MAGIC, Answer, AnswerStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from immy_nornir.model.values import Json
+
+NO_NONCE = "0" * 32
+"""The nonce of a bootstrap's frame: it answers what it could not read."""
+MAXIMUM_FRAME_BYTES = 4_000_000
+"""Of a frame's JSON; the runner keeps results under 1 MB, so that more is an attack or an error."""
+NOISE_LIMIT = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The `!end` frame: how many operations were answered, and which were not begun."""
+
+    answered: int
+    untouched: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Everything that one answer's stdout held."""
+
+    answers: tuple[Answer, ...]
+    end: End | None
+    """None: the answer is cut off, or the process died."""
+    bundle_error: str
+    """Why the bootstrap ran nothing, or empty."""
+    damaged: int
+    """Frames with our nonce that were dropped: length or sha256 wrong, cut off, not JSON."""
+    noise: str
+    """Text outside frames, at most 16 kB of it."""
+
+
+def encode_request(payload: str) -> bytes:
+    """The stdin of one request: header line with length and sha256, then base64 of the packed payload; ASCII."""
+    raw = payload.encode()
+    body = base64.b64encode(gzip.compress(raw, compresslevel=6, mtime=0))
+    header = f"{REQUEST_MAGIC} {len(body)} {hashlib.sha256(raw).hexdigest()}\n"
+    return header.encode("ascii") + body + b"\n"
+
+
+def decode_answer(stdout: bytes, nonce: str) -> Decoded:
+    """Frames, noise and damage in one answer; never raises. Of two frames with one id the first counts."""
+    reader = _Reader(nonce)
+    for line in _lines(stdout):
+        reader.take(line)
+    return reader.decoded()
+
+
+def _lines(stdout: bytes) -> Iterator[bytes]:
+    """Lines of the answer; a frame that follows noise without a line feed stands on a line of its own."""
+    mark = FRAME_MARK.encode() + b" "
+    for line in stdout.split(b"\n"):
+        start = line.find(mark)
+        if start > 0:
+            yield line[:start]
+            yield line[start:]
+        elif line:
+            yield line
+
+
+class _Reader:
+    """Collects what lines hold."""
+
+    def __init__(self, nonce: str) -> None:
+        self._nonce = nonce
+        self._answers: dict[str, Answer] = {}
+        self._end: End | None = None
+        self._bundle_error = ""
+        self._damaged = 0
+        self._noise: list[str] = []
+
+    def take(self, line: bytes) -> None:
+        words = line.decode("utf-8", "replace").rstrip("\r").split(" ")
+        if words[0] != FRAME_MARK or len(words) < 2 or words[1] not in {self._nonce, NO_NONCE}:
+            if words[0] == FRAME_MARK and self._nonce.startswith(words[-1]):
+                self._damaged += 1  # cut off inside its nonce
+            self._noise.append(" ".join(words))
+            return
+        frame = _frame(words)
+        if frame is None:
+            self._damaged += 1
+            return
+        self._sort(frame, words[1])
+
+    def _sort(self, frame: dict[str, Json], nonce: str) -> None:
+        identifier = frame["id"]
+        if identifier == BUNDLE_ID:
+            self._bundle_error = str(frame.get("error") or "failed")
+        elif nonce != self._nonce:
+            self._damaged += 1
+        elif identifier == END_ID:
+            result = frame.get("result")
+            inner = result if isinstance(result, dict) else {}
+            answered, untouched = inner.get("answered"), inner.get("untouched")
+            self._end = End(
+                answered if isinstance(answered, int) else len(self._answers),
+                tuple(str(name) for name in untouched) if isinstance(untouched, list) else (),
+            )
+        else:
+            answer = _answer(frame)
+            self._answers.setdefault(answer.id, answer)
+
+    def decoded(self) -> Decoded:
+        noise = "\n".join(self._noise)
+        if len(noise) > NOISE_LIMIT:
+            noise = noise[:NOISE_LIMIT] + "\n... cut off"
+        # A script that prints a bootstrap's frame must not make the runner's own answers worthless.
+        ran = bool(self._answers) or self._end is not None
+        return Decoded(
+            tuple(self._answers.values()), self._end, "" if ran else self._bundle_error, self._damaged, noise
+        )
+
+
+def _frame(words: list[str]) -> dict[str, Json] | None:
+    """The JSON of one frame's words, or None where anything about it is off."""
+    if len(words) != 5 or not words[2].isdigit() or int(words[2]) != len(words[4]):
+        return None
+    try:
+        unpacker = zlib.decompressobj(wbits=31)
+        raw = unpacker.decompress(base64.b64decode(words[4], validate=True), MAXIMUM_FRAME_BYTES)
+    except (binascii.Error, zlib.error, ValueError):
+        return None
+    if not unpacker.eof or hashlib.sha256(raw).hexdigest() != words[3]:
+        return None
+    try:
+        frame = json.loads(raw)
+    except ValueError:
+        return None
+    return frame if isinstance(frame, dict) and isinstance(frame.get("id"), str) else None
+
+
+def _answer(frame: dict[str, Json]) -> Answer:
+    warnings, exit_code, seconds = frame.get("warnings"), frame.get("exit_code"), frame.get("seconds")
+    status = str(frame.get("status"))
+    known = status in {"ok", "failed", "timed_out"}
+    return Answer(
+        id=str(frame["id"]),
+        status=AnswerStatus(status) if known else AnswerStatus.FAILED,
+        result=frame.get("result"),
+        error=str(frame.get("error") or "") if known else f"the runner answered an unknown status {status!r}",
+        warnings=tuple(str(text) for text in warnings) if isinstance(warnings, list) else (),
+        output=str(frame.get("output") or ""),
+        exit_code=exit_code if isinstance(exit_code, int) else None,
+        seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
+    )

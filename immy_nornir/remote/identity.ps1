@@ -1,0 +1,217 @@
+# Who this computer is: the registry always answers; CIM adds what only it knows, if it answers within its time.
+
+$ImmyCurrentVersion = 'SOFTWARE\Microsoft\Windows NT\CurrentVersion'
+$ImmyControlSet = 'SYSTEM\CurrentControlSet\Control'
+$ImmyCimQueries = {
+    param($names)
+    $found = @{}
+    foreach ($name in $names) {
+        try { $found[$name] = @(Get-CimInstance -ClassName $name -OperationTimeoutSec 5 -ErrorAction Stop) } catch { $found[$name] = @() }
+    }
+    $found
+}
+
+# Class name -> instances; an empty map when CIM is missing, broken or slower than the given seconds.
+function Get-ImmyCim([string[]]$names, [double]$seconds = 10) {
+    if (-not (Get-Command -Name Get-CimInstance -ErrorAction SilentlyContinue)) { return @{} }
+    # In a shell of its own: a broken WMI can block for ever, and the registry's answers must not wait for it.
+    $shell = [powershell]::Create()
+    [void]$shell.AddScript($ImmyCimQueries.ToString()).AddArgument($names)
+    $running = $shell.BeginInvoke()
+    if ($running.AsyncWaitHandle.WaitOne([int]($seconds * 1000))) {
+        $found = $null
+        try { $found = @($shell.EndInvoke($running))[0] } catch { $found = $null }
+        $shell.Dispose()
+        if ($found) { return $found }
+        return @{}
+    }
+    [void]$shell.BeginStop($null, $null)
+    return @{}
+}
+
+function Get-ImmyFirst($cim, [string]$class, [string]$property) {
+    foreach ($instance in @($cim[$class])) {
+        if ($null -ne $instance) { return $instance.$property }
+    }
+    return $null
+}
+
+# SMBIOS UUIDs that makers leave in place of a real one.
+$ImmyNoUuid = '^(0{8}-0{4}-0{4}-0{4}-0{12}|f{8}-f{4}-f{4}-f{4}-f{12}|03000200-0400-0500-0006-000700080009)$'
+
+function Get-ImmyUuid($cim) {
+    $uuid = ([string](Get-ImmyFirst $cim 'Win32_ComputerSystemProduct' 'UUID')).ToLowerInvariant()
+    if ($uuid -and $uuid -notmatch $ImmyNoUuid) { return @($uuid, 'smbios') }
+    $guid = Get-ImmyRegistryText 'SOFTWARE\Microsoft\Cryptography' 'MachineGuid'
+    if ($guid) { return @($guid.ToLowerInvariant(), 'machine_guid') }
+    return @('', '')
+}
+
+function Get-ImmyEpoch($date) {
+    if ($date -isnot [DateTime]) { return $null }
+    return ($date.ToUniversalTime() - (New-Object DateTime 1970, 1, 1, 0, 0, 0, ([DateTimeKind]::Utc))).TotalSeconds
+}
+
+function Get-ImmyBoot($cim) {
+    $id = Get-ImmyRegistryText "$ImmyControlSet\Session Manager\Memory Management\PrefetchParameters" 'BootId'
+    $time = $null
+    if ($cim) { $time = Get-ImmyEpoch (Get-ImmyFirst $cim 'Win32_OperatingSystem' 'LastBootUpTime') }
+    if ($null -eq $time) {
+        # The performance counter starts with the system; TickCount would overflow after 49 days.
+        $time = (Get-ImmyTime) - [Diagnostics.Stopwatch]::GetTimestamp() / [Diagnostics.Stopwatch]::Frequency
+    }
+    return [ordered]@{ id = $id; time = [Math]::Round($time, 3) }
+}
+
+function Test-ImmyBootChanged($one, $other) {
+    if ($one.id -and $other.id) { return [string]$one.id -ne [string]$other.id }
+    if ($null -ne $one.time -and $null -ne $other.time) { return [Math]::Abs($one.time - $other.time) -gt 60 }
+    return $false
+}
+
+function Test-ImmyRegistryNumber([string]$path, [string]$name) {
+    $number = [long]0
+    return [long]::TryParse((Get-ImmyRegistryText $path $name), [ref]$number) -and $number -gt 0
+}
+
+# Names of the sources that say a reboot is pending.
+function Get-ImmyPendingReboots {
+    $based = 'SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing'
+    $update = 'SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update'
+    $keys = @("$based\RebootPending", "$based\RebootInProgress", "$based\PackagesPending")
+    if (@($keys | Where-Object { Open-ImmyKey 'LocalMachine' $_ }).Count) { 'component_based_servicing' }
+    if (@("$update\RebootRequired", "$update\PostRebootReporting" | Where-Object { Open-ImmyKey 'LocalMachine' $_ }).Count) { 'windows_update' }
+    $manager = Open-ImmyKey 'LocalMachine' "$ImmyControlSet\Session Manager"
+    if ($manager) {
+        foreach ($name in 'PendingFileRenameOperations', 'PendingFileRenameOperations2') {
+            if (@($manager.GetValue($name) | Where-Object { $_ }).Count) { 'file_rename'; break }
+        }
+    }
+    $active = Get-ImmyRegistryText "$ImmyControlSet\ComputerName\ActiveComputerName" 'ComputerName'
+    $next = Get-ImmyRegistryText "$ImmyControlSet\ComputerName\ComputerName" 'ComputerName'
+    if ($active -and $next -and $active -ne $next) { 'computer_rename' }
+    $netlogon = Open-ImmyKey 'LocalMachine' 'SYSTEM\CurrentControlSet\Services\Netlogon'
+    if ($netlogon) {
+        $names = @($netlogon.GetValueNames()) + @($netlogon.GetSubKeyNames())
+        if ($names -contains 'JoinDomain' -or $names -contains 'AvoidSpnSet') { 'domain_join' }
+    }
+    if (Test-ImmyRegistryNumber 'SOFTWARE\Microsoft\Updates' 'UpdateExeVolatile') { 'updates_exe_volatile' }
+    if (Test-ImmyRegistryNumber 'SOFTWARE\Microsoft\ServerManager' 'CurrentRebootAttempts') { 'server_manager' }
+    $runOnce = Open-ImmyKey 'LocalMachine' 'SOFTWARE\Microsoft\Windows\CurrentVersion\RunOnce'
+    if ($runOnce -and $runOnce.GetValueNames() -contains 'DVDRebootSignal') { 'run_once' }
+}
+
+# Logged-on people: Windows keeps the key 'Volatile Environment' only while a person is logged on.
+function Get-ImmyUsers {
+    foreach ($sid in Get-ImmyUserSids) {
+        $key = Open-ImmyKey 'Users' "$sid\Volatile Environment"
+        if (-not $key -or -not $key.GetValue('USERNAME')) { continue }
+        $domain = [string]$key.GetValue('USERDOMAIN')
+        $name = [string]$key.GetValue('USERNAME')
+        if ($domain) { $name = "$domain\$name" }
+        [ordered]@{ sid = $sid; name = $name; profile = [string]$key.GetValue('USERPROFILE') }
+    }
+}
+
+function Get-ImmyRole {
+    switch (Get-ImmyRegistryText "$ImmyControlSet\ProductOptions" 'ProductType') {
+        'WinNT' { return 'workstation' }
+        'LanmanNT' { return 'domain_controller' }
+        'ServerNT' { return 'server' }
+        default { return $null }
+    }
+}
+
+# Enclosure types of the SMBIOS specification, section 7.4.1.
+function Get-ImmyChassis($cim) {
+    $type = @(Get-ImmyFirst $cim 'Win32_SystemEnclosure' 'ChassisTypes')[0]
+    if (-not $type) { $type = Get-ImmyRegistryText 'HARDWARE\DESCRIPTION\System\BIOS' 'EnclosureType' }
+    switch ([string]$type) {
+        { $_ -in '8', '9', '10', '14' } { return 'laptop' }
+        { $_ -in '30' } { return 'tablet' }
+        { $_ -in '31', '32' } { return 'convertible' }
+        { $_ -in '3', '4', '5', '6', '7', '13', '15', '16', '24', '35', '36' } { return 'desktop' }
+        { $_ -in '17', '23', '28', '29' } { return 'server' }
+        { $_ -in '1', '2' } { return 'other' }
+        default { return $null }
+    }
+}
+
+function Get-ImmyArchitecture {
+    $word = [Environment]::GetEnvironmentVariable('PROCESSOR_ARCHITEW6432')
+    if (-not $word) { $word = Get-ImmyRegistryText "$ImmyControlSet\Session Manager\Environment" 'PROCESSOR_ARCHITECTURE' }
+    if (-not $word) { $word = [Environment]::GetEnvironmentVariable('PROCESSOR_ARCHITECTURE') }
+    switch ([string]$word) {
+        'AMD64' { return 'x64' }
+        'x86' { return 'x86' }
+        'ARM64' { return 'arm64' }
+        default { if ([Environment]::Is64BitOperatingSystem) { return 'x64' } else { return 'x86' } }
+    }
+}
+
+function Get-ImmyFreeDisk {
+    $drive = [Environment]::GetEnvironmentVariable('SystemDrive')
+    if (-not $drive) { $drive = [IO.Path]::GetPathRoot([Environment]::CurrentDirectory) }
+    try { return [Math]::Round((New-Object IO.DriveInfo $drive).AvailableFreeSpace / 1GB, 1) } catch { return $null }
+}
+
+function Get-ImmyOsName($cim, [string]$build) {
+    $caption = ([string](Get-ImmyFirst $cim 'Win32_OperatingSystem' 'Caption')).Trim()
+    if ($caption) { return $caption }
+    $name = Get-ImmyRegistryText $ImmyCurrentVersion 'ProductName'
+    $number = 0
+    # The registry of Windows 11 still says Windows 10.
+    if ($name -and [int]::TryParse($build, [ref]$number) -and $number -ge 22000) { $name = $name -replace '^Windows 10', 'Windows 11' }
+    return $name
+}
+
+function Get-ImmySystem($cim) {
+    $build = Get-ImmyRegistryText $ImmyCurrentVersion 'CurrentBuildNumber'
+    $version = $null
+    if ($build) {
+        $major = Get-ImmyRegistryText $ImmyCurrentVersion 'CurrentMajorVersionNumber'
+        $minor = Get-ImmyRegistryText $ImmyCurrentVersion 'CurrentMinorVersionNumber'
+        if ($major) { $version = "$major.$minor.$build" } else { $version = '{0}.{1}' -f (Get-ImmyRegistryText $ImmyCurrentVersion 'CurrentVersion'), $build }
+    }
+    $revision = Get-ImmyRegistryText $ImmyCurrentVersion 'UBR'
+    $memory = Get-ImmyFirst $cim 'Win32_ComputerSystem' 'TotalPhysicalMemory'
+    if ($memory) { $memory = [Math]::Round($memory / 1GB, 1) }
+    $bios = 'HARDWARE\DESCRIPTION\System\BIOS'
+    $maker = Get-ImmyFirst $cim 'Win32_ComputerSystem' 'Manufacturer'
+    if (-not $maker) { $maker = Get-ImmyRegistryText $bios 'SystemManufacturer' }
+    $model = Get-ImmyFirst $cim 'Win32_ComputerSystem' 'Model'
+    if (-not $model) { $model = Get-ImmyRegistryText $bios 'SystemProductName' }
+    return [ordered]@{
+        os = Get-ImmyOsName $cim $build; version = $version
+        build = $(if ($build -and $revision) { "$build.$revision" } else { $build })
+        release = Get-ImmyRegistryText $ImmyCurrentVersion 'DisplayVersion'
+        architecture = Get-ImmyArchitecture; chassis = Get-ImmyChassis $cim; role = Get-ImmyRole
+        memory_gb = $memory; disk_free_gb = Get-ImmyFreeDisk; manufacturer = $maker; model = $model
+        powershell = $PSVersionTable.PSVersion.ToString()
+        language_mode = $ExecutionContext.SessionState.LanguageMode.ToString(); time = [Math]::Round((Get-ImmyTime), 3)
+        time_zone = [TimeZoneInfo]::Local.Id
+    }
+}
+
+function Get-ImmyDomain($cim) {
+    $system = @($cim['Win32_ComputerSystem'])[0]
+    if ($system -and $null -ne $system.PartOfDomain) {
+        if ($system.PartOfDomain) { return [string]$system.Domain }
+        return ''
+    }
+    return [string](Get-ImmyRegistryText 'SYSTEM\CurrentControlSet\Services\Tcpip\Parameters' 'Domain')
+}
+
+function Read-ImmyIdentity {
+    $cim = Get-ImmyCim @('Win32_ComputerSystemProduct', 'Win32_OperatingSystem', 'Win32_ComputerSystem', 'Win32_SystemEnclosure')
+    # The active name is cut to 15 characters, the TCP/IP name is not.
+    $name = Get-ImmyRegistryText 'SYSTEM\CurrentControlSet\Services\Tcpip\Parameters' 'Hostname'
+    if (-not $name) { $name = Get-ImmyRegistryText "$ImmyControlSet\ComputerName\ActiveComputerName" 'ComputerName' }
+    if (-not $name) { $name = [Environment]::MachineName }
+    $uuid, $source = Get-ImmyUuid $cim
+    return [ordered]@{
+        name = $name; domain = Get-ImmyDomain $cim; uuid = $uuid; uuid_source = $source; platform = 'windows'
+        boot = Get-ImmyBoot $cim; pending_reboots = @(Get-ImmyPendingReboots)
+        users = @(Get-ImmyUsers | ForEach-Object { $_.name }); system = Get-ImmySystem $cim
+    }
+}

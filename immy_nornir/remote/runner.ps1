@@ -1,0 +1,288 @@
+# Executes the operations of one request, each apart from the others, and answers one frame each. It gets the payload's
+# lines as its first argument: nonce, runner, operations. $ImmyLibrary (the functions of the other files) and, where
+# a job is to be started, $ImmyJobText stand before this text. docs/wire.md is the contract.
+
+. $ImmyLibrary
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+$nonce = $args[0][0]
+$stdout = [Console]::OpenStandardOutput()
+$pending = New-Object Text.StringBuilder
+$flushed = [Diagnostics.Stopwatch]::StartNew()
+$sha = New-Object Security.Cryptography.SHA256CryptoServiceProvider
+$state = [initialsessionstate]::CreateDefault2()
+$session = @{ helper = $null; answered = 0 }
+$console = @([Console]::Out, [Console]::Error, [Console]::In)
+$encodings = @([Console]::OutputEncoding, [Console]::InputEncoding)
+$folder = [Environment]::CurrentDirectory
+$environment = [Environment]::GetEnvironmentVariables()
+$protocols = [Net.ServicePointManager]::SecurityProtocol
+
+function Send-ImmyPending {
+    if ($pending.Length) {
+        $bytes = [Text.Encoding]::ASCII.GetBytes($pending.ToString())
+        $stdout.Write($bytes, 0, $bytes.Length)
+        $stdout.Flush()
+        [void]$pending.Remove(0, $pending.Length)
+    }
+    $flushed.Reset()
+    $flushed.Start()
+}
+
+function Add-ImmyFrame([string]$json) {
+    $bytes = [Text.Encoding]::UTF8.GetBytes($json)
+    $hash = [BitConverter]::ToString($sha.ComputeHash($bytes)).Replace('-', '').ToLowerInvariant()
+    $packed = New-Object IO.MemoryStream
+    $zip = New-Object IO.Compression.GZipStream($packed, [IO.Compression.CompressionMode]::Compress)
+    $zip.Write($bytes, 0, $bytes.Length)
+    $zip.Dispose()
+    $text = [Convert]::ToBase64String($packed.ToArray())
+    [void]$pending.Append("#IMMY $nonce $($text.Length) $hash $text`n")
+    if ($flushed.ElapsedMilliseconds -ge 1000) { Send-ImmyPending }
+}
+
+function Limit-ImmyText([string]$text, [int]$length = 65536) {
+    if ($text.Length -le $length) { return $text }
+    return $text.Substring(0, $length) + "`n... cut off"
+}
+
+function Add-ImmyAnswer($answer) {
+    $json = 'null'
+    try { $json = ConvertTo-ImmyJson $answer.result }
+    catch { $answer.status = 'failed'; $answer.error = $_.Exception.Message }
+    $head = [ordered]@{
+        id = $answer.id; status = $answer.status; error = (Limit-ImmyText $answer.error 8192)
+        warnings = @($answer.warnings | Select-Object -First 50 | ForEach-Object { Limit-ImmyText $_ 2048 })
+        output = (Limit-ImmyText $answer.output); exit_code = $answer.exit_code
+        seconds = [Math]::Round($answer.watch.Elapsed.TotalSeconds, 3)
+    }
+    $text = ConvertTo-ImmyJson $head
+    Add-ImmyFrame ($text.Substring(0, $text.Length - 1) + ',"result":' + $json + '}')
+    $session.answered++
+}
+
+# What a script may have changed for the whole process is put back for the next one.
+function Restore-ImmyProcess {
+    [Console]::SetOut($console[0])
+    [Console]::SetError($console[1])
+    [Console]::SetIn($console[2])
+    try {
+        if ([Console]::OutputEncoding.CodePage -ne $encodings[0].CodePage) { [Console]::OutputEncoding = $encodings[0] }
+        if ([Console]::InputEncoding.CodePage -ne $encodings[1].CodePage) { [Console]::InputEncoding = $encodings[1] }
+    } catch { $null = $_ }
+    [Environment]::CurrentDirectory = $folder
+    [Net.ServicePointManager]::SecurityProtocol = $protocols
+    $now = [Environment]::GetEnvironmentVariables()
+    foreach ($name in @($now.Keys)) {
+        if (-not $environment.ContainsKey($name)) { [Environment]::SetEnvironmentVariable($name, $null) }
+    }
+    foreach ($name in $environment.Keys) {
+        if ($now[$name] -cne $environment[$name]) { [Environment]::SetEnvironmentVariable($name, $environment[$name]) }
+    }
+}
+
+function Stop-ImmyDescendants([DateTime]$since) {
+    foreach ($id in Get-ImmyDescendants $PID) {
+        try {
+            $process = [Diagnostics.Process]::GetProcessById($id)
+            if ($process.StartTime -ge $since) { $process.Kill() }
+        } catch { $null = $_ }
+    }
+}
+
+# True when the invocation ended within the time; while waiting, finished answers go out at least once a second.
+function Wait-ImmyInvocation($running, [double]$seconds) {
+    $watch = [Diagnostics.Stopwatch]::StartNew()
+    while ($true) {
+        $left = $seconds - $watch.Elapsed.TotalSeconds
+        if ($running.AsyncWaitHandle.WaitOne([int][Math]::Max(0, [Math]::Min(500, $left * 1000)))) { return $true }
+        if ($left -le 0) { return $false }
+        if ($flushed.ElapsedMilliseconds -ge 1000) { Send-ImmyPending }
+    }
+}
+
+# The ladder of a time-out: Stop does not end a blocked .NET call nor a child process. False: it still runs.
+function Stop-ImmyInvocation($shell, $running, [DateTime]$since) {
+    [void]$shell.BeginStop($null, $null)
+    if (Wait-ImmyInvocation $running 2) { return $true }
+    Stop-ImmyDescendants $since
+    return Wait-ImmyInvocation $running 2
+}
+
+# Runs what the shell holds; fills the answer; false when the shell could not be ended.
+function Invoke-ImmyShell($shell, $answer, [double]$seconds, $output) {
+    $since = [DateTime]::Now
+    $running = $shell.BeginInvoke((New-Object 'Management.Automation.PSDataCollection[psobject]'), $output)
+    if (-not (Wait-ImmyInvocation $running $seconds)) {
+        $answer.status = 'timed_out'
+        $answer.error = "ended after $seconds seconds"
+        if (-not (Stop-ImmyInvocation $shell $running $since)) { return $false }
+        # A stopped script leaves its child processes behind.
+        Stop-ImmyDescendants $since
+    }
+    try { $shell.EndInvoke($running) }
+    catch {
+        if ($answer.status -eq 'ok') {
+            $answer.status = 'failed'
+            $reason = $_.Exception
+            if ($shell.InvocationStateInfo.Reason) { $reason = $shell.InvocationStateInfo.Reason }
+            if ($reason.PSObject.Properties['ErrorRecord'] -and $reason.ErrorRecord) { $answer.error = Get-ImmyErrorText $reason.ErrorRecord }
+            else { $answer.error = $reason.Message }
+        }
+    }
+    return $true
+}
+
+function New-ImmyAnswer($operation) {
+    return @{
+        id = $operation.id; status = 'ok'; result = $null; error = ''; warnings = @(); output = ''; exit_code = $null
+        watch = [Diagnostics.Stopwatch]::StartNew()
+    }
+}
+
+function Open-ImmyRunspace {
+    $runspace = [runspacefactory]::CreateRunspace($state)
+    $runspace.Open()
+    return $runspace
+}
+
+# Our own operations share one runspace that holds the library.
+function Get-ImmyHelper {
+    if ($session.helper) { return $session.helper }
+    $session.helper = Open-ImmyRunspace
+    $shell = [powershell]::Create()
+    $shell.Runspace = $session.helper
+    [void]$shell.AddScript('param($library, $job) . $library; $ImmyJobText = $job').AddArgument($ImmyLibrary.Ast.GetScriptBlock()).AddArgument($ImmyJobText)
+    [void]$shell.Invoke()
+    $shell.Dispose()
+    return $session.helper
+}
+
+function Invoke-ImmyBuiltIn($operation, $answer) {
+    $shell = [powershell]::Create()
+    $shell.Runspace = Get-ImmyHelper
+    [void]$shell.AddCommand('Invoke-ImmyOperation').AddParameter('name', $operation.op).AddParameter('parameters', $operation.params)
+    $output = New-Object 'Management.Automation.PSDataCollection[psobject]'
+    $ended = Invoke-ImmyShell $shell $answer $operation.timeout $output
+    if ($ended -and $output.Count) { $answer.result = $output[$output.Count - 1].value }
+    # A stopped pipeline may have left the library half way through something.
+    if ($answer.status -eq 'timed_out') { $session.helper = $null } else { $shell.Dispose() }
+    return $ended
+}
+
+# Scripts get what they ask for by name in their param() block; `exit N` is told apart by a variable set before it,
+# since a runspace without a console forgets the code.
+function Read-ImmyScript([string]$text) {
+    $tokens = $null
+    $errors = $null
+    $tree = [Management.Automation.Language.Parser]::ParseInput($text, [ref]$tokens, [ref]$errors)
+    if ($errors) { throw ('{0} (line {1})' -f $errors[0].Message, $errors[0].Extent.StartLineNumber) }
+    $names = @()
+    if ($tree.ParamBlock) { $names = @($tree.ParamBlock.Parameters | ForEach-Object { $_.Name.VariablePath.UserPath }) }
+    $exits = @($tree.FindAll({ param($node) $node -is [Management.Automation.Language.ExitStatementAst] }, $true))
+    foreach ($statement in ($exits | Sort-Object { $_.Extent.StartOffset } -Descending)) {
+        $isStatement = $statement.Parent -is [Management.Automation.Language.StatementBlockAst] -or
+            $statement.Parent -is [Management.Automation.Language.NamedBlockAst]
+        if (-not $statement.Pipeline -or -not $isStatement) { continue }
+        $code = '$global:ImmyExit = ' + $statement.Pipeline.Extent.Text + '; exit'
+        $start = $statement.Extent.StartOffset
+        $text = $text.Substring(0, $start) + $code + $text.Substring($statement.Extent.EndOffset)
+    }
+    return @{ text = $text; names = $names }
+}
+
+function Get-ImmyStreams($shell, [string]$printed) {
+    $texts = New-Object Collections.ArrayList
+    if ($printed) { [void]$texts.Add($printed.TrimEnd("`r", "`n")) }
+    foreach ($record in $shell.Streams.Information) { [void]$texts.Add([string]$record.MessageData) }
+    foreach ($record in $shell.Streams.Verbose) { [void]$texts.Add([string]$record.Message) }
+    foreach ($record in $shell.Streams.Debug) { [void]$texts.Add([string]$record.Message) }
+    return , $texts
+}
+
+function Set-ImmyScriptResult($answer, $values, [string]$purpose, $runspace) {
+    $code = $runspace.SessionStateProxy.GetVariable('ImmyExit')
+    if ($null -ne $code) {
+        try { $answer.exit_code = [int]@($code)[-1] } catch { $answer.exit_code = 1 }
+    }
+    if ($values.Count) { $answer.result = $values[$values.Count - 1] }
+    # A versions script may write its releases one by one.
+    if ($purpose -eq 'versions' -and $values.Count -gt 1) { $answer.result = $values }
+    if ($answer.status -ne 'ok' -or $null -eq $answer.exit_code) { return }
+    if ($purpose -eq 'test' -and -not $values.Count -and $answer.exit_code -in 0, 1) {
+        $answer.result = $answer.exit_code -eq 0
+    } elseif ($answer.exit_code -ne 0) {
+        $answer.status = 'failed'
+        $answer.error = "the script ended with exit code $($answer.exit_code)"
+    }
+}
+
+function Invoke-ImmyScript($operation, $answer) {
+    $script = $null
+    try { $script = Read-ImmyScript ([string]$operation.script) }
+    catch {
+        $answer.status = 'failed'
+        $answer.error = $_.Exception.Message
+        Add-ImmyAnswer $answer
+        return $true
+    }
+    $given = $operation.params.params
+    if ($null -eq $given) { $given = [ordered]@{} }
+    $runspace = Open-ImmyRunspace
+    $runspace.SessionStateProxy.SetVariable('params', $given)
+    $runspace.SessionStateProxy.SetVariable('ProgressPreference', 'SilentlyContinue')
+    $shell = [powershell]::Create()
+    $shell.Runspace = $runspace
+    [void]$shell.AddScript($script.text)
+    foreach ($name in $script.names) { if ($given.Contains($name)) { [void]$shell.AddParameter($name, $given[$name]) } }
+    $printed = New-Object IO.StringWriter
+    [Console]::SetOut($printed)
+    [Console]::SetError($printed)
+    $output = New-Object 'Management.Automation.PSDataCollection[psobject]'
+    $ended = Invoke-ImmyShell $shell $answer $operation.timeout $output
+    $texts = Get-ImmyStreams $shell $printed.ToString()
+    if ($ended) {
+        Set-ImmyScriptResult $answer @($output) ([string]$operation.params.purpose) $runspace
+        $rest = [Math]::Max(0, $output.Count - 1)
+        foreach ($value in ($output | Select-Object -First ([Math]::Min($rest, 1000)))) { [void]$texts.Add([string]$value) }
+    }
+    $answer.output = ($texts -join "`n")
+    $answer.warnings = @($shell.Streams.Warning | ForEach-Object { $_.Message }) + @($shell.Streams.Error | ForEach-Object { 'error: ' + (Get-ImmyErrorText $_) })
+    # Encoded while the script's runspace is open: properties of its objects may be scripts of their own.
+    Add-ImmyAnswer $answer
+    if ($ended) { $shell.Dispose(); $runspace.Dispose() }
+    Restore-ImmyProcess
+    return $ended
+}
+
+function Complete-ImmyRequest($untouched) {
+    $end = @{
+        id = '!end'; status = 'ok'; error = ''; warnings = @(); output = ''; exit_code = $null
+        watch = [Diagnostics.Stopwatch]::StartNew(); result = [ordered]@{ answered = $session.answered; untouched = @($untouched) }
+    }
+    Add-ImmyAnswer $end
+    Send-ImmyPending
+}
+
+$operations = @($args[0] | Select-Object -Skip 2 | Where-Object { $_.Trim() } | ForEach-Object {
+        ConvertFrom-ImmyJson ([Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($_)))
+    })
+for ($index = 0; $index -lt $operations.Count; $index++) {
+    $operation = $operations[$index]
+    $answer = New-ImmyAnswer $operation
+    $ended = $true
+    if ($operation.op -eq 'script') {
+        $ended = Invoke-ImmyScript $operation $answer
+    } else {
+        $ended = Invoke-ImmyBuiltIn $operation $answer
+        Add-ImmyAnswer $answer
+    }
+    if (-not $ended) {
+        Complete-ImmyRequest @($operations | Select-Object -Skip ($index + 1) | ForEach-Object { $_.id })
+        # Not Environment.Exit: that would wait for what could not be ended.
+        [Diagnostics.Process]::GetCurrentProcess().Kill()
+    }
+}
+Complete-ImmyRequest @()
+# A thread that a script left running must not keep the process.
+[Environment]::Exit(0)
