@@ -1,0 +1,118 @@
+"""A fleet repository -> Fleet, with every problem of every file at once.
+
+The first arrow of the flow: files in, plain values out. What one file says by itself is judged by its reader;
+what needs the whole fleet (do the named items exist?) is judged by `checks`. Nothing here raises for bad
+files; the caller decides by the problems' levels. Not here: secrets' values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from immy_nornir.decide.types import BUILT_IN_TYPES
+from immy_nornir.fleet.deployments import Read, derive_scope, read_deployments, tenant_groups
+from immy_nornir.fleet.files import YAML_ENDINGS, item_folders, open_yaml, relative, yaml_files
+from immy_nornir.fleet.playbooks import read_playbook
+from immy_nornir.fleet.software import read_software
+from immy_nornir.fleet.tasks import read_inventory_item, read_task
+from immy_nornir.fleet.types import read_types
+from immy_nornir.model.deployments import Deployment
+from immy_nornir.model.inventory import Inventory
+from immy_nornir.model.items import InventoryItem, Item, Library, Platform
+from immy_nornir.model.places import Level, Place, Problem
+from immy_nornir.model.playbooks import Fleet, MaintenanceType, Playbook
+
+SOFTWARE = "tasks/software"
+TASKS = "tasks/maintenance"
+INVENTORY_ITEMS = "tasks/inventory"
+DEPLOYMENTS = "playbooks/deployments"
+TYPES = "playbooks/types"
+
+
+def load_fleet(root: Path, sources: Sequence[Path] | None = None) -> tuple[Fleet, list[Problem]]:
+    """Everything below `root`, with all problems in order of their places; `sources` replaces `root`/inventory."""
+    from immy_nornir.fleet.inventory import load_inventory  # noqa: PLC0415 - a heavy module of its own
+
+    problems: list[Problem] = []
+    if not root.is_dir():
+        problem = Problem(Place(root.as_posix()), Level.ERROR, "is not a folder", "immy init DIR makes a fleet")
+        return Fleet(root.as_posix(), Inventory()), [problem]
+    named = [root / "inventory"] if sources is None else list(sources)
+    inventory, found = load_inventory(named, beside=root)
+    problems.extend(found)
+    fleet = Fleet(
+        root=root.as_posix(),
+        inventory=inventory,
+        library=load_library(root, problems),
+        deployments=load_deployments(root, inventory, problems),
+        types=load_types(root, problems),
+    )
+    return fleet, sorted(set(problems))
+
+
+def load_playbook(fleet_root: Path, file: Path) -> tuple[Playbook, list[Problem]]:
+    """One playbook; `file` is taken as it is, relative to the working directory."""
+    problems: list[Problem] = []
+    source, node = open_yaml(fleet_root, file, problems)
+    playbook = Playbook(source.file, ()) if node is None else read_playbook(node, source)
+    return playbook, sorted(problems)
+
+
+def playbook_files(root: Path) -> list[Path]:
+    """The playbooks of a fleet: files directly in `playbooks/`, but the one with the maintenance types."""
+    return [path for path in yaml_files(root / "playbooks") if path.stem != "types"]
+
+
+def load_library(root: Path, problems: list[Problem]) -> Library:
+    """All software, tasks and inventory items below `root`/tasks; problems are added to the list."""
+    items: dict[str, dict[Platform, Item]] = {}
+    for folder in item_folders(root / SOFTWARE):
+        source, node = open_yaml(root, _definition(root, folder, "software", problems), problems)
+        found = read_software(folder.name, node, source) if node is not None else []
+        items[f"software/{folder.name}"] = {each.platform: each for each in found}
+    for folder in item_folders(root / TASKS):
+        source, node = open_yaml(root, _definition(root, folder, "task", problems), problems)
+        tasks = read_task(folder.name, node, source) if node is not None else []
+        items[f"task/{folder.name}"] = {each.platform: each for each in tasks}
+    inventory: dict[str, tuple[InventoryItem, ...]] = {}
+    for path in yaml_files(root / INVENTORY_ITEMS):
+        source, node = open_yaml(root, path, problems)
+        inventory[path.stem] = tuple(read_inventory_item(path.stem, node, source)) if node is not None else ()
+    return Library(items, inventory)
+
+
+def _definition(root: Path, folder: Path, stem: str, problems: list[Problem]) -> Path:
+    found = [folder / f"{stem}{ending}" for ending in YAML_ENDINGS if (folder / f"{stem}{ending}").exists()]
+    if len(found) > 1:
+        place = Place(relative(root, found[1]))
+        problems.append(Problem(place, Level.ERROR, f"{found[0].name} stands beside it", "keep one of the two"))
+    return found[0] if found else folder / f"{stem}.yml"
+
+
+def load_deployments(root: Path, inventory: Inventory, problems: list[Problem]) -> tuple[Deployment, ...]:
+    """All deployments in the order of files and lines, with their scopes; problems are added to the list."""
+    reads: list[Read] = []
+    for path in yaml_files(root / DEPLOYMENTS, deep=True):
+        source, node = open_yaml(root, path, problems)
+        if node is not None:
+            reads.extend(read_deployments(node, source))
+    tenants = tenant_groups(inventory)
+    return tuple(
+        each.deployment
+        if each.scope_said
+        else replace(each.deployment, scope=derive_scope(each.deployment.target, inventory, tenants))
+        for each in reads
+    )
+
+
+def load_types(root: Path, problems: list[Problem]) -> Mapping[str, MaintenanceType]:
+    """The built-in maintenance types and the fleet's own; problems are added to the list."""
+    own: dict[str, MaintenanceType] = {}
+    for path in [root / f"{TYPES}{ending}" for ending in YAML_ENDINGS]:
+        if path.is_file():
+            source, node = open_yaml(root, path, problems)
+            if node is not None:
+                own.update(read_types(node, source))
+    return {**own, **BUILT_IN_TYPES}

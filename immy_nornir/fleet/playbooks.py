@@ -1,0 +1,140 @@
+"""`playbooks/*.yml` -> playbooks, and the options that plays and the variable `immy_options` may hold.
+
+Not here: merging options of several levels, and which computers a play reaches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from immy_nornir.fleet.deployments import PATTERN
+from immy_nornir.fleet.fields import (
+    FLAG,
+    TEXT,
+    AnyValue,
+    Built,
+    Choice,
+    Form,
+    Key,
+    ListOf,
+    MapOf,
+    Number,
+    Record,
+    Schema,
+    Text,
+    Unreadable,
+    WithPlace,
+    refuse,
+)
+from immy_nornir.fleet.files import Source
+from immy_nornir.model.inventory import Sourced
+from immy_nornir.model.playbooks import Offline, OnFailure, Play, Playbook, Reboot, UserContext
+from immy_nornir.text.yaml import INT, STR, Node, ScalarNode
+
+# --- options ------------------------------------------------------------------------------------------------------
+
+_CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d"
+_ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?"
+WINDOW = Text('now, after_hours, a time in quotes such as "22:30", or an ISO time', f"now|after_hours|{_CLOCK}|{_ISO}")
+
+OPTIONS: tuple[Key[object], ...] = (
+    Key("reboot", Choice(Reboot), "skip (default), automatic, prompt or force."),
+    Key("user_context", Choice(UserContext), "current_user (default), primary_user or skip."),
+    Key("window", WINDOW, "When changes may begin."),
+    Key("offline", Choice(Offline), "skip (default) or apply_on_connect."),
+    Key("on_failure", Choice(OnFailure), "continue (default) or stop."),
+    Key("reboots_in_business_hours", FLAG, "false: no reboot in business hours, not even by force."),
+    Key("max_reboots", Number("a number of reboots", whole=True, minimum=0), "Most reboots of one session."),
+    Key("reboot_timeout_minutes", Number("minutes", whole=True, minimum=1), "How long a reboot may take."),
+    Key("ignore_pending_reboots", ListOf(TEXT, single=True), "Sources of pending reboots that do not count."),
+)
+OPTIONS_FORM = Form("options", OPTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """Options, checked, but kept as written with their places."""
+
+    wants: str = "options"
+
+    def read(self, node: Node, source: Source) -> dict[str, Sourced]:
+        record = OPTIONS_FORM.read(node, source)
+        any_value = AnyValue()
+        return {
+            name: Sourced(any_value.read(record.nodes[name], source), source.place(record.nodes[name]))
+            for name in record.values
+        }
+
+    def schema(self) -> Schema:
+        return OPTIONS_FORM.schema()
+
+
+# --- plays --------------------------------------------------------------------------------------------------------
+
+_WAVE_PATTERN = r"[1-9]\d*|(?:100|[1-9]\d?)(?:\.\d+)?%"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wave:
+    """The size of one wave: a number of computers, or a percentage."""
+
+    wants: str = "a number of computers or a percentage such as 10%"
+
+    def read(self, node: Node, source: Source) -> str:
+        if isinstance(node, ScalarNode) and node.tag in (INT, STR):
+            text = Text(self.wants, _WAVE_PATTERN)
+            plain = ScalarNode(STR, node.value, node.start_mark, node.end_mark)
+            return text.read(plain, source)
+        raise refuse(node, source, self.wants)
+
+    def schema(self) -> Schema:
+        return {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": f"^(?:{_WAVE_PATTERN})$"}]}
+
+
+_PERCENT = Number("a percentage", minimum=0, maximum=100)
+_ORDERS = "inventory|reverse_inventory|sorted|reverse_sorted|shuffle"
+
+NAME = Key("name", TEXT, "What the play is called; its hosts if not said.")
+HOSTS = Key("hosts", PATTERN, "Pattern of computers and groups.", required=True)
+MAINTENANCE = Key("maintenance", TEXT, "full (default), resolution, detection, inventory, or one of types.yml.")
+ITEMS = Key("items", ListOf(TEXT, single=True), "Globs over items, such as software/*; all if not said.")
+PLAY_OPTIONS = Key("options", _Options(), "Options of the play's sessions.")
+VARS = Key("vars", MapOf(WithPlace(), key_wants="a variable's name"), "Variables of the play.")
+SERIAL = Key("serial", ListOf(_Wave(), single=True, filled=True), "Sizes of the waves; the last one repeats.")
+MAX_FAIL = Key("max_fail_percentage", _PERCENT, "A wave with more failures than this ends the run.")
+ORDER = Key("order", Text(_ORDERS.replace("|", ", "), _ORDERS), "Order of the computers.")
+TAGS = Key("tags", ListOf(TEXT, single=True), "Names to select plays by.")
+
+_KEYS: tuple[Key[object], ...] = (
+    NAME, HOSTS, MAINTENANCE, ITEMS, PLAY_OPTIONS, VARS, SERIAL, MAX_FAIL, ORDER, TAGS,
+)  # fmt: skip
+
+
+def _play(record: Record) -> Play:
+    hosts = record.get(HOSTS)
+    if hosts is None:
+        raise Unreadable
+    pattern = ",".join(hosts)
+    play = Play(name=record.take(NAME, pattern), hosts=pattern, place=record.place())
+    return replace(
+        play,
+        maintenance=record.take(MAINTENANCE, play.maintenance),
+        items=record.take(ITEMS, ()),
+        options=record.take(PLAY_OPTIONS, {}),
+        vars=record.take(VARS, {}),
+        serial=record.take(SERIAL, ()),
+        max_fail_percentage=float(record.take(MAX_FAIL, play.max_fail_percentage)),
+        order=record.take(ORDER, play.order),
+        tags=record.take(TAGS, ()),
+    )
+
+
+PLAYS = ListOf(Built(Form("a play", _KEYS), _play), filled=True)
+
+
+def read_playbook(node: Node, source: Source) -> Playbook:
+    """All readable plays of one file."""
+    try:
+        return Playbook(source.file, PLAYS.read(node, source))
+    except Unreadable:
+        return Playbook(source.file, ())
