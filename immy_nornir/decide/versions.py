@@ -1,13 +1,13 @@
 """Version texts -> a total order, as people who maintain computers expect it.
 
-`compare`, `newest` and `satisfies` all go through `key`, and keys are plain tuples, so the order is total and transitive
-by construction. Any text is accepted: what cannot be read sorts below everything that can. Not here: which versions
-exist, and what to do about them.
+`compare`, `newest` and `satisfies` all go through `key`, and keys are plain tuples, so the order is total and
+transitive by construction. Any text is accepted: what cannot be read sorts below everything that can. Not here: which
+versions exist, and what to do about them.
 
 The scheme `windows` reads a version as numbers, then words with numbers:
 
     131.0.6778.109      numbers, compared one by one; missing ones are 0, so v1.2 = 1.2.0 = 1,2
-    24.08 beta 2        a word that means "not yet" is below the same version without it: dev < alpha < beta < preview < rc
+    24.08 beta 2        a word that means "not yet" is below the version without it: dev < alpha < beta < preview < rc
     8u431, 9.7p1, 22H2, 1.1.1a, 11.0 SP1, 1.8.0_431, 2.4-3    any other word, and a number behind - or _, is above it
     1.2.0+5, 2.0 (x64), 5.0 final, 64-bit                     build metadata and words without an order do not count
 """
@@ -106,9 +106,13 @@ _SILENT: Final = frozenset(
     {"v", "ver", "version", "release", "final", "ga", "stable", "lts", "windows", "win", "linux", "bit", "x", "edition"}
 )
 _ARCHITECTURE: Final = re.compile(
-    r"(?<![a-z0-9])(?:x64|x86_64|x86-64|x86|amd64|arm64|aarch64|ia64|i[3-6]86|win32|win64|(?:32|64)[ -]?bit)(?![a-z0-9])"
+    r"(?<![a-z0-9])"
+    r"(?:x64|x86_64|x86-64|x86|amd64|arm64|aarch64|ia64|i[3-6]86|win32|win64|(?:32|64)[ -]?bit)"
+    r"(?![a-z0-9])"
 )
 _JOINED: Final = re.compile(r"(service|release)[ ._-]?(pack|candidate)")
+# OpenSSL's 1.1.1a is a patch, while 1.0a1 and 1.0-a are an alpha.
+_PATCH_LETTER: Final = re.compile(r"(?<=[0-9])([a-z])(?![a-z]|[-_. ]?[0-9])")
 _TOKEN: Final = re.compile(r"([0-9]+)|([^\W\d_]+)|([-_(/ ]+(?=[0-9]))|.", re.DOTALL)
 
 
@@ -130,7 +134,8 @@ def _windows(version: str) -> Key:
     groups: list[tuple[int, str, list[_Number]]] = []
     started = False
     behind = False  # the last token was a word: a separator between it and its number does not open a group
-    for digits, word, separator in _TOKEN.findall(text):
+    for token in _TOKEN.finditer(_PATCH_LETTER.sub(r"patch\1", text)):
+        digits, word, separator = token.groups()
         if digits:
             (groups[-1][2] if groups else release).append(_number(digits))
             started, behind = True, False

@@ -9,48 +9,45 @@ Not here: where the values come from, and what a condition's answer means.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Any, Final, NoReturn, TypeVar, cast
+from functools import lru_cache
+from typing import Any, Final, TypeVar, cast
 
 import jinja2
 from jinja2 import nodes
 from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from immy_nornir.errors import ImmyError
-from immy_nornir.model.values import SecretRef, Value
+from immy_nornir.model.values import Value
 from immy_nornir.text.filters import FILTERS
+from immy_nornir.text.sandbox import ENVIRONMENT, NamedUndefined, TemplateError, UndefinedNameError, seal, unseal
+
+__all__ = [
+    "AllOf",
+    "AnyOf",
+    "Condition",
+    "Expression",
+    "Not",
+    "Scope",
+    "TemplateError",
+    "compile_condition",
+    "compile_expression",
+    "expand",
+    "is_template",
+]
 
 _T = TypeVar("_T")
 MAX_DEPTH: Final = 30
 """How many variables may lead to one another."""
-MAX_LENGTH: Final = 1_000_000
-"""Longest text or list that `*` may make."""
 _RESULT: Final = "_immy_result"
 _CR: Final = "\ue00d"  # Jinja turns CR LF into LF; literal text must stay as it was written
-
-
-class TemplateError(ImmyError):
-    """A template cannot be read or expanded; `expression` is its text, `name` the undefined name if that was why."""
-
-    def __init__(
-        self, expression: str, what: str, advice: str = "", name: str | None = None, position: int = 0
-    ) -> None:
-        shown = expression if len(expression) <= 200 else expression[:197] + "..."
-        super().__init__(f"in '{shown}': {what}", advice)
-        self.expression = expression
-        self.what = what
-        self.name = name
-        self.position = position
 
 
 def expand(value: Value, variables: Mapping[str, object]) -> Value:
     """A value with all its templates expanded over `variables`, in lists and in the values of maps too.
 
-    A text that is exactly one `{{ expression }}` gives the expression's own value (number, list, SecretRef), every other
-    one gives text. Values without templates are returned as they are. Raises TemplateError.
+    A text that is exactly one `{{ expression }}` gives the expression's own value (number, list, SecretRef), every
+    other one gives text. Values without templates are returned as they are. Raises TemplateError.
     """
     return _deep(value, Scope(variables))
 
@@ -60,140 +57,14 @@ def is_template(text: str) -> bool:
     return "{{" in text or "{%" in text or "{#" in text
 
 
-# --- secrets inside expressions ------------------------------------------------------------------------------
-
-
-class _Sealed:
-    """A reference to a secret while an expression handles it: it can be passed on, never turned into text."""
-
-    __slots__ = ("_reference",)
-
-    def __init__(self, reference: SecretRef) -> None:
-        self._reference = reference
-
-    def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise TemplateError(
-            f"secret: {self._reference.reference}",
-            "a secret cannot be part of other text or of a calculation",
-            "give the whole value as the secret, with nothing around it",
-        )
-
-    __str__ = __repr__ = __format__ = __len__ = __iter__ = __contains__ = __getitem__ = _refuse
-    __int__ = __float__ = __index__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = _refuse  # type: ignore[assignment]
-    __add__ = __radd__ = __mod__ = __rmod__ = __mul__ = __rmul__ = __eq__ = __ne__ = _refuse  # type: ignore[assignment]
-
-    def __bool__(self) -> bool:
-        return True
-
-
-def _seal(value: object) -> object:
-    match value:
-        case SecretRef():
-            return _Sealed(value)
-        case dict():
-            return {key: _seal(child) for key, child in value.items()}
-        case list() | tuple():
-            return [_seal(child) for child in value]
-        case _:
-            return value
-
-
-def _unseal(value: Any) -> Value:
-    if isinstance(value, _Sealed):
-        return value._reference  # noqa: SLF001 - the seal is this module's own
-    if isinstance(value, jinja2.Undefined):
-        value._fail_with_undefined_error()  # noqa: SLF001 - the one way to raise what the undefined value carries
-    if isinstance(value, str | bool | int | float) or value is None:
-        return str(value) if isinstance(value, str) else value
-    if isinstance(value, Mapping):
-        return {str(key): _unseal(child) for key, child in value.items()}
-    if hasattr(value, "__iter__"):
-        return [_unseal(child) for child in value]
-    raise TypeError(f"the result is a {type(value).__name__}, which no value of a file can be")
-
-
-# --- the environment -----------------------------------------------------------------------------------------
-
-
-class UndefinedNameError(jinja2.UndefinedError):
-    """Raised inside an expression when an undefined value is used."""
-
-    def __init__(self, message: str | None, name: str, known: tuple[str, ...]) -> None:
-        super().__init__(message)
-        self.name = name
-        self.known = known
-
-
-class _Undefined(jinja2.StrictUndefined):
-    """Strict undefined that remembers what it is called and what names stand near it."""
-
-    __slots__ = ()
-
-    def __init__(
-        self,
-        hint: str | None = None,
-        obj: Any = jinja2.utils.missing,
-        name: str | None = None,
-        exc: Any = jinja2.UndefinedError,
-    ) -> None:
-        if exc is jinja2.UndefinedError:
-            known: tuple[str, ...] = tuple(map(str, obj)) if isinstance(obj, dict) else ()
-            path = getattr(obj, "path_of", None)
-            exc = partial(UndefinedNameError, name=path(name) if path else str(name), known=known)
-        super().__init__(hint, obj, name, exc)
-
-
-def _refuse_lookup(*arguments: object, **_: object) -> NoReturn:
-    what = f"lookup({arguments[0]!r}, ...)" if arguments and isinstance(arguments[0], str) else "lookup(...)"
-    raise TemplateError(
-        what,
-        "lookups are not supported",
-        "write a secret as 'secret: env:NAME' or 'secret: file:PATH', a value as a variable",
-    )
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    """Ansible-like expressions: keys of maps come before methods of the same name; no operator makes huge values."""
-
-    intercepted_binops = frozenset({"*", "**"})
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        if isinstance(obj, Mapping):
-            try:
-                return obj[attribute]
-            except KeyError:
-                pass
-        return super().getattr(obj, attribute)
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if operator == "**" and isinstance(right, int | float) and abs(right) > 64:
-            raise OverflowError("the exponent is larger than 64")
-        if operator == "*":
-            for text, times in ((left, right), (right, left)):
-                if isinstance(text, str | list | tuple) and isinstance(times, int) and len(text) * times > MAX_LENGTH:
-                    raise OverflowError(f"the result is longer than {MAX_LENGTH:,}")
-        return super().call_binop(context, operator, left, right)
-
-
-def _make_environment() -> _Environment:
-    environment = _Environment(undefined=_Undefined, keep_trailing_newline=True, autoescape=False)
-    environment.filters.update(FILTERS)
-    for name in ("lipsum", "cycler", "joiner"):
-        del environment.globals[name]
-    environment.globals.update({"lookup": _refuse_lookup, "query": _refuse_lookup, "q": _refuse_lookup})
-    return environment
-
-
-_ENVIRONMENT = _make_environment()
-
-
 # --- expanding -----------------------------------------------------------------------------------------------
 
 
 class Scope(dict[str, Any]):
-    """The names of one evaluation: `variables`, whose templates are expanded when asked for, and `data`, taken as it is.
+    """The names of one evaluation: `variables`, expanded when asked for, and `data`, taken as it is.
 
-    Facts belong into `data`: what a computer says of itself is never a template. `names` collects the variables asked for.
+    Facts belong into `data`: what a computer says of itself is never a template. `names` collects the variables that
+    were asked for.
     """
 
     def __init__(self, variables: Mapping[str, object], data: Mapping[str, object] | None = None) -> None:
@@ -205,13 +76,13 @@ class Scope(dict[str, Any]):
         self._open: list[str] = []
 
     def __contains__(self, name: object) -> bool:
-        return name in self.data or name in self.variables or name in _ENVIRONMENT.globals
+        return name in self.data or name in self.variables or name in ENVIRONMENT.globals
 
     def __getitem__(self, name: str) -> object:
         if name in self.data:
             return self.data[name]
         if name not in self.variables:
-            return _ENVIRONMENT.globals[name]
+            return ENVIRONMENT.globals[name]
         self.names.add(name)
         if name not in self._ready:
             self._ready[name] = self._expand(name)
@@ -229,13 +100,13 @@ class Scope(dict[str, Any]):
             )
         self._open.append(name)
         try:
-            return _seal(_deep(cast("Value", self.variables[name]), self))
+            return seal(_deep(cast("Value", self.variables[name]), self))
         except TemplateError as error:
             if error.name is None:
                 raise
             # As in Ansible, a variable over something undefined is itself undefined: `default` catches it, use raises.
             kept = error
-            return _Undefined(name=name, exc=lambda _message: kept)
+            return NamedUndefined(name=name, exc=lambda _message: kept)
         finally:
             self._open.pop()
 
@@ -300,7 +171,7 @@ class Expression:
 
     def evaluate(self, scope: Scope) -> Value:
         """The expression's own value. Raises TemplateError."""
-        return _guarded(self.source, scope, lambda: _unseal(self._run(scope)))
+        return _guarded(self.source, scope, lambda: unseal(self._run(scope)))
 
     def text(self, scope: Scope) -> str:
         """The value as a piece of text. Raises TemplateError."""
@@ -320,9 +191,9 @@ class Expression:
 def _compile_text(text: str) -> Expression | jinja2.Template | tuple[str | Expression, ...]:
     source = text.replace("\r", _CR)
     try:
-        tokens = list(_ENVIRONMENT.lex(source))
+        tokens = list(ENVIRONMENT.lex(source))
         if any(kind in ("block_begin", "raw_begin") for _, kind, _ in tokens):
-            return _ENVIRONMENT.from_string(text)
+            return ENVIRONMENT.from_string(text)
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(text, f"not readable as a template: {error.message}", _advice(error)) from None
     parts: list[str | Expression] = []
@@ -357,7 +228,7 @@ def compile_expression(text: str) -> Expression:
 def _parse(text: str) -> nodes.Expr:
     parser = None
     try:
-        parser = Parser(_ENVIRONMENT, text, state="variable")
+        parser = Parser(ENVIRONMENT, text, state="variable")
         node = parser.parse_expression()
         if not parser.stream.eos:
             parser.fail(f"unexpected '{parser.stream.current.value}'", parser.stream.current.lineno)
@@ -373,8 +244,8 @@ def _compile_node(text: str, node: nodes.Expr) -> jinja2.Template:
     body = nodes.Assign(nodes.Name(_RESULT, "store", lineno=1), node, lineno=1)
     try:
         template = nodes.Template([body], lineno=1)
-        template.set_environment(_ENVIRONMENT)
-        return _ENVIRONMENT.from_string(template)
+        template.set_environment(ENVIRONMENT)
+        return ENVIRONMENT.from_string(template)
     except jinja2.TemplateSyntaxError as error:  # unknown filters and tests are found while code is generated
         name = (error.message or "").split("'")[1::2]
         position = max(text.find(name[0]), 0) if name else 0
@@ -386,7 +257,7 @@ def _position(text: str, parser: Parser | None) -> int:
     pieces: list[tuple[int, str]] = []
     offset = 0
     try:
-        for _, kind, raw in _ENVIRONMENT.lexer.tokeniter(text, None, None, "variable"):
+        for _, kind, raw in ENVIRONMENT.lexer.tokeniter(text, None, None, "variable"):
             if kind != "whitespace":
                 pieces.append((offset, raw))
             offset += len(raw)
@@ -407,10 +278,10 @@ def _position(text: str, parser: Parser | None) -> int:
 def _advice(error: jinja2.TemplateSyntaxError) -> str:
     quoted = (error.message or "").split("'")[1::2]
     if quoted and "filter" in (error.message or ""):
-        near = difflib.get_close_matches(quoted[0], list(_ENVIRONMENT.filters), n=1)
+        near = difflib.get_close_matches(quoted[0], list(ENVIRONMENT.filters), n=1)
         return f"did you mean '{near[0]}'?" if near else f"filters are: {', '.join(sorted(FILTERS))} and Jinja's own"
     if quoted and "test" in (error.message or ""):
-        near = difflib.get_close_matches(quoted[0], list(_ENVIRONMENT.tests), n=1)
+        near = difflib.get_close_matches(quoted[0], list(ENVIRONMENT.tests), n=1)
         return f"did you mean '{near[0]}'?" if near else "tests are Jinja's own"
     return "check quotes, brackets and operators"
 
