@@ -203,3 +203,18 @@ def _scalar12(tag: str, text: str) -> Value:
         low = text.lower().replace(".inf", "inf").replace(".nan", "nan")
         return float(low)
     return text
+
+
+def untagged(node: ScalarNode, dialect: Dialect) -> ScalarNode:
+    """A scalar with a tag of its own as what it would be plain and without that tag."""
+    resolver = Resolver() if dialect is Dialect.ANSIBLE else _Resolver12()
+    tag = resolver.resolve(ScalarNode, node.value, (True, False))  # type: ignore[no-untyped-call]  # PyYAML
+    return ScalarNode(tag, node.value, node.start_mark, node.end_mark, node.style)
+
+
+def timestamp(node: ScalarNode) -> str:
+    """A YAML 1.1 timestamp in ISO 8601; the text itself when it is no date that exists."""
+    try:
+        return str(_CONSTRUCTOR11.construct_yaml_timestamp(node).isoformat())
+    except (ValueError, yaml.YAMLError):
+        return str(node.value)
