@@ -1,0 +1,126 @@
+"""The operator's own machine as a computer: requests go to an `sh` of this machine.
+
+A transport below `posix`. It opens nothing else than processes, and ends each with its whole tree.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+from immy_nornir.errors import RefusedError, TransportTimeoutError, UnreachableError
+from immy_nornir.model.protocols import Address, Clock, RawAnswer, Secrets
+from immy_nornir.remote.posix import PosixConnection
+
+_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TZ", "TMPDIR", "IMMY_SPOOL", "XDG_RUNTIME_DIR")
+_KEPT_STARTS = ("LANG", "LC_")
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy")
+_LADDER_SECONDS = 5.0
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment for programs of ours: without what the operator's shell holds for others, secrets above all."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or name.startswith(_KEPT_STARTS) or name.lower() in _PROXIES
+    }
+
+
+def run_program(
+    command: Sequence[str], payload: bytes, deadline_seconds: float, environment: Mapping[str, str]
+) -> RawAnswer:
+    """Run a program with `payload` as its stdin until it ends; its group is ended at the deadline.
+
+    Raises UnreachableError when it cannot be started and TransportTimeoutError at the deadline.
+    """
+    try:
+        process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+            start_new_session=sys.platform != "win32",
+        )
+    except OSError as error:
+        raise UnreachableError(f"{command[0]} cannot be started: {error.strerror}") from error
+    with process:
+        try:
+            stdout, stderr = process.communicate(payload, timeout=deadline_seconds)
+        except subprocess.TimeoutExpired as error:
+            raise TransportTimeoutError(f"no answer within {deadline_seconds:.0f} seconds") from error
+        finally:
+            if process.poll() is None:
+                _end(process)
+    return RawAnswer(stdout, stderr, process.returncode)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """TERM first: the runner then ends its operations, which have sessions of their own."""
+    _signal(process, hard=False)
+    try:
+        process.communicate(timeout=_LADDER_SECONDS)
+    except subprocess.TimeoutExpired:
+        _signal(process, hard=True)
+        process.communicate()
+
+
+def _signal(process: subprocess.Popen[bytes], *, hard: bool) -> None:
+    if sys.platform == "win32":
+        process.kill()
+        return
+    try:
+        os.killpg(process.pid, signal.SIGKILL if hard else signal.SIGTERM)
+    except ProcessLookupError:
+        pass
+
+
+class LocalTransport:
+    """Each request is an `sh` of this machine."""
+
+    platform_hint = "sh"
+
+    def __init__(self, command: Sequence[str] = ("sh",)) -> None:
+        self._command = tuple(command)
+
+    def request(self, payload: bytes, deadline_seconds: float) -> RawAnswer:
+        """Run one request; raises UnreachableError and TransportTimeoutError."""
+        return run_program(self._command, payload, deadline_seconds, clean_environment())
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+
+def truth(value: object) -> bool:
+    """An inventory's word for yes, as Ansible reads it."""
+    return value is True or str(value).strip().lower() in {"true", "yes", "on", "1"}
+
+
+def shell_command(settings: Mapping[str, object]) -> list[str]:
+    """The shell that requests go to: `sh`, or by `ansible_become` that of another user through sudo."""
+    if not truth(settings.get("ansible_become", False)):
+        return ["sh"]
+    method = str(settings.get("ansible_become_method") or "sudo").removeprefix("ansible.builtin.")
+    if method != "sudo":
+        raise RefusedError(f"ansible_become_method {method} is not supported", "use sudo")
+    return ["sudo", "-n", "-H", "-u", str(settings.get("ansible_become_user") or "root"), "sh"]
+
+
+def connect(address: Address, secrets: Secrets, clock: Clock) -> PosixConnection:  # noqa: ARG001 - one signature for all kinds
+    """A connection to this machine; raises RefusedError on Windows.
+
+    It never reboots this machine unless `immy_allow_local_reboot` is true.
+    """
+    if sys.platform == "win32":
+        raise RefusedError("the connection `local` cannot maintain a Windows machine", "use winrm to localhost")
+    allowed = truth(address.settings.get("immy_allow_local_reboot", False))
+    return PosixConnection(
+        LocalTransport(shell_command(address.settings)),
+        clock,
+        spool=str(address.settings.get("immy_spool") or ""),
+        refuse_reboot="" if allowed else "this machine runs immy and is not rebooted (immy_allow_local_reboot allows it)",
+    )
