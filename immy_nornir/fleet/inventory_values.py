@@ -17,7 +17,7 @@ from typing import cast
 
 from immy_nornir.fleet.inventory_build import NOTHING, Draft, Spots, Variables, spot
 from immy_nornir.model.places import Place
-from immy_nornir.model.values import SecretRef, Value
+from immy_nornir.model.values import SecretRef, UnsafeText, Value
 from immy_nornir.text.yaml import (
     BOOL,
     FLOAT,
@@ -164,7 +164,7 @@ class Reading:
     def scalar(self, node: ScalarNode) -> Value:
         """One scalar as Ansible reads it."""
         tag, text = node.tag, str(node.value)
-        if self._is_json and tag != STR and node.style is None:
+        if self._is_json and not node.style:
             return cast(Value, json.loads(text))
         known = self._scalars.get((tag, text), self)
         if known is self:
@@ -187,7 +187,8 @@ class Reading:
 
     def _tagged_scalar(self, node: ScalarNode) -> Value:
         if node.tag == "!unsafe":
-            return self._new_scalar(untagged(node, Dialect.ANSIBLE))
+            value = self._new_scalar(untagged(node, Dialect.ANSIBLE))
+            return UnsafeText(value) if isinstance(value, str) else value
         if node.tag in ("!vault", "!vault-encrypted"):
             self.draft.error(
                 self.place(node),
@@ -275,7 +276,7 @@ class Reading:
         if value is ...:
             return "..."
         if isinstance(value, bytes):
-            return value.decode("utf-8", "surrogateescape")
+            return UnsafeText(value.decode("utf-8", "surrogateescape"))
         return str(value) if isinstance(value, complex) else cast(Value, value)
 
 

@@ -22,6 +22,12 @@ class SecretRef:
         return f"SecretRef({self.reference!r})"
 
 
+class UnsafeText(str):
+    """Text that is never a template, whatever braces it has (`!unsafe` in an inventory)."""
+
+    __slots__ = ()
+
+
 # What YAML and JSON can hold, plus references to secrets. Containers are read-only by convention.
 Value = None | bool | int | float | str | SecretRef | Sequence["Value"] | Mapping[str, "Value"]
 # What the wire and the history can hold.
