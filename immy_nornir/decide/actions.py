@@ -155,7 +155,9 @@ def pick(
         if _fits(one.architecture, architecture) and versions.satisfies(one.version, wanted, item.version_scheme)
     ]
     if fitting:
-        return max(fitting, key=lambda one: (versions.key(one.version, item.version_scheme), one.architecture == architecture))
+        return max(
+            fitting, key=lambda one: (versions.key(one.version, item.version_scheme), one.architecture == architecture)
+        )
     unversioned = wanted.kind in (StateKind.LATEST, StateKind.INSTALLED, StateKind.UPDATE_IF_FOUND)
     if not releases and unversioned and (item.install.script is not None or manager is not None):
         return Release("")

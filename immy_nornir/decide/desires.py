@@ -80,9 +80,7 @@ class _Builder:
             return dataclasses.replace(desire, error=f"its parameters cannot be made: {error.message}")
         return dataclasses.replace(desire, params=params, origins=origins, not_applicable=why)
 
-    def _parameters(
-        self, definition: Item, given: Mapping[str, Sourced]
-    ) -> tuple[dict[str, Value], dict[str, str]]:
+    def _parameters(self, definition: Item, given: Mapping[str, Sourced]) -> tuple[dict[str, Value], dict[str, str]]:
         params: dict[str, Value] = {}
         origins: dict[str, str] = {}
         for name, parameter in definition.parameters.items():
@@ -129,7 +127,9 @@ class _Builder:
         for need in definition.prerequisites:
             if need.item in path:
                 circle = " needs ".join((*path[path.index(need.item) :], need.item))
-                self._put(dataclasses.replace(self.desires[desire.id], error=f"its prerequisites go in a circle: {circle}"))
+                self._put(
+                    dataclasses.replace(self.desires[desire.id], error=f"its prerequisites go in a circle: {circle}")
+                )
                 return
             self._ask(need, f"prerequisite of {desire.item}")
             self._require(self.desires[need.item], (*path, need.item))
@@ -140,9 +140,7 @@ class _Builder:
     def _ask(self, need: Prerequisite, why: str, parent: Desire | None = None) -> None:
         known = self.desires.get(need.item)
         if known is None:
-            given = {
-                name: Sourced(value) for name, value in (parent.params if parent else {}).items()
-            }
+            given = {name: Sourced(value) for name, value in (parent.params if parent else {}).items()}
             known = self._described(self._bare(need.item, ""), given)
             known = dataclasses.replace(known, **_goal(known.kind, need.state))  # type: ignore[arg-type]  # desired and mode
         if why not in known.requested_by:
@@ -191,5 +189,3 @@ def desires_of(
         builder.add_choice(choice)
     builder.close()
     return tuple(builder.desires.values()), builder.definitions
-
-

@@ -260,9 +260,7 @@ def _candidate(manager: PackageManager, answers: _Answers) -> list[Mapping[str, 
     return [{"version": candidate}] if candidate else []
 
 
-def _installed(
-    desire: Desire, item: Software, answers: _Answers
-) -> tuple[str | None, dict[str, Json] | None, bool]:
+def _installed(desire: Desire, item: Software, answers: _Answers) -> tuple[str | None, dict[str, Json] | None, bool]:
     """(version, the entry that says how to remove it, whether it is there)."""
     match item.detection:
         case PackageManager(manager, name):
@@ -287,7 +285,9 @@ def _installed(
             matching = [entry for entry in entries if isinstance(entry, dict) and matches(how, entry)]
             if not matching:
                 return None, None, False
-            best = max(matching, key=lambda entry: versions.key(_text(entry.get("version")) or "0", item.version_scheme))
+            best = max(
+                matching, key=lambda entry: versions.key(_text(entry.get("version")) or "0", item.version_scheme)
+            )
             return _text(best.get("version")), best, True
 
 
@@ -400,7 +400,9 @@ def registry_value(resource: RegistryValue) -> Json:
     if kind in ("dword", "qword"):
         return int(str(value), 0) if isinstance(value, str) else int(value) if isinstance(value, bool | int) else None
     if kind == "multistring":
-        return [str(one) for one in value] if isinstance(value, Sequence) and not isinstance(value, str) else [str(value)]
+        return (
+            [str(one) for one in value] if isinstance(value, Sequence) and not isinstance(value, str) else [str(value)]
+        )
     return "" if value is None else str(value)
 
 
@@ -448,7 +450,9 @@ def _compare_package(resource: PackageState, answers: _Answers) -> Compared:
         case "present":
             return name, installed, installed or candidate or "present", installed is not None
         case "latest":
-            newer = installed is None or (candidate is not None and versions.compare(installed, candidate, _scheme(resource)) < 0)
+            newer = installed is None or (
+                candidate is not None and versions.compare(installed, candidate, _scheme(resource)) < 0
+            )
             return name, installed, candidate or "latest", not newer
         case exact:
             same = installed is not None and versions.compare(installed, exact, _scheme(resource)) == 0

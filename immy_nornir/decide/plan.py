@@ -76,7 +76,9 @@ def make_plan(planning: Planning) -> Plan:
     decided = actions.all()
     ordered, edges = _ordered(decided)
     doing = [one for one in ordered if one.to_do and not one.always]
-    pending = bool(planning.pending_reboots) and planning.options.reboot in (Reboot.AUTOMATIC, Reboot.FORCE) and bool(doing)
+    pending = (
+        bool(planning.pending_reboots) and planning.options.reboot in (Reboot.AUTOMATIC, Reboot.FORCE) and bool(doing)
+    )
     cut = phases.cut([PhaseInput(one.id, one.reboot) for one in doing], edges, pending)
     number = {action_id: index for index, phase in enumerate(cut) for action_id in phase}
     placed = tuple(dataclasses.replace(one, phase=number.get(one.id, 0)) for one in ordered)
@@ -95,10 +97,7 @@ def _reboots(doing: list[PlannedAction], cut: list[tuple[str, ...]], options: Op
 def _ordered(actions: Mapping[str, PlannedAction]) -> tuple[list[PlannedAction], dict[str, frozenset[str]]]:
     edges = {one.id: frozenset(one.after) for one in actions.values()}
     follows = {one.id: one.follows for one in actions.values() if one.follows}
-    keys = [
-        OrderKey(one.id, one.order_class, one.place, one.fresh, 0, one.id)
-        for one in actions.values()
-    ]
+    keys = [OrderKey(one.id, one.order_class, one.place, one.fresh, 0, one.id) for one in actions.values()]
     try:
         names = order.sort(keys, edges, follows)
     except ImmyError as error:
@@ -208,7 +207,12 @@ class _Actions:
             return _configuration(configures, decision, own=bool(desire.deployment))
         own = desire.desired is not None and desire.desired.kind not in (StateKind.UPDATE_IF_FOUND, StateKind.IGNORED)
         if not desire.deployment and decision.type in (ActionType.INSTALL, ActionType.ENFORCE) and not working:
-            return Decision(ActionType.NONE, Reason.NOT_NEEDED, "what it is a prerequisite of needs nothing done", found=decision.found)
+            return Decision(
+                ActionType.NONE,
+                Reason.NOT_NEEDED,
+                "what it is a prerequisite of needs nothing done",
+                found=decision.found,
+            )
         if working and not own and isinstance(item, Software) and finding.status is FindingStatus.NOT_FOUND:
             wanted = dataclasses.replace(desire, desired=Desired(StateKind.LATEST))
             needed = decide(wanted, item, finding)
@@ -236,7 +240,9 @@ class _Actions:
         return action
 
     def _needed(self, desire: Desire) -> bool:
-        parents = [self.done.get(why.partition(" of ")[2]) for why in desire.requested_by if why.startswith("prerequisite")]
+        parents = [
+            self.done.get(why.partition(" of ")[2]) for why in desire.requested_by if why.startswith("prerequisite")
+        ]
         return any(parent is not None and parent.to_do for parent in parents)
 
     def _with_edges(self, action: PlannedAction) -> PlannedAction:
@@ -252,7 +258,10 @@ class _Actions:
                 follows = parent
                 after.add(parent)
         action = dataclasses.replace(action, after=tuple(sorted(after)), follows=follows)
-        held = next((self.done[one] for one in action.after if self.done[one].held is not None and self._must(action, one)), None)
+        held = next(
+            (self.done[one] for one in action.after if self.done[one].held is not None and self._must(action, one)),
+            None,
+        )
         if action.to_do and held is not None and held.changing:
             return _hold(action, Held.DEPENDENCY, f"{held.item} will not be done: {held.held_why}")
         return action
@@ -337,5 +346,3 @@ def _missing_method(action: PlannedAction, item: Item) -> str:
             if manager is not None or item.install.script is not None or has_file:
                 return ""
             return "there is no url, package manager or install script to install it with"
-
-

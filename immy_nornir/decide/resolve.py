@@ -106,7 +106,9 @@ def choose(
     """
     known = computer.variables if variables is None else variables
     return {
-        key: _choose(key, some, known, facts, asked) for key, some in sorted(candidates.items()) if asked.selects(key[0])
+        key: _choose(key, some, known, facts, asked)
+        for key, some in sorted(candidates.items())
+        if asked.selects(key[0])
     }
 
 
@@ -164,5 +166,3 @@ def _why_not(
             return f"its condition does not hold: {deployment.where}"
         case Unknown(names=names):
             return f"its condition reads what is not known: {', '.join(sorted(names))}"
-
-

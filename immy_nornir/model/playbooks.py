@@ -117,6 +117,9 @@ class Options:
     max_reboots: int = 5
     """Cap per session."""
     reboot_timeout_minutes: int = 30
+    retries: int = 3
+    """Attempts of an action whose exit code says 'try again'."""
+    retry_seconds: int = 60
     ignore_pending_reboots: tuple[str, ...] = ()
     """Names of pending-reboot sources that do not count."""
     origins: Mapping[str, str] = field(default_factory=dict)

@@ -224,6 +224,7 @@ class JobIntended:
     action_id: str
     attempt: int
     job_id: str
+    step: int = 0
     boot: Boot = field(default_factory=Boot)
 
 

@@ -1,0 +1,281 @@
+"""A session's state, folded from the entries of its record; pure.
+
+Nothing of a session lives anywhere else: a resumed session folds the same entries and goes on from the same state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from immy_nornir.decide.outcomes import immediate
+from immy_nornir.model.facts import Boot, Facts, Finding, Identity
+from immy_nornir.model.items import Item
+from immy_nornir.model.plan import Desire, Plan, PlannedAction
+from immy_nornir.model.playbooks import Stage
+from immy_nornir.model.record import (
+    ActionEnded,
+    Connected,
+    ContactBack,
+    ContactLost,
+    Detected,
+    Determined,
+    FactsCollected,
+    Finished,
+    Interrupted,
+    JobEnded,
+    JobIntended,
+    JobSeen,
+    Noted,
+    Outcome,
+    PendingFound,
+    Planned,
+    RebootAsked,
+    RebootEnded,
+    RebootIntended,
+    Refused,
+    Resolved,
+    Resumed,
+    RetryLater,
+    SessionSpec,
+    StageFailed,
+    Stamped,
+    StopAsked,
+    Verified,
+    Waiting,
+)
+from immy_nornir.model.wire import JobResult
+
+
+@dataclass(frozen=True, slots=True)
+class ActionState:
+    """How far one action is."""
+
+    plan: PlannedAction
+    attempt: int = 0
+    step: int = 0
+    job_id: str = ""
+    began_at: float = 0.0
+    offset: int = 0
+    seen: bool = False
+    """The job is known to exist."""
+    over: bool = False
+    """The job has ended or is lost; `result` None means lost."""
+    result: JobResult | None = None
+    doubts: int = 0
+    """How often a job of this action was lost."""
+    retry_at: float | None = None
+    reboot_due: bool = False
+    """A step ended with 'reboot needed'."""
+    boot: Boot = field(default_factory=Boot)
+    ended: ActionEnded | None = None
+
+    @property
+    def in_progress(self) -> bool:
+        """Whether a job of it was intended and the action has not ended."""
+        return bool(self.job_id) and self.ended is None and self.retry_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class RebootState:
+    """A reboot on its way."""
+
+    number: int
+    why: str
+    boot: Boot
+    intended_at: float
+    by_itself: bool = False
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that the next step depends on."""
+
+    spec: SessionSpec
+    definitions: Mapping[str, Item] = field(default_factory=dict)
+    entries: int = 0
+    epoch: int = 0
+    connected: bool = False
+    """The current leg has identified the computer."""
+    identity: Identity | None = None
+    lost: ContactLost | None = None
+    lost_at: float = 0.0
+    losses: int = 0
+    checked_at: float = 0.0
+    """When the computer was last asked about what is being waited for."""
+    done: frozenset[Stage] = frozenset()
+    desires: tuple[Desire, ...] = ()
+    facts: Facts = field(default_factory=Facts)
+    findings: Mapping[str, Finding] = field(default_factory=dict)
+    plan: Plan | None = None
+    actions: Mapping[str, ActionState] = field(default_factory=dict)
+    current: str = ""
+    reboot: RebootState | None = None
+    reboots: int = 0
+    phase: int = 0
+    """Actual phase: counts the reboots of this session."""
+    pending: tuple[str, ...] = ()
+    """Pending-reboot sources that the computer names now."""
+    pending_after_reboot: tuple[str, ...] = ()
+    """Those that were there right after the last reboot: another would not clear them."""
+    owed: bool = False
+    """Something done since the last reboot needs one."""
+    acted: bool = False
+    """Something was done since the last reboot."""
+    stop: StopAsked | None = None
+    failure: StageFailed | Refused | None = None
+    reboot_failure: str = ""
+    verified: Verified | None = None
+    waiting: Waiting | None = None
+    interrupted: Interrupted | None = None
+    finished: Finished | None = None
+
+
+def fold_all(spec: SessionSpec, definitions: Mapping[str, Item], entries: Iterable[Stamped]) -> State:
+    """The state after all entries of a record."""
+    state = State(spec, definitions)
+    for stamped in entries:
+        state = fold(state, stamped)
+    return state
+
+
+def fold(state: State, stamped: Stamped) -> State:
+    """The state after one more entry."""
+    state = replace(state, entries=stamped.seq)
+    if not isinstance(stamped.entry, Waiting | Noted):
+        state = replace(state, waiting=None)
+    return _fold(state, stamped)
+
+
+def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901, PLR0915 - one case for each kind of entry, nothing else
+    at = stamped.at
+    match stamped.entry:
+        case Resumed(epoch=epoch):
+            return replace(
+                state, epoch=epoch, connected=False, interrupted=None, checked_at=0.0, losses=0, lost=None, lost_at=0.0
+            )
+        case Connected(identity):
+            return replace(
+                _known(state, identity),
+                connected=True,
+                pending=identity.pending_reboots,
+                done=state.done | {Stage.CONNECT},
+            )
+        case ContactBack(identity):
+            return replace(_known(state, identity), connected=True, pending=identity.pending_reboots)
+        case Refused() as refused:
+            return replace(state, failure=refused)
+        case ContactLost() as lost:
+            first = at if state.lost is None else state.lost_at
+            return replace(state, connected=False, lost=lost, lost_at=first, losses=state.losses + 1, checked_at=at)
+        case Resolved(desires):
+            return replace(state, desires=desires, done=state.done | {Stage.RESOLVE})
+        case FactsCollected(facts):
+            merged = Facts({**state.facts.values, **facts.values}, {**state.facts.collected_at, **facts.collected_at})
+            return replace(state, facts=merged, done=state.done | {Stage.INVENTORY})
+        case Detected(findings):
+            found = {_id(one): one for one in findings}
+            return replace(state, findings=found, done=state.done | {Stage.DETECT})
+        case Planned(plan):
+            actions = {
+                one.id: ActionState(one, ended=immediate(one, state.findings.get(one.id))) for one in plan.actions
+            }
+            return replace(state, plan=plan, actions=actions, done=state.done | {Stage.PLAN})
+        case StageFailed() as failed:
+            return replace(state, failure=failed)
+        case Determined(action):
+            return _with_action(state, action.id, plan=action)
+        case JobIntended() as job:
+            changed = _with_action(
+                state,
+                job.action_id,
+                attempt=job.attempt,
+                step=job.step,
+                job_id=job.job_id,
+                offset=0,
+                seen=False,
+                over=False,
+                result=None,
+                retry_at=None,
+                boot=job.boot,
+                began_at=state.actions[job.action_id].began_at or at,
+            )
+            return replace(changed, current=job.action_id, checked_at=0.0, acted=True)
+        case JobSeen() as seen:
+            changed = _with_action(state, seen.action_id, seen=True, offset=seen.offset)
+            return replace(changed, checked_at=at)
+        case JobEnded() as over:
+            before = state.actions[over.action_id]
+            doubts = before.doubts + (1 if over.result is None else 0)
+            return _with_action(state, over.action_id, seen=True, over=True, result=over.result, doubts=doubts)
+        case RetryLater() as later:
+            changed = _with_action(state, later.action_id, retry_at=later.at, job_id="", seen=False, over=False, step=0)
+            return replace(changed, current="" if state.current == later.action_id else state.current)
+        case ActionEnded() as ended:
+            return _action_ended(state, ended)
+        case RebootIntended() as reboot:
+            coming = RebootState(reboot.number, reboot.why, reboot.boot, at, reboot.by_itself)
+            return replace(state, reboot=coming, checked_at=0.0)
+        case RebootAsked():
+            asked = None if state.reboot is None else replace(state.reboot, asked=True)
+            return replace(state, reboot=asked, connected=False, checked_at=at)
+        case RebootEnded(identity=identity, message=message):
+            return _rebooted(state, identity, message)
+        case PendingFound(names):
+            return replace(state, pending=names)
+        case Waiting() as waiting:
+            return replace(state, waiting=waiting)
+        case Verified() as verified:
+            return replace(state, verified=verified, done=state.done | {Stage.EXECUTE, Stage.VERIFY})
+        case StopAsked() as stop:
+            return replace(state, stop=stop)
+        case Noted():
+            return state
+        case Interrupted() as interrupted:
+            return replace(state, interrupted=interrupted, connected=False)
+        case Finished() as finished:
+            return replace(state, finished=finished, done=frozenset(Stage))
+        case _ as never:
+            assert_never(never)
+
+
+def _id(finding: Finding) -> str:
+    return f"{finding.item}#{finding.instance}" if finding.instance else finding.item
+
+
+def _known(state: State, identity: Identity) -> State:
+    return replace(state, identity=identity, lost=None, lost_at=0.0, losses=0)
+
+
+def _with_action(state: State, action_id: str, **changes: object) -> State:
+    changed = replace(state.actions[action_id], **changes)  # type: ignore[arg-type]  # callers name fields of ActionState
+    return replace(state, actions={**state.actions, action_id: changed})
+
+
+def _action_ended(state: State, ended: ActionEnded) -> State:
+    changed = _with_action(state, ended.action_id, ended=ended)
+    findings = changed.findings
+    if ended.finding is not None:
+        findings = {**findings, ended.action_id: ended.finding}
+    current = "" if state.current == ended.action_id else state.current
+    owed = state.owed or (ended.reboot_owed and ended.outcome in (Outcome.SUCCESS, Outcome.FAILED))
+    return replace(changed, findings=findings, current=current, owed=owed)
+
+
+def _rebooted(state: State, identity: Identity | None, message: str) -> State:
+    if identity is None:
+        return replace(state, reboot=None, reboot_failure=message or "the computer did not come back")
+    return replace(
+        _known(state, identity),
+        connected=True,
+        reboot=None,
+        reboots=state.reboots + 1,
+        phase=state.phase + 1,
+        pending=identity.pending_reboots,
+        pending_after_reboot=identity.pending_reboots,
+        owed=False,
+        acted=False,
+        actions={key: replace(one, reboot_due=False) for key, one in state.actions.items()},
+    )

@@ -1,0 +1,124 @@
+"""Values of the model <-> JSON for the history and for plan files; the one owner of cattrs.
+
+Classes of a union carry their name in `is`; values that equal a field's default are left out. Old records stay readable:
+unknown keys are ignored, missing ones get their default.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cattrs
+from cattrs.strategies import configure_tagged_union
+
+from immy_nornir.model.items import Detection, Item, Resource, TaskBody
+from immy_nornir.model.record import Entry
+from immy_nornir.model.values import SecretRef, Value
+
+
+@functools.cache
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(omit_if_default=True, prefer_attrib_converters=False)
+    converter.register_unstructure_hook_func(_is_free, _plain)
+    converter.register_structure_hook_func(_is_free, lambda value, _: _rich(value))
+    converter.register_unstructure_hook(SecretRef, _plain)
+    converter.register_structure_hook(SecretRef, lambda value, _: _rich(value))
+    converter.register_structure_hook_func(_is_mapping, lambda value, kind: _mapping(converter, value, kind))
+    converter.register_structure_hook_func(
+        _is_set, lambda value, kind: frozenset(converter.structure(one, kind.__args__[0]) for one in value)
+    )
+    converter.register_unstructure_hook_func(_is_set, sorted)
+    for union in (Detection, Resource, TaskBody, Item, Entry):
+        configure_tagged_union(union, converter, tag_name="is")
+    return converter
+
+
+_SCALARS = {type(None), bool, int, float, str}
+
+
+def _is_free(kind: Any) -> bool:
+    """Whether a type is `Value` or `Json`, whose forward references make them unequal to themselves."""
+    return set(getattr(kind, "__args__", ())) >= _SCALARS
+
+
+def _is_mapping(kind: Any) -> bool:
+    return getattr(kind, "__origin__", None) is Mapping
+
+
+def _is_set(kind: Any) -> bool:
+    return getattr(kind, "__origin__", None) is frozenset
+
+
+def _mapping(converter: cattrs.Converter, value: Mapping[str, Any], kind: Any) -> dict[Any, Any]:
+    of_key, of_value = kind.__args__
+    return {_key(of_key, key): converter.structure(child, of_value) for key, child in value.items()}
+
+
+def _key(kind: Any, key: str) -> Any:
+    return kind(key)
+
+
+def _plain(value: Value) -> Any:
+    if isinstance(value, SecretRef):
+        return {"$secret": value.reference}
+    if isinstance(value, Mapping):
+        return {key: _plain(child) for key, child in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(child) for child in value]
+    return value
+
+
+def _rich(value: Any) -> Any:
+    if isinstance(value, dict):
+        if len(value) == 1 and "$secret" in value:
+            return SecretRef(value["$secret"])
+        return {key: _rich(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_rich(child) for child in value]
+    return value
+
+
+def dump(value: object, kind: Any = None) -> Any:
+    """A value of the model as JSON data; `kind` where the value stands for a union."""
+    return _converter().unstructure(value, unstructure_as=kind)
+
+
+def load(data: object, kind: Any) -> Any:
+    """JSON data as a value of the model."""
+    return _converter().structure(data, kind)
+
+
+def text(value: object, kind: Any = None) -> str:
+    """A value as one line of JSON, keys in a stable order."""
+    return json.dumps(dump(value, kind), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def entry_text(entry: Entry) -> str:
+    """One entry of a record as JSON."""
+    return text(entry, Entry)
+
+
+def entry_from(data: str) -> Entry:
+    """An entry from its JSON."""
+    entry: Entry = load(json.loads(data), Entry)
+    return entry
+
+
+def fingerprint(item: Item) -> str:
+    """Content hash of a definition; equal definitions have equal hashes on every machine."""
+    return hashlib.sha256(text(item, Item).encode()).hexdigest()[:32]
+
+
+def pack(data: str) -> bytes:
+    """Text, compressed."""
+    return zlib.compress(data.encode(), 6)
+
+
+def unpack(data: bytes) -> str:
+    """Text from `pack`."""
+    return zlib.decompress(data).decode()

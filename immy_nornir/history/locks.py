@@ -1,0 +1,57 @@
+"""Locks that the kernel frees when their process dies; the one place where POSIX and Windows differ here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int) -> bool:
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _lock(handle: int) -> bool:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+class OwnerLock:
+    """This process's life, as a locked file `owners/ID.lock`; anybody can ask whether an owner lives."""
+
+    def __init__(self, folder: Path, owner: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / f"{owner}.lock"
+        self._handle: int | None = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        _lock(self._handle)
+
+    def release(self) -> None:
+        """Let go; safe to repeat."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+            self._path.unlink(missing_ok=True)
+
+
+def is_alive(folder: Path, owner: str) -> bool:
+    """Whether the process that took this owner's lock still runs."""
+    path = folder / f"{owner}.lock"
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not _lock(handle)
+    finally:
+        os.close(handle)

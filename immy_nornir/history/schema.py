@@ -1,0 +1,73 @@
+"""The history's tables, as migrations; the one owner of sqlite-utils.
+
+A migration that has landed is never changed: databases of every version must open (tests/history/data holds one each).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("immy")
+
+_FIRST = """
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY, started_at REAL NOT NULL, ended_at REAL, command TEXT NOT NULL, playbook TEXT NOT NULL,
+    fleet TEXT NOT NULL, commit_id TEXT NOT NULL, user TEXT NOT NULL, machine TEXT NOT NULL, owner TEXT NOT NULL,
+    status TEXT NOT NULL, note TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs(id), computer TEXT NOT NULL, tenant TEXT NOT NULL,
+    type TEXT NOT NULL, play TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
+    stage TEXT NOT NULL DEFAULT '', waiting TEXT NOT NULL DEFAULT '', created_at REAL NOT NULL, started_at REAL, ended_at REAL,
+    owner TEXT NOT NULL, epoch INTEGER NOT NULL DEFAULT 0, reboots INTEGER NOT NULL DEFAULT 0, entries INTEGER NOT NULL DEFAULT 0,
+    spec BLOB NOT NULL
+);
+CREATE INDEX sessions_of_computer ON sessions(computer, created_at);
+CREATE INDEX sessions_of_run ON sessions(run_id);
+CREATE INDEX sessions_open ON sessions(status) WHERE status IN ('created', 'running', 'waiting', 'interrupted');
+CREATE TABLE entries (
+    session_id TEXT NOT NULL, seq INTEGER NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, data TEXT,
+    packed BLOB, PRIMARY KEY (session_id, seq)
+) WITHOUT ROWID;
+CREATE TABLE actions (
+    session_id TEXT NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL, item TEXT NOT NULL, instance TEXT NOT NULL,
+    type TEXT NOT NULL, reason TEXT NOT NULL, why TEXT NOT NULL, desired TEXT NOT NULL, found TEXT NOT NULL, version TEXT,
+    deployment TEXT NOT NULL, held TEXT, planned_phase INTEGER NOT NULL, phase INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
+    status TEXT NOT NULL, outcome TEXT, outcome_reason TEXT, message TEXT NOT NULL DEFAULT '', after TEXT NOT NULL DEFAULT '',
+    reboot_owed INTEGER NOT NULL DEFAULT 0, began_at REAL, ended_at REAL,
+    PRIMARY KEY (session_id, id)
+) WITHOUT ROWID;
+CREATE TABLE jobs (
+    job_id TEXT PRIMARY KEY, session_id TEXT NOT NULL, action_id TEXT NOT NULL, attempt INTEGER NOT NULL, step INTEGER NOT NULL,
+    state TEXT NOT NULL, exit_code INTEGER, error TEXT NOT NULL DEFAULT '', seconds REAL, output TEXT NOT NULL DEFAULT '',
+    intended_at REAL NOT NULL, ended_at REAL
+) WITHOUT ROWID;
+CREATE INDEX jobs_of_session ON jobs(session_id);
+CREATE TABLE reboots (
+    session_id TEXT NOT NULL, number INTEGER NOT NULL, why TEXT NOT NULL, intended_at REAL NOT NULL, asked_at REAL,
+    ended_at REAL, outcome TEXT NOT NULL DEFAULT '', PRIMARY KEY (session_id, number)
+) WITHOUT ROWID;
+CREATE TABLE facts (
+    computer TEXT NOT NULL, section TEXT NOT NULL, hash TEXT NOT NULL, value BLOB NOT NULL, changed_at REAL NOT NULL,
+    collected_at REAL NOT NULL, PRIMARY KEY (computer, section)
+) WITHOUT ROWID;
+CREATE TABLE active (
+    computer TEXT PRIMARY KEY, session_id TEXT NOT NULL, owner TEXT NOT NULL, epoch INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE blobs (hash TEXT PRIMARY KEY, kind TEXT NOT NULL, data BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+
+@migrations()
+def m001_first(db: Database) -> None:
+    """Runs, sessions with their entries, and what is read off them."""
+    for statement in _FIRST.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a database to the newest schema; safe to repeat."""
+    migrations.apply(Database(connection))

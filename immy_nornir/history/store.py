@@ -1,0 +1,291 @@
+"""The history of one state folder, open for writing by this process; anybody may read it at the same time.
+
+Opening migrates, imports a journal left by a full disk, and marks sessions of dead processes as interrupted. Reading is
+in `queries`. One session at a time owns a computer, with an epoch that rises at every take-over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from immy_nornir.decide.state import State, fold, fold_all
+from immy_nornir.errors import HistoryError
+from immy_nornir.history import codec, locks, projection, queries, schema
+from immy_nornir.history.writer import Writer, journal_line
+from immy_nornir.model.items import Item
+from immy_nornir.model.protocols import Clock
+from immy_nornir.model.record import Interrupted, SessionSpec, Stamped, Status
+
+FILE = "history.db"
+_NETWORK = ("nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "webdav")
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another living process works on the computer."""
+
+    session_id: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one command started."""
+
+    id: str
+    command: str
+    playbook: str = ""
+    fleet: str = ""
+    commit: str = ""
+    user: str = ""
+    machine: str = ""
+
+
+def new_id(now: float) -> str:
+    """An id that sorts by time: 7 characters of seconds, 3 of chance."""
+    alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+    seconds = int(now)
+    text = ""
+    for _ in range(7):
+        seconds, digit = divmod(seconds, 32)
+        text = alphabet[digit] + text
+    return text + "".join(secrets.choice(alphabet) for _ in range(3))
+
+
+class History:
+    """Write access to the history; close it. Every method may be called from any thread."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.folder = folder
+        self.path = folder / FILE
+        self._clock = clock
+        self._prepare()
+        self.owner = f"{socket.gethostname()}-{os.getpid()}-{new_id(clock.now())}"
+        self._lock = locks.OwnerLock(self.owners, self.owner)
+        self._writer = Writer(self.path, folder / f"journal-{self.owner}.jsonl")
+        self._reap()
+
+    @property
+    def owners(self) -> Path:
+        """The folder of the owners' lock files."""
+        return self.folder / "owners"
+
+    def _prepare(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(OSError):
+                self.folder.chmod(0o700)
+            kind = file_system(self.folder)
+            if kind in _NETWORK:
+                raise HistoryError(
+                    f"{self.folder} is on a network file system ({kind}), where SQLite's locks do not hold",
+                    "give a local folder with --state",
+                )
+            connection = sqlite3.connect(self.path, timeout=30.0)
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                schema.migrate(connection)
+            finally:
+                connection.close()
+        except (OSError, sqlite3.Error) as error:
+            advice = "move it away to begin a new one, or give another folder with --state"
+            raise HistoryError(f"{self.path} cannot be opened: {error}", advice) from error
+
+    # --- what died ---
+
+    def _reap(self) -> None:
+        self._import_journals()
+        for session_id, owner in self._writer.call(queries.open_sessions):
+            if owner != self.owner and not locks.is_alive(self.owners, owner):
+                self._interrupt(session_id)
+
+    def _interrupt(self, session_id: str) -> None:
+        state = self.state_of(session_id)
+        if state is None or state.finished is not None or state.interrupted is not None:
+            return
+        doing = f" while {state.current} was under way" if state.current else ""
+        entry = Interrupted(f"its process ended without a word{doing}")
+        self.append(
+            fold(state, Stamped(state.entries + 1, self._clock.now(), entry)),
+            Stamped(state.entries + 1, self._clock.now(), entry),
+        )
+
+    def _import_journals(self) -> None:
+        for path in self.folder.glob("journal-*.jsonl"):
+            owner = path.name.removeprefix("journal-").removesuffix(".jsonl")
+            if locks.is_alive(self.owners, owner):
+                continue
+            touched: set[str] = set()
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    row = json.loads(line)
+                except ValueError:
+                    continue  # cut off by the crash that made the journal needed
+                entry = codec.entry_from(row["entry"])
+                values = (
+                    row["session"],
+                    row["seq"],
+                    row["at"],
+                    type(entry).__name__,
+                    projection.sentence(entry),
+                    row["entry"],
+                )
+                sql = "INSERT OR IGNORE INTO entries (session_id, seq, at, kind, text, data) VALUES (?,?,?,?,?,?)"
+                self._writer.commit([(sql, values)], line)
+                touched.add(row["session"])
+            for session_id in touched:
+                self._project_again(session_id)
+            path.unlink()
+
+    def _project_again(self, session_id: str) -> None:
+        loaded = self._writer.call(lambda connection: queries.record(connection, session_id))
+        if loaded is None:
+            return
+        spec, definitions, entries = loaded
+        state = fold_all(spec, definitions, ())
+        statements: list[projection.Statement] = []
+        for stamped in entries:
+            state = fold(state, stamped)
+            statements += projection.rows(state, stamped)
+        self._writer.commit(statements, "")
+
+    # --- runs and sessions ---
+
+    def begin_run(self, run: Run) -> None:
+        """Store a run as running."""
+        sql = (
+            "INSERT INTO runs (id, started_at, command, playbook, fleet, commit_id, user, machine, owner, status) "
+            "VALUES (?,?,?,?,?,?,?,?,?,'running')"
+        )
+        now = self._clock.now()
+        values = (run.id, now, run.command, run.playbook, run.fleet, run.commit, run.user, run.machine, self.owner)
+        self._writer.commit([(sql, values)], "")
+
+    def end_run(self, run_id: str, status: str, note: str = "") -> None:
+        """Store how a run ended."""
+        sql = "UPDATE runs SET ended_at=?, status=?, note=? WHERE id=?"
+        self._writer.commit([(sql, (self._clock.now(), status, note, run_id))], "")
+
+    def create_sessions(self, specs: Sequence[SessionSpec]) -> None:
+        """Store sessions as created, so that no computer of a run is ever missing from the record."""
+        sql = (
+            "INSERT INTO sessions (id, run_id, computer, tenant, type, play, status, created_at, owner, spec) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?)"
+        )
+        self._writer.commit(
+            [
+                (
+                    sql,
+                    (
+                        spec.id,
+                        spec.run_id,
+                        spec.computer,
+                        spec.tenant,
+                        spec.type.name,
+                        spec.play,
+                        Status.CREATED.value,
+                        spec.created_at,
+                        self.owner,
+                        codec.pack(codec.text(spec)),
+                    ),
+                )
+                for spec in specs
+            ],
+            "",
+        )
+
+    def claim(self, computer: str, session_id: str) -> int | Busy:
+        """Make a session the active one of its computer: its epoch, or who else is at work."""
+
+        def take(connection: sqlite3.Connection) -> int | Busy:
+            row = connection.execute(
+                "SELECT session_id, owner, epoch FROM active WHERE computer=?", (computer,)
+            ).fetchone()
+            if row is not None and row[0] != session_id and locks.is_alive(self.owners, row[1]):
+                return Busy(row[0], row[1])
+            if row is not None and row[1] != self.owner and locks.is_alive(self.owners, row[1]):
+                return Busy(row[0], row[1])
+            own = connection.execute("SELECT epoch FROM sessions WHERE id=?", (session_id,)).fetchone()
+            epoch = max(row[2] if row else 0, own[0] if own else 0) + 1
+            connection.execute(
+                "INSERT OR REPLACE INTO active (computer, session_id, owner, epoch) VALUES (?,?,?,?)",
+                (computer, session_id, self.owner, epoch),
+            )
+            connection.execute("UPDATE sessions SET owner=? WHERE id=?", (self.owner, session_id))
+            return epoch
+
+        return self._writer.call(take)
+
+    def append(self, state: State, stamped: Stamped, *, durable: bool = False) -> None:
+        """Store one entry, given the state after it.
+
+        A durable one is on the disk when this returns, and only if the session still owns its computer.
+        Raises: HistoryError when it could not be made durable, or another process has taken the session over.
+        """
+        line = journal_line(state.spec.id, stamped.seq, stamped.at, codec.entry_text(stamped.entry))
+        statements = projection.rows(state, stamped)
+        if not durable:
+            self._writer.put(statements, line)
+            return
+        guard = (
+            "SELECT 1 FROM active WHERE computer=? AND session_id=? AND owner=?",
+            (state.spec.computer, state.spec.id, self.owner),
+        )
+        self._writer.commit(statements, line, guard)
+
+    def keep_definitions(self, definitions: Mapping[str, Item]) -> None:
+        """Store item definitions by content hash; known ones are not stored again."""
+        sql = "INSERT OR IGNORE INTO blobs (hash, kind, data) VALUES (?,?,?)"
+        self._writer.put(
+            [(sql, (digest, "item", codec.pack(codec.text(item, Item)))) for digest, item in definitions.items()]
+        )
+
+    def state_of(self, session_id: str) -> State | None:
+        """A stored session, folded; None when there is none of this id."""
+        loaded = self._writer.call(lambda connection: queries.record(connection, session_id))
+        return None if loaded is None else fold_all(*loaded)
+
+    def read(self) -> queries.Reader:
+        """A reading connection of this thread, for queries."""
+        return queries.Reader(self.path)
+
+    def release(self, computers: Iterable[str]) -> None:
+        """Give up computers whose sessions this process leaves unfinished."""
+        sql = "DELETE FROM active WHERE computer=? AND owner=?"
+        self._writer.put([(sql, (name, self.owner)) for name in computers])
+
+    def flush(self) -> None:
+        """Return when everything appended before is stored."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Store what is left, then let the owner's lock go."""
+        self._writer.close()
+        self._lock.release()
+
+
+def file_system(folder: Path) -> str:
+    """The type of the file system that holds a folder, where the system tells (Linux); else an empty text."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    best, kind = "", ""
+    path = str(folder.resolve())
+    for line in mounts:
+        parts = line.split()
+        if (
+            len(parts) > 2
+            and (path == parts[1] or path.startswith(parts[1].rstrip("/") + "/"))
+            and len(parts[1]) >= len(best)
+        ):
+            best, kind = parts[1], parts[2]
+    return kind
