@@ -94,9 +94,10 @@ class _Reader:
     def take(self, line: bytes) -> None:
         words = line.decode("utf-8", "replace").rstrip("\r").split(" ")
         if words[0] != FRAME_MARK or len(words) < 2 or words[1] not in {self._nonce, NO_NONCE}:
-            if words[0] == FRAME_MARK and self._nonce.startswith(words[-1]):
-                self._damaged += 1  # cut off inside its nonce
-            self._noise.append(" ".join(words))
+            text = " ".join(words)
+            if f"{FRAME_MARK} {self._nonce}".startswith(text):
+                self._damaged += 1  # cut off before the end of its nonce
+            self._noise.append(text)
             return
         frame = _frame(words)
         if frame is None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
-from xml.etree import ElementTree as ET
 
 from immy_nornir.remote.bundle import bootstrap_text
 
 _PROGRAM = "powershell"
 _SWITCHES = ("-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass")
 _CLIXML = "#< CLIXML"
+_RECORD = re.compile(r'<S S="(?:Error|Warning|Verbose|Debug|Information|Output)">(.*?)</S>', re.DOTALL)
+_PROGRESS = re.compile(r"<Obj .*?</MS></Obj>", re.DOTALL)
+_ENVELOPE = re.compile(r"</?Objs[^>]*>")
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _LIMIT = 16_384
 
@@ -31,30 +34,17 @@ def command_line(program: str = _PROGRAM) -> str:
 
 
 def stderr_text(stderr: bytes) -> str:
-    """What stderr says, as text: error, warning and information records of CLIXML, progress left out; at most 16 kB."""
+    """What stderr says, as text: records of CLIXML but progress, and whatever stands beside them; at most 16 kB."""
     text = stderr.decode("utf-8", "replace")
-    parts = text.split(_CLIXML)
-    found = [parts[0]]
-    for part in parts[1:]:
-        start, end = part.find("<Objs"), part.rfind("</Objs>")
-        if start < 0 or end < 0:
-            found.append(part)
-            continue
-        found += [part[:start].strip(), _records(part[start : end + 7]), part[end + 7 :]]
-    joined = "\n".join(piece.strip("\r\n") for piece in found if piece.strip())
-    return joined[:_LIMIT]
+    if _CLIXML not in text:
+        return text.strip()[:_LIMIT]
+    records = "".join(_plain(match.group(1)) for match in _RECORD.finditer(text))
+    # A program's own stderr may stand in the middle of the document, so that it is no XML as a whole.
+    beside = _RECORD.sub("", _PROGRESS.sub("", text)).replace(_CLIXML, "")
+    beside = _ENVELOPE.sub("", beside)
+    return "\n".join(part for part in (records.strip(), beside.strip()) if part)[:_LIMIT]
 
 
-def _records(document: str) -> str:
-    """Texts of the records of one CLIXML document; the document itself where it cannot be read."""
-    clean = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", document)
-    try:
-        root = ET.fromstring(clean)  # noqa: S314 - no entities are defined: expat refuses external ones, size is capped
-    except ET.ParseError:
-        return document
-    texts = []
-    for node in root:
-        if node.get("S") in {"progress", "Progress"} or node.text is None:
-            continue
-        texts.append(_ESCAPE.sub(lambda match: chr(int(match.group(1), 16)), node.text))
-    return "".join(texts).replace("\r\n", "\n")
+def _plain(record: str) -> str:
+    text = _ESCAPE.sub(lambda match: chr(int(match.group(1), 16)), html.unescape(record))
+    return text.replace("\r\n", "\n")

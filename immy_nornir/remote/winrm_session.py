@@ -1,0 +1,318 @@
+"""Connection variables of WinRM -> an endpoint, and a pywinrm Protocol tuned for many computers.
+
+The variables are Ansible's. TLS contexts are shared: building one costs more than a whole request.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import socket
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.connection import HTTPConnection
+from winrm.protocol import Protocol
+from winrm.transport import Transport as PywinrmTransport
+
+from immy_nornir.errors import AuthenticationError, CertificateError, RefusedError, UsageError
+from immy_nornir.model.values import SecretRef
+from immy_nornir.remote.winrm_errors import FOREIGN, Stage, mapped
+
+if TYPE_CHECKING:
+    from immy_nornir.model.protocols import Address, Secrets
+    from immy_nornir.model.values import Value
+
+HTTP_PORT = 5985
+HTTPS_PORT = 5986
+CONNECT_SECONDS = 15
+_METHODS = ("basic", "plaintext", "ssl", "ntlm", "kerberos", "credssp", "certificate")
+_TRUE = {"true", "yes", "on", "1", "y", "t"}
+_PASSED_ON = ("service", "kerberos_delegation", "kerberos_hostname_override", "credssp_disable_tlsv1_2", "send_cbt")
+"""Settings that pywinrm takes under the names that Ansible gives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Everything needed to open connections to one computer; the password stays out of its repr."""
+
+    host: str
+    url: str
+    methods: tuple[str, ...]
+    username: str
+    password: str = field(repr=False)
+    validate: bool = True
+    ca: str | None = None
+    pin: str | None = None
+    """SHA-256 of the certificate, hex; takes the place of validation."""
+    certificate: str | None = None
+    certificate_key: str | None = None
+    encryption: str = "auto"
+    operation_seconds: int = 20
+    read_seconds: int = 30
+    proxy: str | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+class _Settings:
+    """Connection variables by their short names, with secrets revealed at the last moment."""
+
+    def __init__(self, address: Address, secrets: Secrets) -> None:
+        self._settings = address.settings
+        self._secrets = secrets
+        self._computer = address.computer
+
+    def value(self, name: str) -> Value:
+        value = self._settings.get(name)
+        return self._secrets.reveal(value) if isinstance(value, SecretRef) else value
+
+    def text(self, name: str) -> str | None:
+        value = self.value(name)
+        return None if value is None or value == "" else str(value)
+
+    def flag(self, name: str) -> bool:
+        value = self.value(name)
+        return value if isinstance(value, bool) else str(value).strip().lower() in _TRUE
+
+    def seconds(self, name: str) -> int | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            number = int(float(text))
+        except ValueError:
+            number = 0
+        if number < 1:
+            raise UsageError(f"{self._computer}: {name} is {text!r}", "give a number of seconds, at least 1")
+        return number
+
+
+def endpoint_of(address: Address, secrets: Secrets) -> Endpoint:
+    """The endpoint that an address with Ansible's WinRM variables means.
+
+    Raises UsageError, SecretError, AuthenticationError, RefusedError (Basic without TLS); messages hold no values of
+    secrets.
+    """
+    settings = _Settings(address, secrets)
+    port = address.port or HTTPS_PORT
+    scheme = (settings.text("ansible_winrm_scheme") or ("http" if port == HTTP_PORT else "https")).lower()
+    if scheme not in {"http", "https"}:
+        raise UsageError(f"{address.computer}: ansible_winrm_scheme is {scheme!r}", "give http or https")
+    plain_allowed = settings.flag("immy_allow_plain_basic")
+    methods = _methods(address.computer, settings, scheme, plain_allowed=plain_allowed)
+    if scheme == "http" and not plain_allowed and any(method in {"basic", "plaintext"} for method in methods):
+        raise RefusedError(
+            f"{address.computer}: Basic authentication over plain HTTP would show the password to the network",
+            "use port 5986 with https, ansible_winrm_transport: ntlm, or set immy_allow_plain_basic: true",
+        )
+    operation, read = _timeouts(address.computer, settings)
+    path = (settings.text("ansible_winrm_path") or "/wsman").lstrip("/")
+    host = f"[{address.host}]" if ":" in address.host and not address.host.startswith("[") else address.host
+    certificate = settings.text("ansible_winrm_cert_pem")
+    return Endpoint(
+        host=address.host,
+        url=f"{scheme}://{host}:{port}/{path}",
+        methods=methods,
+        username=_username(address, settings, methods),
+        password=_password(address, secrets, methods),
+        validate=_validates(address.computer, settings),
+        ca=settings.text("ansible_winrm_ca_trust_path"),
+        pin=_pin(address.computer, settings),
+        certificate=certificate,
+        certificate_key=settings.text("ansible_winrm_cert_key_pem"),
+        encryption=settings.text("ansible_winrm_message_encryption") or "auto",
+        operation_seconds=operation,
+        read_seconds=read,
+        proxy=settings.text("ansible_winrm_proxy"),
+        more=_passed_on(settings),
+    )
+
+
+def _methods(computer: str, settings: _Settings, scheme: str, *, plain_allowed: bool) -> tuple[str, ...]:
+    value = settings.value("ansible_winrm_transport")
+    if value is None or value == "":
+        # Ansible would fall back to Basic over plain HTTP; NTLM seals its messages there.
+        return ("ssl",) if scheme == "https" else ("basic",) if plain_allowed else ("ntlm",)
+    names = value if isinstance(value, Sequence) and not isinstance(value, str) else str(value).split(",")
+    methods = tuple(str(name).strip().lower() for name in names)
+    for method in methods:
+        if method not in _METHODS:
+            raise UsageError(
+                f"{computer}: ansible_winrm_transport has {method!r}", f"give one or several of {', '.join(_METHODS)}"
+            )
+    return tuple("ssl" if method in {"basic", "plaintext"} and scheme == "https" else method for method in methods)
+
+
+def _timeouts(computer: str, settings: _Settings) -> tuple[int, int]:
+    both = settings.seconds("ansible_winrm_connection_timeout")
+    operation = settings.seconds("ansible_winrm_operation_timeout_sec") or both or 20
+    read = settings.seconds("ansible_winrm_read_timeout_sec") or operation + 10
+    if read <= operation:
+        raise UsageError(
+            f"{computer}: the read time-out ({read}) must be larger than the operation time-out ({operation})",
+            "set ansible_winrm_read_timeout_sec or leave it away",
+        )
+    return operation, read
+
+
+def _username(address: Address, settings: _Settings, methods: tuple[str, ...]) -> str:
+    realm = settings.text("ansible_winrm_realm")
+    if realm and address.username and "@" not in address.username and "\\" not in address.username:
+        return f"{address.username}@{realm}"
+    if not address.username and not set(methods) <= {"certificate", "kerberos"}:
+        raise AuthenticationError(f"{address.computer}: no user is given", "set ansible_user")
+    return address.username
+
+
+def _password(address: Address, secrets: Secrets, methods: tuple[str, ...]) -> str:
+    value = address.password
+    if isinstance(value, SecretRef):
+        value = secrets.reveal(value)
+    if value is None and not set(methods) <= {"certificate", "kerberos"}:
+        raise AuthenticationError(f"{address.computer}: no password is given", "set ansible_password")
+    return value or ""
+
+
+def _validates(computer: str, settings: _Settings) -> bool:
+    value = (settings.text("ansible_winrm_server_cert_validation") or "validate").lower()
+    if value not in {"validate", "ignore"}:
+        raise UsageError(f"{computer}: ansible_winrm_server_cert_validation is {value!r}", "give validate or ignore")
+    return value == "validate"
+
+
+def _pin(computer: str, settings: _Settings) -> str | None:
+    text = settings.text("immy_certificate_sha256")
+    if text is None:
+        return None
+    pin = re.sub(r"[\s:]", "", text).lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", pin):
+        raise UsageError(f"{computer}: immy_certificate_sha256 is no SHA-256", "give 64 hexadecimal digits")
+    return pin
+
+
+def _passed_on(settings: _Settings) -> dict[str, Any]:
+    found = {name: settings.value(f"ansible_winrm_{name}") for name in _PASSED_ON}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+# --- pywinrm, tuned ------------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=64)
+def _context(validate: bool, ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:  # noqa: FBT001
+    """One context for each kind of trust; loading the authorities takes longer than a request."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not validate:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif ca:
+        place = Path(ca).expanduser()
+        context.load_verify_locations(capath=str(place)) if place.is_dir() else context.load_verify_locations(
+            str(place)
+        )
+    else:
+        context.load_default_certs()
+        context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    if certificate:
+        context.load_cert_chain(certificate, key)
+    return context
+
+
+class _Adapter(HTTPAdapter):
+    """Connections with the shared context, the pin and TCP keepalive."""
+
+    def __init__(self, endpoint: Endpoint, context: ssl.SSLContext | None) -> None:
+        self._endpoint = endpoint
+        self._context = context
+        super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["socket_options"] = [
+            *HTTPConnection.default_socket_options,
+            (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        ]
+        if self._context is not None:
+            kwargs["ssl_context"] = self._context
+            if self._endpoint.pin:
+                kwargs["assert_fingerprint"] = self._endpoint.pin
+        super().init_poolmanager(*args, **kwargs)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leave trust to the shared context; requests would load the authorities again for each connection."""
+        del url, verify, cert
+        conn.cert_reqs = "CERT_REQUIRED" if self._endpoint.validate and not self._endpoint.pin else "CERT_NONE"
+
+
+class _Tuned(PywinrmTransport):
+    """pywinrm's transport over our adapter; without a look at the environment for each message."""
+
+    def __init__(self, endpoint: Endpoint, context: ssl.SSLContext | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._ours = endpoint
+        self._context = context
+        # requests takes a pair: to connect, to read.
+        pair: Any = (min(CONNECT_SECONDS, endpoint.read_seconds), endpoint.read_seconds)
+        self.read_timeout_sec = pair
+
+    def build_session(self) -> requests.Session:
+        """Tune each new session once; a sealed one is tuned before its first message (`setup_encryption`)."""
+        known = self.session
+        session: requests.Session = super().build_session()
+        if session is not known:
+            self._tune(session)
+        return session
+
+    def setup_encryption(self, session: requests.Session) -> None:
+        self._tune(session)
+        super().setup_encryption(session)
+
+    def _tune(self, session: requests.Session) -> None:
+        session.trust_env = False
+        session.max_redirects = 0
+        session.verify = self._ours.validate and not self._ours.pin
+        if not isinstance(session.adapters.get("https://"), _Adapter):
+            adapter = _Adapter(self._ours, self._context)
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
+
+
+def open_protocol(endpoint: Endpoint, method: Any) -> Protocol:
+    """A pywinrm Protocol for one way of authentication; nothing is sent yet. Raises TransportError subclasses."""
+    secure = endpoint.url.startswith("https")
+    validates = endpoint.validate and not endpoint.pin
+    common: dict[str, Any] = {
+        "endpoint": endpoint.url,
+        "username": endpoint.username or None,
+        "password": endpoint.password,
+        "ca_trust_path": None,
+        "cert_pem": endpoint.certificate,
+        "cert_key_pem": endpoint.certificate_key,
+        "server_cert_validation": "validate" if validates else "ignore",
+        "message_encryption": endpoint.encryption,
+        "proxy": endpoint.proxy,
+        **endpoint.more,
+    }
+    try:
+        context = _context(validates, endpoint.ca, endpoint.certificate, endpoint.certificate_key) if secure else None
+    except (OSError, ssl.SSLError) as error:
+        raise CertificateError(
+            f"{endpoint.host}: the certificate files cannot be read ({type(error).__name__})",
+            "check ansible_winrm_ca_trust_path, ansible_winrm_cert_pem and ansible_winrm_cert_key_pem",
+        ) from None
+    try:
+        protocol = Protocol(
+            transport=method,
+            read_timeout_sec=endpoint.read_seconds,
+            operation_timeout_sec=endpoint.operation_seconds,
+            **common,
+        )
+        protocol.transport = _Tuned(endpoint, context, auth_method=method, **common)
+    except FOREIGN as error:
+        raise mapped(error, Stage.OPEN, endpoint) from None
+    return protocol
