@@ -276,6 +276,8 @@ def _used_platforms(record: Record) -> frozenset[Platform]:
 
 def _manager(record: Record, platform: Platform) -> PackageManager | None:
     named = [name for name in _RUNS_ON[platform] if record.has(_MANAGER_KEYS[name])]
+    if named == ["apt", "brew"]:
+        named = ["apt"]  # Homebrew runs on Linux too, but beside apt it stands for macOS
     if len(named) > 1:
         record.error(_MANAGER_KEYS[named[1]], f"two package managers for {platform}: {', '.join(named)}", "keep one")
     if not named:

@@ -1,0 +1,1 @@
+awk '{ printf "%.1f\n", $1 / 86400 }' /proc/uptime

@@ -1,0 +1,1 @@
+[System.TimeZoneInfo]::Local.Id

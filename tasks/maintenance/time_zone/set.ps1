@@ -1,0 +1,3 @@
+param([string]$zone)
+tzutil.exe /s $zone
+exit $LASTEXITCODE

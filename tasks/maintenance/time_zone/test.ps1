@@ -1,0 +1,2 @@
+param([string]$zone)
+[System.TimeZoneInfo]::Local.Id -eq $zone
