@@ -21,13 +21,18 @@ MAX_LENGTH: Final = 1_000_000
 
 
 class TemplateError(ImmyError):
-    """A template cannot be read or expanded; `expression` is its text, `name` the undefined name if that was why."""
+    """A template cannot be read or expanded.
+
+    `expression` is its text, `what` the reason, `name` the undefined name if that was the reason, and `position` the
+    character (from 0) where reading stopped, if it was not even readable.
+    """
 
     def __init__(
-        self, expression: str, what: str, advice: str = "", name: str | None = None, position: int = 0
+        self, expression: str, what: str, advice: str = "", *, name: str | None = None, position: int | None = None
     ) -> None:
         shown = expression if len(expression) <= 200 else expression[:197] + "..."
-        super().__init__(f"in '{shown}': {what}", advice)
+        column = "" if position is None else f" at column {position + 1}"
+        super().__init__(f"in '{shown}'{column}: {what}", advice)
         self.expression = expression
         self.what = what
         self.name = name

@@ -235,9 +235,7 @@ def _parse(text: str) -> nodes.Expr:
         return node
     except jinja2.TemplateSyntaxError as error:
         position = _position(text, parser)
-        raise TemplateError(
-            text, f"not readable at column {position + 1}: {error.message}", _advice(error), position=position
-        ) from None
+        raise TemplateError(text, error.message or "not readable", _advice(error), position=position) from None
 
 
 def _compile_node(text: str, node: nodes.Expr) -> jinja2.Template:
