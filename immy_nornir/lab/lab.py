@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from immy_nornir.errors import UsageError
+from immy_nornir.lab.backed import BackedMachine
 from immy_nornir.lab.certificate import make_certificate, server_context
 from immy_nornir.lab.computer import LabComputer, Site
 from immy_nornir.lab.connection import Connection
@@ -72,6 +74,10 @@ class Lab:
 
     def start(self) -> Self:
         """Listen; returns when every port answers."""
+        if self.powershell and sys.platform == "win32":
+            raise UsageError(
+                "backed computers need Linux or macOS", "leave out --powershell: simulated ones run here too"
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, args=(self._loop,), name="immy-lab", daemon=True)
@@ -167,7 +173,7 @@ class Lab:
         )
 
     def _machine(self, computer: LabComputer) -> Machine:
-        return SimulatedMachine(computer)
+        return BackedMachine(computer, self.powershell) if self.powershell else SimulatedMachine(computer)
 
     async def _listen(self, port: int, context: ssl.SSLContext | None) -> int:
         loop = asyncio.get_running_loop()

@@ -6,12 +6,10 @@ Implements Machine. Times (PowerShell's start, scripts, jobs) are slept away in 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import re
 from typing import TYPE_CHECKING, Any
 
 from immy_nornir.lab import bundle
+from immy_nornir.lab.commandline import encoded_script, powershell_arguments
 from immy_nornir.lab.jobs import Spool
 from immy_nornir.lab.reading import OperationError, read
 from immy_nornir.lab.spec import Misbehaviour
@@ -25,21 +23,8 @@ if TYPE_CHECKING:
     from immy_nornir.lab.machine import Sink
     from immy_nornir.model.values import Json
 
-_POWERSHELL = re.compile(r'^"?(?:[^"\s]*\\)?(?:powershell|pwsh)(?:\.exe)?"?(?:\s|$)', re.IGNORECASE)
-_ENCODED = re.compile(r"\s-(?:e|ec|en\w*)\s+([A-Za-z0-9+/=]+)", re.IGNORECASE)
 _FLUSH_SECONDS = 1.0
 CONSTRAINED = "constrained_language"
-
-
-def encoded_script(command_line: str) -> str | None:
-    """The text of -EncodedCommand of a PowerShell command line, None where there is none."""
-    found = _ENCODED.search(command_line) if _POWERSHELL.match(command_line) else None
-    if not found:
-        return None
-    try:
-        return base64.b64decode(found[1], validate=True).decode("utf-16-le")
-    except (binascii.Error, UnicodeDecodeError):
-        return None
 
 
 class SimulatedMachine:
@@ -109,7 +94,7 @@ class SimulatedProcess:
                 await asyncio.sleep(rest)
             await self._bundle()
             return
-        if _POWERSHELL.match(command_line) and knobs.powershell_start:
+        if powershell_arguments(command_line) is not None and knobs.powershell_start:
             await asyncio.sleep(knobs.powershell_start)
         self._plain(command_line, script)
 

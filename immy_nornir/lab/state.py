@@ -32,6 +32,11 @@ PENDING: Mapping[str, tuple[str, str | None]] = {
 }
 """Pending-reboot sources that have a place in the registry: the key, and the value where the key alone says nothing."""
 
+PRODUCT_TYPES = {"workstation": "WinNT", "server": "ServerNT", "domain_controller": "LanmanNT"}
+ARCHITECTURES = {"x64": "AMD64", "x86": "x86", "arm64": "ARM64"}
+CHASSIS = {"desktop": 3, "laptop": 9, "tablet": 30, "convertible": 31, "server": 17, "other": 1}
+"""Enclosure types of the SMBIOS specification."""
+
 
 def sid_of(user: str) -> str:
     """A user's SID, the same every time."""
@@ -67,19 +72,43 @@ class State:
         for software in spec.software:
             self.add_software(software)
         for user, sid in self.users.items():
-            self.registry.set(f"HKU\\{sid}\\Volatile Environment", "USERNAME", user.rpartition("\\")[2])
+            domain, _, name = user.rpartition("\\")
+            self.registry.set(f"HKU\\{sid}\\Volatile Environment", "USERNAME", name)
+            if domain:
+                self.registry.set(f"HKU\\{sid}\\Volatile Environment", "USERDOMAIN", domain)
         self._machine_values()
 
     def _machine_values(self) -> None:
         spec, registry = self.spec, self.registry
         registry.set(PREFETCH, "BootId", self.boot_id)
         registry.set(r"HKLM\SOFTWARE\Microsoft\Cryptography", "MachineGuid", spec.identity_uuid)
+        major, _, minor = spec.version.partition(".")
         current = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
-        registry.set(current, "ProductName", spec.os.removeprefix("Microsoft "))
-        registry.set(current, "CurrentBuildNumber", spec.build)
-        names = r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName"
-        for key in ("ComputerName", "ActiveComputerName"):
-            registry.set(f"{names}\\{key}", "ComputerName", spec.name)
+        control = r"HKLM\SYSTEM\CurrentControlSet\Control"
+        tcpip = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
+        bios = r"HKLM\HARDWARE\DESCRIPTION\System\BIOS"
+        values: list[tuple[str, str, Json]] = [
+            (current, "ProductName", spec.os.removeprefix("Microsoft ")),
+            (current, "CurrentBuildNumber", spec.build),
+            (current, "CurrentMajorVersionNumber", int(major) if major.isdigit() else 10),
+            (current, "CurrentMinorVersionNumber", int(minor.partition(".")[0] or 0)),
+            (rf"{control}\ProductOptions", "ProductType", PRODUCT_TYPES.get(spec.role, "WinNT")),
+            (rf"{control}\ComputerName\ComputerName", "ComputerName", spec.name),
+            (rf"{control}\ComputerName\ActiveComputerName", "ComputerName", spec.name),
+            (rf"{control}\Session Manager\Environment", "PROCESSOR_ARCHITECTURE", ARCHITECTURES.get(spec.architecture)),
+            (tcpip, "Hostname", spec.name),
+            (tcpip, "Domain", spec.domain),
+            (bios, "SystemManufacturer", spec.manufacturer),
+            (bios, "SystemProductName", spec.model),
+        ]
+        for key, name, value in values:
+            if value is not None and not registry.has(key, name):
+                registry.set(key, name, value)
+
+    def load_registry(self, content: Mapping[str, Mapping[str, Mapping[str, Json]]]) -> None:
+        """Take over a registry that others wrote to; pending reboots are read from it."""
+        self.registry = Registry(content)
+        self.pending = [name for name, (key, value) in PENDING.items() if self.registry.has(key, value)]
 
     def reboot(self, boot_time: float) -> None:
         """A new boot: what waited for it is done, automatic services run."""
