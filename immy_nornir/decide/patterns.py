@@ -140,6 +140,7 @@ class _Finder:
     def __init__(self, inventory: Inventory) -> None:
         self._inventory = inventory
         self._members: dict[str, list[str]] = {}
+        self._localhost: str | None = None
 
     def evaluate(self, pieces: Sequence[str]) -> list[str]:
         """Unions first, then intersections, then exclusions, whatever their order."""
@@ -199,8 +200,9 @@ class _Finder:
         if not groups or expression[0] == "~" or any(sign in expression for sign in (".", *_GLOB)):
             found.extend(_matching(self._inventory.computers, expression))
         if not found and expression in LOCALHOST:
-            known = next((name for name in self._inventory.computers if name in LOCALHOST), expression)
-            found.append(known)
+            if self._localhost is None:
+                self._localhost = next((name for name in self._inventory.computers if name in LOCALHOST), expression)
+            found.append(self._localhost)
         return found
 
     def members(self, group: str) -> list[str]:

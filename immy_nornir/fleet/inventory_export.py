@@ -13,7 +13,16 @@ from immy_nornir.model.values import Json, SecretRef, UnsafeText, Value
 
 # Variables that Ansible computes itself and never lists.
 INTERNAL = frozenset(
-    ["ansible_async_path", "ansible_collection_name", "ansible_config_file", "ansible_dependent_role_names", "ansible_diff_mode", "ansible_facts", "ansible_forks", "ansible_inventory_sources", "ansible_limit", "ansible_play_batch", "ansible_play_hosts", "ansible_play_hosts_all", "ansible_play_role_names", "ansible_playbook_python", "ansible_role_name", "ansible_role_names", "ansible_run_tags", "ansible_skip_tags", "ansible_verbosity", "ansible_version", "inventory_dir", "inventory_file", "inventory_hostname", "inventory_hostname_short", "groups", "group_names", "omit", "hostvars", "playbook_dir", "play_hosts", "role_name", "role_names", "role_path", "role_uuid", "ansible_check_mode"]
+    (
+        *("ansible_async_path", "ansible_check_mode", "ansible_collection_name", "ansible_config_file"),
+        *("ansible_dependent_role_names", "ansible_diff_mode", "ansible_facts", "ansible_forks"),
+        *("ansible_inventory_sources", "ansible_limit", "ansible_play_batch", "ansible_play_hosts"),
+        *("ansible_play_hosts_all", "ansible_play_role_names", "ansible_playbook_python", "ansible_role_name"),
+        *("ansible_role_names", "ansible_run_tags", "ansible_skip_tags", "ansible_verbosity", "ansible_version"),
+        *("group_names", "groups", "hostvars", "inventory_dir", "inventory_file", "inventory_hostname"),
+        *("inventory_hostname_short", "play_hosts", "playbook_dir", "role_name", "role_names", "role_path"),
+        "role_uuid",
+    )
 )
 
 
