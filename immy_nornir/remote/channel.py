@@ -205,15 +205,13 @@ def _check_reading(operation: object) -> None:
 
 def _check_refused(raw: RawAnswer, decoded: frames.Decoded) -> None:
     """Raise for what never ran: a damaged request, a PowerShell that may not run it."""
-    if decoded.bundle_error == "damaged_request":
-        raise GarbledError("the request did not arrive whole; nothing was run")
     said = " ".join((decoded.bundle_error, powershell.stderr_text(raw.stderr), decoded.noise[:2000])).strip()
     folded = re.sub(r"\s+", " ", said).casefold()
     for mark, message, advice in _REFUSALS:
         if mark in folded:
             raise RefusedError(message, advice)
     if decoded.bundle_error:
-        raise RefusedError(f"the runner was refused: {decoded.bundle_error[:300]}")
+        raise GarbledError(f"the request did not arrive whole, nothing was run: {decoded.bundle_error[:300]}")
 
 
 def _what_came(raw: RawAnswer, decoded: frames.Decoded) -> str:

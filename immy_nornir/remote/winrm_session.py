@@ -18,12 +18,13 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection
+from winrm.exceptions import WinRMError
 from winrm.protocol import Protocol
 from winrm.transport import Transport as PywinrmTransport
 
 from immy_nornir.errors import AuthenticationError, CertificateError, RefusedError, UsageError
 from immy_nornir.model.values import SecretRef
-from immy_nornir.remote.winrm_errors import FOREIGN, Stage, mapped
+from immy_nornir.remote.winrm_errors import Stage, mapped
 
 if TYPE_CHECKING:
     from immy_nornir.model.protocols import Address, Secrets
@@ -252,12 +253,12 @@ class _Adapter(HTTPAdapter):
 class _Tuned(PywinrmTransport):
     """pywinrm's transport over our adapter; without a look at the environment for each message."""
 
-    def __init__(self, endpoint: Endpoint, context: ssl.SSLContext | None, **kwargs: Any) -> None:
+    def __init__(self, ours: Endpoint, context: ssl.SSLContext | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._ours = endpoint
+        self._ours = ours
         self._context = context
         # requests takes a pair: to connect, to read.
-        pair: Any = (min(CONNECT_SECONDS, endpoint.read_seconds), endpoint.read_seconds)
+        pair: Any = (min(CONNECT_SECONDS, ours.read_seconds), ours.read_seconds)
         self.read_timeout_sec = pair
 
     def build_session(self) -> requests.Session:
@@ -313,6 +314,6 @@ def open_protocol(endpoint: Endpoint, method: Any) -> Protocol:
             **common,
         )
         protocol.transport = _Tuned(endpoint, context, auth_method=method, **common)
-    except FOREIGN as error:
+    except WinRMError as error:
         raise mapped(error, Stage.OPEN, endpoint) from None
     return protocol
