@@ -56,14 +56,14 @@ Verdict = Allowed | Challenge | Refused
 class Accounts:
     """One computer's user and password, in the forms that clients say them."""
 
-    def __init__(self, username: str, password: str, computer: str, folder: Path) -> None:
+    def __init__(self, username: str, password: str, computer: str, domain: str, folder: Path) -> None:
         self._password = password
         self._folder = folder
         self._file: Path | None = None
-        domain, _, user = username.rpartition("\\")
-        self.names = {(domain.upper(), user.upper()), ("", username.upper())}
-        if not domain:
-            self.names |= {(computer.upper(), user.upper()), (".", user.upper())}
+        own, _, user = username.rpartition("\\")
+        self.names = {(own.upper(), user.upper()), ("", username.upper())}
+        if not own:
+            self.names |= {(one.upper(), user.upper()) for one in (computer, domain, ".")}
 
     def basic(self, header: str) -> Verdict:
         """Judge a Basic header."""

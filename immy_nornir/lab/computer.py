@@ -41,7 +41,7 @@ class LabComputer:
         self.up = True
         self.connections: set[Connection] = set()
         password = secrets.token_hex(16) if spec.does(Misbehaviour.REFUSE_PASSWORD) else spec.password
-        self.accounts = Accounts(spec.username, password, spec.name, site.folder)
+        self.accounts = Accounts(spec.username, password, spec.name, spec.domain, site.folder)
         self.machine = make_machine(self)
         self.service = ShellService(spec.name, self.machine, site.loop)
         self.reply_delay = site.knobs.reply_delay

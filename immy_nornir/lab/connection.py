@@ -160,8 +160,8 @@ class Connection(asyncio.Protocol):
             return
         spec, kind = self._computer.spec, PLAIN_TYPE
         cut = False
-        if spec.misbehave and b"<rsp:ReceiveResponse>" in envelope:
-            cut = spec.does(Misbehaviour.CUT_OFF)
+        if spec.misbehave and envelope:
+            cut = spec.does(Misbehaviour.CUT_OFF) and b"<rsp:ReceiveResponse>" in envelope
             if spec.does(Misbehaviour.GARBAGE):
                 envelope, kind, self._sealed = _PAGE, "text/html", False
         if self._sealed and envelope and self._guard:

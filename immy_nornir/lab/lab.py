@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import ssl
 
     from immy_nornir.lab.machine import Machine
+    from immy_nornir.model.values import Json
 
 T = TypeVar("T")
 _SWEEP_SECONDS = 5.0
@@ -124,6 +125,26 @@ class Lab:
             return {name: len(one.service.shells) for name, one in self.computers.items() if one.service.shells}
 
         return self._call(count())
+
+    def status(self) -> dict[str, Json]:
+        """Ports, paths, and how many computers, connections and shells (by computer) there are now."""
+
+        async def look() -> dict[str, Json]:
+            every = self.computers.values()
+            shells: dict[str, Json] = {one.spec.name: len(one.service.shells) for one in every if one.service.shells}
+            return {
+                "port": self.port,
+                "https_port": self.https_port,
+                "log": str(self.log_path),
+                "certificate": str(self.certificate_path) if self.certificate_path.exists() else None,
+                "powershell": list(self.powershell) if self.powershell else None,
+                "computers": len(self.computers),
+                "up": sum(one.up for one in every),
+                "connections": sum(len(one.connections) for one in every),
+                "shells": shells,
+            }
+
+        return self._call(look())
 
     def reboot(self, name: str, reason: str = "the lab was told to") -> None:
         """Reboot a computer at once, as somebody at its power button would."""

@@ -153,6 +153,9 @@ def _file(state: State, path: str) -> Json:
 
 def _script(state: State, purpose: str, item: str) -> Json:
     values = state.spec.values
+    # An inventory item may be named with or without its kind.
+    if item not in values and item.rpartition("/")[2] in values:
+        item = item.rpartition("/")[2] if purpose == "inventory" else item
     match purpose:
         case "test":
             if item.startswith("software/"):

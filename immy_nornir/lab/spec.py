@@ -30,7 +30,7 @@ class Misbehaviour(StrEnum):
     CUT_OFF = "cut_off"
     """Closes the connection in the middle of the reply that carries output, every time."""
     GARBAGE = "garbage"
-    """Replies to output requests are not WS-Management but a web page."""
+    """Replies are not WS-Management but a web page."""
     CORRUPT = "corrupt"
     """One byte of every frame is wrong."""
     NOISE = "noise"
@@ -63,7 +63,7 @@ class Knobs:
     """One job."""
     reboot_seconds: float = 0.05
     """How long a computer is away."""
-    slow_seconds: float = 2.0
+    slow_seconds: float = 1.0
     """What `slow` and `slow_detection` add."""
     hard_reboot_delay: float = 0.3
     """From an installer's exit code 1641 to the reboot that it asked for itself."""
@@ -212,7 +212,7 @@ def _strings(value: Value) -> list[str]:
 
 
 def plain(value: Value) -> Json:
-    """A copy as plain JSON values; raises ValueError where a secret's reference stands, for the lab keeps no secrets."""
+    """A copy as plain JSON values; raises ValueError where a secret's reference stands."""
     if isinstance(value, SecretRef):
         raise ValueError("a secret has no place in immy_lab")
     if isinstance(value, Mapping):
