@@ -1,0 +1,150 @@
+"""Windows of time: tables over zones with every kind of clock change."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from immy_nornir.decide.windows import (
+    BusinessHours,
+    Span,
+    WindowError,
+    in_business_hours,
+    opens_at,
+    parse_business_hours,
+)
+
+OFFICE = parse_business_hours("mon-fri 08:00-18:00; sat 09:00-12:00")
+NIGHT = parse_business_hours({"daily": "22:00-06:00"})
+BERLIN, NEW_YORK, KOLKATA, LORD_HOWE = "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"
+
+
+def _at(text: str) -> float:
+    """An instant given in UTC, or with its offset."""
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"monday-friday": "08:00-18:00", "saturday": "09:00-12:00"}, OFFICE.spans),
+        ("Mon-Fri: 8:00 - 18:00, SAT 09:00-12:00", OFFICE.spans),
+        ("weekdays 08:00-18:00\nsaturday 09:00 to 12:00\nsun closed", OFFICE.spans),
+        (["mon-fri 08:00-18:00", {"sat": ["09:00-12:00"]}], OFFICE.spans),
+        ({"mon": "08:00-12:00, 13:00-17:00", "tue": None}, (Span(0, 480, 720), Span(0, 780, 1020))),
+        ("sun-mon 22:00-06:00", (Span(0, 1320, 1800), Span(6, 1320, 1800))),
+        ("mon,wed 00:00-24:00", (Span(0, 0, 1440), Span(2, 0, 1440))),
+        ({}, ()),
+    ],
+    ids=str,
+)
+def test_business_hours_are_read(value: object, expected: tuple[Span, ...]) -> None:
+    assert parse_business_hours(value).spans == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("", "are empty"),
+        ("08:00-18:00", "mon-fri 08:00-18:00"),
+        ("mon 8-18", "'mon 8-18' are no business hours"),
+        ({"mnday": "08:00-09:00"}, "did you mean 'monday'"),
+        ({"mon": "25:00-26:00"}, "'25:00' is no time"),
+        ({"mon": "08:00-08:00"}, "has no length"),
+        ({"mon": 480}, "in quotes"),
+        ({"mnday": "08:00-09:00", "tue": "x"}, "'x' are no hours"),
+        (5, "'5' are no business hours"),
+    ],
+    ids=str,
+)
+def test_bad_business_hours_are_errors_with_advice(value: object, said: str) -> None:
+    with pytest.raises(WindowError, match=said):
+        parse_business_hours(value)
+
+
+@pytest.mark.parametrize(
+    ("hours", "zone", "now", "inside"),
+    [
+        (OFFICE, BERLIN, "2026-11-23T07:00", True),  # Monday 08:00
+        (OFFICE, BERLIN, "2026-11-23T06:59:59", False),
+        (OFFICE, BERLIN, "2026-11-23T17:00", False),  # the end is outside
+        (OFFICE, NEW_YORK, "2026-11-23T07:00", False),
+        (OFFICE, KOLKATA, "2026-11-23T02:30", True),  # half an hour off
+        (OFFICE, KOLKATA, "2026-11-23T02:29", False),
+        (OFFICE, KOLKATA, "2026-11-22T08:00", False),  # Sunday
+        (NIGHT, BERLIN, "2026-11-23T04:00", True),  # since yesterday
+        (NIGHT, BERLIN, "2026-11-23T05:00", False),
+        (NIGHT, BERLIN, "2026-11-23T21:00", True),
+        (parse_business_hours("fri 22:00-06:00"), BERLIN, "2026-11-28T03:00", True),
+        (parse_business_hours("sat 22:00-06:00"), BERLIN, "2026-11-28T03:00", False),
+        # 02:00-03:00 does not exist on 2026-03-29 in Berlin, and comes twice on 2026-10-25.
+        (parse_business_hours("sun 02:15-04:00"), BERLIN, "2026-03-29T01:00", True),
+        (parse_business_hours("sun 02:15-04:00"), BERLIN, "2026-03-29T00:59", False),
+        (parse_business_hours("sun 01:00-02:30"), BERLIN, "2026-10-25T01:29", True),
+        (parse_business_hours("sun 01:00-02:30"), BERLIN, "2026-10-25T01:30", False),
+    ],
+)
+def test_business_hours_by_the_wall_clock(hours: BusinessHours, zone: str, now: str, inside: bool) -> None:
+    assert in_business_hours(hours, zone, _at(now)) is inside
+
+
+@pytest.mark.parametrize(
+    ("window", "zone", "now", "opens"),
+    [
+        ("now", BERLIN, "2026-11-23T10:00", "2026-11-23T10:00"),
+        ("after_hours", BERLIN, "2026-11-23T10:00", "2026-11-23T17:00"),
+        ("after_hours", BERLIN, "2026-11-23T20:00", "2026-11-23T20:00"),
+        ("after_hours", NEW_YORK, "2026-11-23T20:00", "2026-11-23T23:00"),
+        ("after_hours", BERLIN, "2026-11-28T08:30", "2026-11-28T11:00"),
+        ("22:00", BERLIN, "2026-11-23T10:00", "2026-11-23T21:00"),
+        ("22:00", BERLIN, "2026-11-23T21:00", "2026-11-23T21:00"),
+        ("22:00", BERLIN, "2026-11-23T21:00:01", "2026-11-24T21:00"),
+        ("9:00", KOLKATA, "2026-11-23T10:00", "2026-11-24T03:30"),
+        ("02:30", BERLIN, "2026-03-28T23:00", "2026-03-29T01:00"),  # a gap: 03:00 is the first instant
+        ("02:30", BERLIN, "2026-03-29T01:00:01", "2026-03-30T00:30"),
+        ("02:30", BERLIN, "2026-10-24T23:00", "2026-10-25T00:30"),  # twice: the first
+        ("02:30", BERLIN, "2026-10-25T00:45", "2026-10-26T01:30"),
+        ("02:30", NEW_YORK, "2026-03-08T05:00", "2026-03-08T07:00"),
+        ("01:30", NEW_YORK, "2026-11-01T04:00", "2026-11-01T05:30"),
+        ("02:15", LORD_HOWE, "2026-10-03T12:00", "2026-10-03T15:30"),  # half an hour is missing: 02:30
+        ("01:45", LORD_HOWE, "2026-04-04T12:00", "2026-04-04T14:45"),  # half an hour comes twice
+        ("2026-11-23T22:00", BERLIN, "2026-11-23T10:00", "2026-11-23T21:00"),
+        ("2026-11-23 22:00", NEW_YORK, "2026-11-23T10:00", "2026-11-24T03:00"),
+        ("2026-11-23T22:00Z", NEW_YORK, "2026-11-23T10:00", "2026-11-23T22:00"),
+        ("2026-11-23T22:00+05:30", NEW_YORK, "2026-11-23T10:00", "2026-11-23T16:30"),
+        ("2026-03-29T02:30", BERLIN, "2026-03-01T10:00", "2026-03-29T01:00"),
+        ("2020-01-01T00:00Z", BERLIN, "2026-11-23T10:00", "2020-01-01T00:00"),
+    ],
+)
+def test_a_window_opens(window: str, zone: str, now: str, opens: str) -> None:
+    assert opens_at(window, OFFICE, zone, _at(now)) == _at(opens)
+
+
+def test_after_hours_passes_spans_that_touch() -> None:
+    hours = parse_business_hours("mon 08:00-12:00, 12:00-17:00, 16:00-20:00")
+    assert opens_at("after_hours", hours, BERLIN, _at("2026-11-23T08:00")) == _at("2026-11-23T19:00")
+
+
+@pytest.mark.parametrize(
+    ("window", "hours", "zone", "said"),
+    [
+        ("after_hours", None, BERLIN, "immy_business_hours"),
+        ("after_hours", parse_business_hours("daily 00:00-24:00"), BERLIN, "no time after hours"),
+        ("22:00", None, "Europe/Berln", "did you mean 'Europe/Berlin'"),
+        ("22:00", None, "", "there is no time zone ''"),
+        ("22:00", None, "../etc/passwd", "there is no time zone"),
+        ("22:00", None, "Europe", "there is no time zone"),
+        ("24:00", None, BERLIN, "midnight is 00:00"),
+        ("22:60", None, BERLIN, "no time of the day"),
+        ("1320", None, BERLIN, "without quotes"),
+        ("after hours", None, BERLIN, "did you mean 'after_hours'"),
+        ("2026-13-01T00:00", None, BERLIN, "no window"),
+    ],
+)
+def test_what_cannot_be_understood_is_an_error_with_advice(
+    window: str, hours: BusinessHours | None, zone: str, said: str
+) -> None:
+    with pytest.raises(WindowError, match=said):
+        opens_at(window, hours, zone, _at("2026-11-23T10:00"))
