@@ -87,7 +87,7 @@ class AddressError(UsageError):
 
 
 def address_of(computer: Computer) -> Address:
-    """How to reach a computer; raises AddressError (a UsageError), with file and line, for variables that make no sense.
+    """How to reach a computer; raises AddressError, a UsageError with file and line, for what makes no sense.
 
     Without `ansible_connection` (or with `smart`) WinRM is chosen when port 5985 or 5986, `ansible_shell_type:
     powershell` or any variable of WinRM or PSRP says Windows; else SSH.
