@@ -5,6 +5,7 @@ A transport below `posix`. It opens nothing else than processes, and ends each w
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -72,11 +73,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _signal(process: subprocess.Popen[bytes], *, hard: bool) -> None:
     if sys.platform == "win32":
         process.kill()
-        return
-    try:
-        os.killpg(process.pid, signal.SIGKILL if hard else signal.SIGTERM)
-    except ProcessLookupError:
-        pass
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL if hard else signal.SIGTERM)
 
 
 class LocalTransport:
@@ -110,17 +109,23 @@ def shell_command(settings: Mapping[str, object]) -> list[str]:
     return ["sudo", "-n", "-H", "-u", str(settings.get("ansible_become_user") or "root"), "sh"]
 
 
+def _check_platform(platform: str) -> None:
+    if platform == "win32":
+        raise RefusedError("the connection `local` cannot maintain a Windows machine", "use winrm to localhost")
+
+
 def connect(address: Address, secrets: Secrets, clock: Clock) -> PosixConnection:  # noqa: ARG001 - one signature for all kinds
     """A connection to this machine; raises RefusedError on Windows.
 
     It never reboots this machine unless `immy_allow_local_reboot` is true.
     """
-    if sys.platform == "win32":
-        raise RefusedError("the connection `local` cannot maintain a Windows machine", "use winrm to localhost")
+    _check_platform(sys.platform)
     allowed = truth(address.settings.get("immy_allow_local_reboot", False))
     return PosixConnection(
         LocalTransport(shell_command(address.settings)),
         clock,
         spool=str(address.settings.get("immy_spool") or ""),
-        refuse_reboot="" if allowed else "this machine runs immy and is not rebooted (immy_allow_local_reboot allows it)",
+        refuse_reboot=""
+        if allowed
+        else "this machine runs immy and is not rebooted (immy_allow_local_reboot allows it)",
     )

@@ -87,7 +87,9 @@ class PosixConnection:
 
     def wait_job(self, job_id: str, offset: int, wait_seconds: float) -> JobStatus:
         """What the spool says when the job is finished or lost, or after `wait_seconds` (at most 20)."""
-        return posix_jobs.status_of(self._effect(posix_jobs.wait_step(job_id, offset, wait_seconds, self._spool)), offset)
+        return posix_jobs.status_of(
+            self._effect(posix_jobs.wait_step(job_id, offset, wait_seconds, self._spool)), offset
+        )
 
     def stop_job(self, job_id: str) -> None:
         """End the job's whole process tree; a finished job stays as it is."""
@@ -223,7 +225,8 @@ def _why(reply: Reply) -> str:
 
 
 def _answer(operation: ReadOperation, reply: Reply) -> Answer:
-    status, result, error = AnswerStatus.OK, None, ""
+    status, error = AnswerStatus.OK, ""
+    result: Json = None
     test = operation.name is Read.SCRIPT and operation.params.get("purpose") == "test"
     silent = test and reply.ending is Ending.DONE and not reply.output.strip()
     if silent and reply.exit_code in (0, 1):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from immy_nornir.errors import GarbledError, RefusedError
 from immy_nornir.model.facts import Boot
@@ -17,7 +17,7 @@ from immy_nornir.model.wire import JobResult, JobSpec, JobState, JobStatus
 from immy_nornir.remote.posix_program import Part, Step, encoded, pairs, source
 from immy_nornir.remote.posix_results import Rows, rows_of
 from immy_nornir.remote.posix_values import parsed, variables
-from immy_nornir.remote.posix_work import Work, work_of
+from immy_nornir.remote.posix_work import work_of
 
 LONGEST_WAIT = 20.0
 
@@ -144,10 +144,9 @@ def _result(seen: Mapping[str, str], rows: Rows, kind_is_script: bool | None) ->
     return JobResult(None if code is None else int(code), str(word["error"]), float(word["seconds"]), value)
 
 
-def _change(row: list[str] | tuple[str, ...] | object) -> Json:
-    assert isinstance(row, list)  # noqa: S101 - rows are lists
-    name, before, after = (None if word == "-" else b64decode(word).decode("utf-8", "replace") for word in row[1:])
-    return {"name": name, "before": before, "after": after}
+def _change(row: Sequence[str]) -> Json:
+    name, before, after = (b64decode(word).decode("utf-8", "replace") for word in row[1:])
+    return {"name": name, "before": json.loads(before), "after": json.loads(after)}
 
 
 def _last_line(line: str) -> Json:

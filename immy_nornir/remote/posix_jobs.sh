@@ -21,7 +21,7 @@ immy_find_spool() {
 # folder, spec, supervisor, work (all base64), variables, deadline, user, wait; secrets on stdin
 immy_job_start() {
   immy_find_spool "$1"
-  mkdir -p "$immy_spool" && chmod 700 "$immy_spool" || immy_refuse "the spool cannot be made: $immy_spool"
+  { mkdir -p "$immy_spool" && chmod 700 "$immy_spool"; } || immy_refuse "the spool cannot be made: $immy_spool"
   if ! mkdir -m 700 "$immy_job" 2>/dev/null; then
     [ -d "$immy_job" ] || immy_refuse "the job's folder cannot be made: $immy_job"
     immy_job_wait "$1" 0 "$8"

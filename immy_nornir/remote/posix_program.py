@@ -32,7 +32,7 @@ class Part(StrEnum):
 
 
 _LIBRARIES: Mapping[Part, tuple[str, ...]] = {
-    Part.READS: ("posix_tools.sh", "posix_reads.sh"),
+    Part.READS: ("posix_tools.sh", "posix_lookups.sh", "posix_reads.sh"),
     Part.JOBS: ("posix_tools.sh", "posix_jobs.sh"),
 }
 
@@ -70,7 +70,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Replies:
-    """The answer to one request: replies by the step's index, the step that was running when it broke off, and noise."""
+    """The answer to one request: replies by the step's index, what was running when it broke off, and noise."""
 
     replies: Mapping[int, Reply]
     whole: bool
@@ -125,7 +125,7 @@ _NOISE_LIMIT = 2000
 
 
 def read_replies(stdout: bytes, nonce: str, count: int) -> Replies:
-    """The frames of one answer; raises RefusedError when the computer cannot run steps, GarbledError for torn frames."""
+    """The frames of one answer; raises RefusedError when steps cannot run there, GarbledError when torn."""
     mark = f"{FRAME_MARK} {nonce} "
     replies: dict[int, Reply] = {}
     noise: list[str] = []

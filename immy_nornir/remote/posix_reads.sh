@@ -60,34 +60,41 @@ immy_facts() {
 
 immy_hardware() {
   if [ "$(uname -s)" = Darwin ]; then
-    immy_say cpu "$(sysctl -n machdep.cpu.brand_string 2>/dev/null)"
-    immy_say threads "$(sysctl -n hw.logicalcpu)"
+    immy_say processor "$(sysctl -n machdep.cpu.brand_string 2>/dev/null)"
+    immy_say cores "$(sysctl -n hw.logicalcpu)"
     immy_say memory "$(sysctl -n hw.memsize)"
     immy_say serial "$(ioreg -rd1 -c IOPlatformExpertDevice | sed -n 's/.*"IOPlatformSerialNumber" = "\(.*\)".*/\1/p')"
+    immy_say manufacturer Apple
+    immy_say model "$(sysctl -n hw.model)"
   else
-    immy_say cpu "$(awk -F ': *' '/^(model name|Model|Hardware)/ { print $2; exit }' /proc/cpuinfo)"
-    immy_say threads "$(getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c '^processor' /proc/cpuinfo)"
+    immy_say processor "$(awk -F ': *' '/^(model name|Model|Hardware)/ { print $2; exit }' /proc/cpuinfo)"
+    immy_say cores "$(getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c '^processor' /proc/cpuinfo)"
     immy_say memory "$(awk '$1 == "MemTotal:" { printf "%.0f", $2 * 1024 }' /proc/meminfo)"
     immy_say serial "$(immy_first_line /sys/class/dmi/id/product_serial)"
+    immy_say manufacturer "$(immy_first_line /sys/class/dmi/id/sys_vendor)"
+    immy_say model "$(immy_first_line /sys/class/dmi/id/product_name)"
     for immy_disk in /sys/block/*; do
       case ${immy_disk##*/} in loop* | ram* | zram* | sr* | dm-* | '*') continue ;; esac
-      printf 'disk\t%s\t%s\t%s\n' "${immy_disk##*/}" "$(immy_first_line "$immy_disk/size")" "$(immy_first_line "$immy_disk/device/model")"
+      printf 'drive\t%s\t%s\t%s\n' "${immy_disk##*/}" "$(immy_first_line "$immy_disk/size")" "$(immy_first_line "$immy_disk/device/model")"
     done
   fi
-  df -Pk 2>/dev/null | awk 'NR > 1 && ($1 ~ /^\// || $6 == "/") { path = $6; for (i = 7; i <= NF; i++) path = path " " $i; print "volume\t" path "\t" $2 "\t" $4 }'
+  df -Pk 2>/dev/null | awk 'NR > 1 && ($1 ~ /^\// || $6 == "/") {
+    path = $6
+    for (i = 7; i <= NF; i++) path = path " " $i
+    print "disk\t" path "\t" $2 "\t" $4 }'
 }
 
 immy_network() {
   if immy_has ip; then
     ip -o addr show 2>/dev/null | awk '$3 == "inet" || $3 == "inet6" { print "address\t" $2 "\t" $3 "\t" $4 }'
     ip -o link show 2>/dev/null | awk '{ sub(":$", "", $2); sub("@.*", "", $2); for (i = 3; i < NF; i++) if ($i == "link/ether") print "mac\t" $2 "\t" $(i + 1) }'
-    immy_say gateway "$(ip route show default 2>/dev/null | awk '{ print $3; exit }')"
+    ip route show default 2>/dev/null | awk '{ for (i = 1; i < NF; i++) if ($i == "via") via = $(i + 1); else if ($i == "dev") dev = $(i + 1) } via { print "gateway\t" dev "\t" via; exit }'
   elif immy_has ifconfig; then
     ifconfig -a 2>/dev/null | awk '
       /^[A-Za-z0-9]/ { name = $1; sub(":$", "", name) }
       $1 == "inet" || $1 == "inet6" { sub("^addr:", "", $2); sub("%.*", "", $2); print "address\t" name "\t" $1 "\t" $2 }
       $1 == "ether" { print "mac\t" name "\t" $2 }'
-    immy_say gateway "$(netstat -rn 2>/dev/null | awk '$1 == "default" || $1 == "0.0.0.0" { print $2; exit }')"
+    netstat -rn 2>/dev/null | awk '$1 == "default" || $1 == "0.0.0.0" { print "gateway\t" $NF "\t" $2; exit }'
   else
     for immy_link in /sys/class/net/*; do
       printf 'mac\t%s\t%s\n' "${immy_link##*/}" "$(immy_first_line "$immy_link/address")"
@@ -97,7 +104,9 @@ immy_network() {
 }
 
 immy_users() {
-  who 2>/dev/null | awk '{ print "logged_on\t" $1 }' | sort -u
+  who 2>/dev/null | awk '{ print $1 }' | sort -u | while read -r immy_name; do
+    printf 'logged_on\t%s\t%s\n' "$immy_name" "$(id -u "$immy_name" 2>/dev/null)"
+  done
   if [ "$(uname -s)" = Darwin ]; then
     dscl . -list /Users UniqueID 2>/dev/null | awk '$2 >= 500 { print "local\t" $1 "\t" $2 }'
   else
@@ -125,59 +134,27 @@ immy_software() {
   fi
 }
 
-# Homebrew refuses root: it runs as the owner of its folder.
-immy_brew() {
-  if [ "$(id -u)" = 0 ]; then
-    immy_owner=$(stat -L -f %Su "$(command -v brew)" 2>/dev/null || stat -L -c %U "$(command -v brew)")
-    sudo -n -H -u "$immy_owner" env HOMEBREW_NO_AUTO_UPDATE=1 brew "$@"
-  else
-    HOMEBREW_NO_AUTO_UPDATE=1 brew "$@"
-  fi
+immy_refuse() {
+  printf '%s\n' "$1" >&2
+  exit 64
 }
 
 # manager, base64 names: lines `INDEX installed VERSION` and `INDEX candidate VERSION`.
 immy_packages() {
   immy_manager=$1
   shift
-  case $immy_manager in
-    apt) immy_has dpkg-query || immy_refuse 'this computer has no dpkg: it does not use apt' ;;
-    *) immy_has "$immy_manager" || immy_refuse "this computer has no $immy_manager" ;;
-  esac
+  if [ "$immy_manager" = apt ] && immy_has apt-cache; then
+    immy_policy=$(for immy_name in "$@"; do printf '%s' "$immy_name" | immy_decode && echo; done |
+      { set --; while IFS= read -r immy_name; do set -- "$@" "$immy_name"; done; immy_apt_policy "$@"; })
+  fi
   immy_index=0
   for immy_name in "$@"; do
     immy_text "$immy_name"
-    case $immy_text in -*) immy_refuse "a package name does not begin with a minus: $immy_text" ;; esac
-    case $immy_manager in
-      apt) immy_apt "$immy_text" ;;
-      brew) immy_installed=$(immy_brew list --versions "$immy_text" 2>/dev/null | awk '{ print $NF }')
-        immy_candidate=$(immy_brew info "$immy_text" 2>/dev/null | sed -n '1s/.*stable \([^ ,]*\).*/\1/p') ;;
-      dnf | yum) immy_installed=$(rpm -q --qf '%{VERSION}-%{RELEASE}\n' "$immy_text" 2>/dev/null | awk '!/not installed/ { v = $0 } END { print v }')
-        immy_candidate=$("$immy_manager" -q list available "$immy_text" 2>/dev/null | awk 'NF >= 3 { v = $2 } END { print v }')
-        immy_candidate=${immy_candidate:-$immy_installed} ;;
-    esac
+    immy_package_look "$immy_manager" "$immy_text"
     [ -z "$immy_installed" ] || printf '%s\tinstalled\t%s\n' "$immy_index" "$immy_installed"
     [ -z "$immy_candidate" ] || printf '%s\tcandidate\t%s\n' "$immy_index" "$immy_candidate"
     immy_index=$((immy_index + 1))
   done
-}
-
-# A name, or the path of a .deb whose package is meant.
-immy_apt() {
-  immy_package=$1
-  immy_candidate=
-  case $1 in
-    /*.deb)
-      immy_package=$(dpkg-deb -f "$1" Package) && immy_candidate=$(dpkg-deb -f "$1" Version) || immy_refuse "no Debian package: $1"
-      ;;
-    *) immy_has apt-cache && immy_candidate=$(apt-cache policy -- "$1" 2>/dev/null | awk '$1 == "Candidate:" && $2 != "(none)" { print $2; exit }') ;;
-  esac
-  # shellcheck disable=SC2016
-  immy_installed=$(dpkg-query -W -f='${db:Status-Status} ${Version}\n' -- "$immy_package" 2>/dev/null | awk '$1 == "installed" { print $2; exit }')
-}
-
-immy_refuse() {
-  printf '%s\n' "$1" >&2
-  exit 64
 }
 
 # base64 names: `INDEX state startup`, as systemd, launchd or the init scripts have them.
@@ -189,41 +166,6 @@ immy_services() {
     immy_service "$immy_text"
     [ -z "$immy_state" ] || printf '%s\t%s\t%s\n' "$immy_index" "$immy_state" "$immy_startup"
     immy_index=$((immy_index + 1))
-  done
-}
-
-immy_service() {
-  immy_state=
-  immy_startup=disabled
-  if [ -d /run/systemd/system ]; then
-    immy_shown=$(systemctl show -p LoadState -p ActiveState -p UnitFileState -- "$1" 2>/dev/null)
-    case $immy_shown in *LoadState=loaded* | *LoadState=masked*) ;; *) return 0 ;; esac
-    case $immy_shown in
-      *ActiveState=active*) immy_state=running ;;
-      *ActiveState=inactive* | *ActiveState=failed*) immy_state=stopped ;;
-      *) immy_state=other ;;
-    esac
-    case $immy_shown in
-      *UnitFileState=enabled* | *UnitFileState=generated*) immy_startup=automatic ;;
-      *UnitFileState=static* | *UnitFileState=indirect* | *UnitFileState=alias* | *UnitFileState=linked*) immy_startup=manual ;;
-    esac
-    # An init script that systemd wraps is `generated` whether or not a runlevel starts it.
-    case $immy_shown in *UnitFileState=generated*) immy_runlevels "$1" ;; esac
-  elif [ "$(uname -s)" = Darwin ]; then
-    immy_shown=$(launchctl print "system/$1" 2>/dev/null) || return 0
-    case $immy_shown in *'state = running'*) immy_state=running ;; *) immy_state=stopped ;; esac
-    launchctl print-disabled system 2>/dev/null | grep -q "\"$1\" => \(true\|disabled\)" || immy_startup=automatic
-  elif [ -e "/etc/init.d/$1" ]; then
-    if immy_has service; then service "$1" status >/dev/null 2>&1; else "/etc/init.d/$1" status >/dev/null 2>&1; fi
-    case $? in 0) immy_state=running ;; 1 | 2 | 3) immy_state=stopped ;; *) immy_state=other ;; esac
-    immy_runlevels "$1"
-  fi
-}
-
-immy_runlevels() {
-  immy_startup=disabled
-  for immy_file in /etc/rc[2-5].d/S[0-9][0-9]"$1" /etc/runlevels/default/"$1"; do
-    if [ -e "$immy_file" ] || [ -L "$immy_file" ]; then immy_startup=automatic; fi
   done
 }
 

@@ -156,50 +156,47 @@ def facts(text: str) -> dict[str, Json]:
 
 def _hardware(rows: Rows) -> dict[str, Json]:
     seen = _first(rows)
-    threads = _number(seen.get("threads"))
+    cores = _number(seen.get("cores"))
     return {
-        "cpu": {"name": seen.get("cpu"), "threads": None if threads is None else int(threads)},
-        "memory_gb": _gigabytes(seen.get("memory")),
         "serial": seen.get("serial"),
+        "manufacturer": seen.get("manufacturer"),
+        "model": seen.get("model"),
+        "memory_gb": _gigabytes(seen.get("memory")),
+        "processor": seen.get("processor"),
+        "cores": None if cores is None else int(cores),
         "disks": [
-            {"name": row[1], "size_gb": _gigabytes(row[2], 512), "model": row[3].strip() or None}
+            {"name": row[1], "size_gb": _gigabytes(row[2], 1024), "free_gb": _gigabytes(row[3], 1024)}
             for row in rows
             if row[0] == "disk" and len(row) > 3
         ],
-        "volumes": [
-            {"name": row[1], "size_gb": _gigabytes(row[2], 1024), "free_gb": _gigabytes(row[3], 1024)}
+        "drives": [
+            {"name": row[1], "size_gb": _gigabytes(row[2], 512), "model": row[3].strip() or None}
             for row in rows
-            if row[0] == "volume" and len(row) > 3
+            if row[0] == "drive" and len(row) > 3
         ],
     }
 
 
 def _network(rows: Rows) -> dict[str, Json]:
     macs = {row[1]: row[2] for row in rows if row[0] == "mac" and len(row) > 2}
-    addresses: list[Json] = []
+    gateways = {row[1]: row[2] for row in rows if row[0] == "gateway" and len(row) > 2}
+    addresses: dict[str, list[Json]] = {}
     for row in rows:
         if row[0] == "address" and len(row) > 3:
-            address, _, prefix = row[3].partition("/")
-            addresses.append(
-                {
-                    "interface": row[1],
-                    "family": "ipv4" if row[2] == "inet" else "ipv6",
-                    "address": address,
-                    "prefix": int(prefix) if prefix.isdigit() else None,
-                    "mac": macs.get(row[1]),
-                }
-            )
-    return {
-        "addresses": addresses,
-        "gateway": _first(rows).get("gateway"),
-        "dns": [row[1] for row in rows if row[0] == "dns"],
-    }
+            addresses.setdefault(row[1], []).append(row[3].partition("/")[0])
+    adapters: list[Json] = [
+        {"name": name, "addresses": addresses.get(name, []), "mac": macs.get(name), "gateway": gateways.get(name)}
+        for name in dict.fromkeys([*addresses, *macs])
+    ]
+    return {"adapters": adapters, "dns": [row[1] for row in rows if row[0] == "dns"]}
 
 
 def _users(rows: Rows) -> dict[str, Json]:
     return {
-        "logged_on": [row[1] for row in rows if row[0] == "logged_on"],
-        "local": [{"name": row[1], "id": row[2]} for row in rows if row[0] == "local" and len(row) > 2],
+        "logged_on": [
+            {"name": row[1], "sid": row[2] or None} for row in rows if row[0] == "logged_on" and len(row) > 2
+        ],
+        "profiles": [row[1] for row in rows if row[0] == "local"],
     }
 
 

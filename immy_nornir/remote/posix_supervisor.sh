@@ -52,6 +52,8 @@ immy_work() {
   IMMY_JOB=$immy_place
   export IMMY_JOB
   unset immy_secrets immy_text
+  # As a daemon has it: what is installed is for all.
+  umask 022
   if [ -n "$immy_user" ]; then
     cd / || exit 126
     HOME=$(eval "printf '%s' ~$immy_user")
@@ -59,7 +61,7 @@ immy_work() {
     LOGNAME=$immy_user
     export HOME USER LOGNAME
     IFS= read -r immy_line <"$immy_place/work" || :
-    case $immy_line in '#!'*) immy_line=${immy_line#??} ;; *) immy_line=sh ;; esac
+    case $immy_line in '#!'*) immy_line=${immy_line#??} ;; *) immy_line='sh' ;; esac
     set -f
     # shellcheck disable=SC2086
     if immy_has runuser; then

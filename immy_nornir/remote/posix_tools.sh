@@ -3,6 +3,7 @@
 
 PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin
 export PATH
+immy_umask=$(umask)
 umask 077
 
 immy_has() { command -v "$1" >/dev/null 2>&1; }
@@ -123,7 +124,7 @@ immy_boot_id() {
     read -r immy_line </proc/sys/kernel/random/boot_id
     printf '%s' "$immy_line"
   else
-    sysctl -n kern.bootsessionuuid 2>/dev/null | tr 'A-Z' 'a-z'
+    sysctl -n kern.bootsessionuuid 2>/dev/null | tr '[:upper:]' '[:lower:]'
   fi
 }
 immy_boot_time() {

@@ -45,7 +45,7 @@ def _text(value: Json) -> str:
 
 
 def result_of(text: str) -> Json:
-    """What a script printed as its result: JSON if the text is JSON, else text without its last newline; nothing is null.
+    """What a script printed, as its result: JSON if it is JSON, else text without its last newline; nothing is null.
 
     A lone number that JSON would change stays text: `1.10` is a version, not 1.1. Raises ValueError for a document
     that is too deep.

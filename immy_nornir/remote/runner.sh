@@ -45,7 +45,7 @@ immy_op() {
   immy_child "$2" "$3" "$5" "$6" >/dev/null &
   wait "$!"
   immy_clock
-  immy_status=done
+  immy_status='done'
   immy_code=$(cat "$immy_here/code" 2>/dev/null)
   if [ -e "$immy_here/late" ]; then
     immy_status=late
@@ -65,9 +65,9 @@ immy_child() {
   if [ -n "$4" ]; then
     # Secrets come through a pipe; a printf that is a program would show them in its arguments.
     case $(command -v printf) in */*) echo 'this shell has no printf of its own to hand over secrets with' >"$immy_here/err" && return ;; esac
-    printf '%s\n' "$4" | { $immy_start "$immy_here/program"; } >"$immy_here/out" 2>"$immy_here/err" &
+    printf '%s\n' "$4" | { umask "$immy_umask"; $immy_start "$immy_here/program"; } >"$immy_here/out" 2>"$immy_here/err" &
   else
-    { $immy_start "$immy_here/program"; } </dev/null >"$immy_here/out" 2>"$immy_here/err" &
+    { umask "$immy_umask"; $immy_start "$immy_here/program"; } </dev/null >"$immy_here/out" 2>"$immy_here/err" &
   fi
   immy_leader=$!
   printf '%s' "$immy_leader" >"$immy_here/leader"
