@@ -6,9 +6,10 @@ Not here: whether items, groups and parameters exist (`checks`), and which deplo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from immy_nornir.decide import patterns
 from immy_nornir.fleet.fields import (
     TEXT,
     Built,
@@ -68,7 +69,13 @@ class _State:
 
 
 PATTERN = ListOf(Text("a pattern of computers and groups"), single=True, filled=True)
-"""A host pattern; a list means all of them, as Ansible takes it."""
+"""A host pattern, or a list of them."""
+
+
+def joined(parts: Sequence[str]) -> str:
+    """One pattern from a list of them, as Ansible takes a list: each is split by itself."""
+    return parts[0] if len(parts) == 1 else ",".join(piece for part in parts for piece in patterns.split(part))
+
 
 ITEM = Key("item", REFERENCE, "software/NAME or task/NAME.", required=True)
 TARGET = Key("target", PATTERN, "Pattern of computers and groups, such as tenants:!lab.", required=True)
@@ -99,7 +106,7 @@ def _deployment(record: Record) -> Deployment:
         record.error(STATE, f"'state' stands at {item}", "a task has a 'mode:'; software has states")
     return Deployment(
         item=item,
-        target=",".join(target),
+        target=joined(target),
         place=record.place(),
         scope=record.take(SCOPE, Scope.ALL),
         where=record.get(WHERE),
@@ -147,14 +154,14 @@ def derive_scope(target: str, inventory: Inventory, tenants: frozenset[str]) -> 
 
     `&` and `!` only narrow: `smile_dental:&laptops` is of tenant scope, for it reaches nobody else.
     """
-    terms = [term.strip() for term in re.split(r"[,:](?![^\[]*\])", target) if term.strip()]
-    wide = [term for term in terms if term[0] not in "&!"]
+    terms = patterns.split(target)
+    wide = [term for term in terms if not term.startswith(("&", "!"))]
     if len(wide) != 1:
         return Scope.ALL
     names: Mapping[str, object] = inventory.computers
     if wide[0] in names:
         return Scope.COMPUTER
-    narrowed = [term[1:] for term in terms if term[0] == "&"]
+    narrowed = [term[1:] for term in terms if term.startswith("&")]
     if any(term in names for term in narrowed):
         return Scope.COMPUTER
     if wide[0] in tenants or any(term in tenants for term in narrowed):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from immy_nornir.fleet.deployments import PATTERN
+from immy_nornir.fleet.deployments import PATTERN, joined
 from immy_nornir.fleet.fields import (
     FLAG,
     TEXT,
@@ -114,7 +114,7 @@ def _play(record: Record) -> Play:
     hosts = record.get(HOSTS)
     if hosts is None:
         raise Unreadable
-    pattern = ",".join(hosts)
+    pattern = joined(hosts)
     play = Play(name=record.take(NAME, pattern), hosts=pattern, place=record.place())
     return replace(
         play,

@@ -1,0 +1,80 @@
+"""`immy lint`: everything that is wrong with a fleet's files, at once."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from immy_nornir.fleet.checks import check_fleet
+from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
+from immy_nornir.model.places import Level, Problem
+
+SCHEMA_VERSION = 1
+_COLOURS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
+
+
+def problems_of(root: Path, sources: Sequence[Path] | None = None) -> list[Problem]:
+    """Every problem of a fleet and of all its playbooks, in order of their places."""
+    fleet, problems = load_fleet(root, sources)
+    playbooks = []
+    for file in playbook_files(root):
+        playbook, found = load_playbook(root, file)
+        playbooks.append(playbook)
+        problems.extend(found)
+    return sorted({*problems, *check_fleet(fleet, playbooks)})
+
+
+@click.command()
+@click.option(
+    "--fleet",
+    "root",
+    default=".",
+    show_default=True,
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The fleet repository.",
+)
+@click.option("-i", "--inventory", "sources", multiple=True, metavar="PATH", type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def lint(root: Path, sources: tuple[Path, ...], form: str) -> None:
+    """Check all files of the fleet; exit code 2 when there are errors.
+
+    Problems come as FILE:LINE:COLUMN: LEVEL: what, and what to try. Warnings and notes stop nothing.
+    """
+    problems = problems_of(root, sources or None)
+    counts = Counter(problem.level for problem in problems)
+    if form == "json":
+        click.echo(json.dumps(_document(problems, counts), indent=2))
+    else:
+        for problem in problems:
+            text = f"{problem.place}: {click.style(problem.level, fg=_COLOURS[problem.level])}: {problem.message}"
+            click.echo(f"{text}; {problem.advice}" if problem.advice else text)
+        click.echo(", ".join(_counted(counts[level], level) for level in Level), err=True)
+    if counts[Level.ERROR]:
+        raise click.exceptions.Exit(2)
+
+
+def _counted(count: int, level: Level) -> str:
+    return f"{count} {level}" + ("" if count == 1 else "s")
+
+
+def _document(problems: Sequence[Problem], counts: Counter[Level]) -> dict[str, object]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "counts": {str(level): counts[level] for level in Level},
+        "problems": [
+            {
+                "file": problem.place.file,
+                "line": problem.place.line,
+                "column": problem.place.column,
+                "level": str(problem.level),
+                "message": problem.message,
+                "advice": problem.advice,
+            }
+            for problem in problems
+        ],
+    }

@@ -1,0 +1,32 @@
+"""`immy schema`: JSON Schemas for editors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from immy_nornir.fleet.schema import SHAPES, schema_of
+
+
+@click.command()
+@click.argument("kind", required=False, type=click.Choice(list(SHAPES)))
+@click.option("--write", "folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Write files.")
+def schema(kind: str | None, folder: Path | None) -> None:
+    """Print or write the JSON Schemas of the fleet's files.
+
+    Editors check and complete with them while you write. Without KIND: all of them.
+    """
+    kinds = [kind] if kind else list(SHAPES)
+    if folder is None:
+        document = schema_of(kind) if kind else {each: schema_of(each) for each in kinds}
+        click.echo(json.dumps(document, indent=2))
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in kinds:
+        path = folder / f"{each}.schema.json"
+        path.write_text(json.dumps(schema_of(each), indent=2) + "\n", encoding="utf-8", newline="\n")
+        click.echo(str(path))
+    shown = {f"{folder.as_posix()}/{each}.schema.json": SHAPES[each][1] for each in kinds}
+    click.echo(f"VS Code (YAML extension), settings.json:\n{json.dumps({'yaml.schemas': shown}, indent=2)}", err=True)
