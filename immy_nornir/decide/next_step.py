@@ -157,7 +157,9 @@ def _contact(state: State, now: float) -> Step:
     if now - state.lost_at >= patience and not apply_later:
         what = f" while {state.current} was under way; its result is not known" if state.current else ""
         return Finish(Status.FAILED, f"lost contact{what}: {lost.message}")
-    pause = min(5.0 * 2 ** min(state.losses - 1, 6), 300.0)
+    if began and state.stumbles >= (3 if lost.kind == "garbled" else 8) and lost.kind not in ("unreachable", "timeout"):
+        return Finish(Status.FAILED, f"{lost.kind} {state.stumbles} times while {lost.doing}: {lost.message}")
+    pause = min(2.0 * 2 ** min(state.losses - 1, 6), 300.0)
     until = state.checked_at + pause
     if now < until:
         return Wait(WaitKind.CONNECTIVITY, until, f"the computer to answer again: {lost.message}")

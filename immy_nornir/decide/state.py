@@ -103,6 +103,8 @@ class State:
     lost: ContactLost | None = None
     lost_at: float = 0.0
     losses: int = 0
+    stumbles: int = 0
+    """Losses of contact since anything was achieved: answering to its name is not enough."""
     checked_at: float = 0.0
     """When the computer was last asked about what is being waited for."""
     done: frozenset[Stage] = frozenset()
@@ -146,6 +148,10 @@ def fold(state: State, stamped: Stamped) -> State:
     state = replace(state, entries=stamped.seq)
     if not isinstance(stamped.entry, Waiting | Noted):
         state = replace(state, waiting=None)
+    if isinstance(stamped.entry, ContactLost):
+        state = replace(state, stumbles=state.stumbles + 1)
+    elif not isinstance(stamped.entry, Waiting | Noted | ContactBack | PendingFound):
+        state = replace(state, stumbles=0)
     return _fold(state, stamped)
 
 

@@ -1,0 +1,30 @@
+"""Whether the computer that answered is the one that is meant; pure.
+
+Customers share 192.168.1.0/24: an address proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from immy_nornir.model.facts import Identity
+
+
+def identity_mismatch(pinned: Mapping[str, str], found: Identity, before: Identity | None = None) -> str:
+    """Why this is another computer; empty when it is the one.
+
+    `pinned` holds what is known of it (`uuid` with `uuid_source`, `name`, `domain`), `before` what the session saw first.
+    """
+    wanted = dict(pinned)
+    if before is not None and before.uuid:
+        wanted |= {"uuid": before.uuid, "uuid_source": before.uuid_source}
+    for field, value in (("uuid", found.uuid), ("name", found.name), ("domain", found.domain)):
+        expected = wanted.get(field)
+        if not expected or not value:
+            continue
+        if field == "uuid" and wanted.get("uuid_source") not in (None, "", found.uuid_source):
+            continue  # a board's UUID and an installation's GUID cannot be compared
+        if expected.lower() != value.lower():
+            advice = "set immy_identity in the inventory if it was replaced"
+            return f"this is another computer: its {field} is {value}, expected {expected} ({advice})"
+    return ""

@@ -1,0 +1,82 @@
+"""What all sessions of one process share: the fleet, the history, the clock, the way to connect, the stop flag."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from immy_nornir.decide.resolve import Targets
+from immy_nornir.decide.state import State
+from immy_nornir.history.store import History
+from immy_nornir.model.inventory import Computer
+from immy_nornir.model.playbooks import Fleet
+from immy_nornir.model.protocols import Address, Clock, Connect, Secrets
+from immy_nornir.model.record import Stamped
+from immy_nornir.text.redact import Redactor
+
+
+class SystemClock:
+    """The real time."""
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never jumps."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+@dataclass(slots=True)
+class StopFlag:
+    """How far the operator wants to stop: 0 not, 1 no new action, 2 connections closed."""
+
+    level: int = 0
+    changed: threading.Event = field(default_factory=threading.Event)
+
+    def raise_to(self, level: int) -> None:
+        """Stop at least this far."""
+        self.level = max(self.level, level)
+        self.changed.set()
+
+
+class Listener(Protocol):
+    """Told of every entry, after it was stored or queued; must be quick and must not raise."""
+
+    def __call__(self, state: State, stamped: Stamped) -> None:
+        """One entry of one session, with the state after it; called from worker threads."""
+        ...
+
+
+def nobody(state: State, stamped: Stamped) -> None:
+    """A listener that listens to nothing."""
+
+
+@dataclass(slots=True)
+class Engine:
+    """The sessions' surroundings; made once for a command."""
+
+    fleet: Fleet
+    history: History
+    clock: Clock
+    secrets: Secrets
+    redactor: Redactor
+    connect: Connect
+    address_of: Callable[[Computer], Address]
+    targets: Targets
+    stop: StopFlag = field(default_factory=StopFlag)
+    listener: Listener = nobody
+    names: Mapping[str, Computer] = field(default_factory=dict)
+    """Computers that the inventory has not, such as the implicit localhost."""
+
+    def computer(self, name: str) -> Computer:
+        """A computer of the fleet by name; raises KeyError."""
+        found = self.fleet.inventory.computers.get(name)
+        return found if found is not None else self.names[name]

@@ -1,0 +1,193 @@
+"""One session in this process: its folded state, its connection, and the loop over `next_step`.
+
+The loop writes what is about to happen, does it, and writes what came of it; it decides nothing. `advance` never
+raises an expected error: whatever goes wrong becomes an entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from immy_nornir.decide.next_step import Do, Finish, Note, Perform, Wait, next_step
+from immy_nornir.decide.state import State, fold
+from immy_nornir.errors import HistoryError, ImmyError
+from immy_nornir.history.store import Busy
+from immy_nornir.model.record import (
+    Entry,
+    Finished,
+    Interrupted,
+    Noted,
+    Resumed,
+    Stamped,
+    Status,
+    Waiting,
+)
+from immy_nornir.session import operations
+
+if TYPE_CHECKING:
+    from immy_nornir.model.protocols import Address, Connection
+    from immy_nornir.model.wire import Answer
+    from immy_nornir.session.engine import Engine
+
+_CRASHES = 3
+"""How many operations of one session may raise something unexpected before it ends as failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """The session waits and holds nothing; look again at `until`, or sooner when the computer answers at `address`."""
+
+    wait: Wait
+    address: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The session has ended, in this process at least."""
+
+    status: Status
+    message: str
+
+
+@dataclass(slots=True)
+class LiveSession:
+    """A session that this process may advance; used by one thread at a time."""
+
+    engine: Engine
+    state: State
+    connection: Connection | None = None
+    address: Address | None = None
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    """Detection answers that came with the facts, in the same request."""
+    crashes: int = 0
+    begun: bool = False
+
+    @property
+    def id(self) -> str:
+        """The session's id."""
+        return self.state.spec.id
+
+    @property
+    def computer(self) -> str:
+        """The computer's name."""
+        return self.state.spec.computer
+
+    # --- the record ---
+
+    def append(self, entry: Entry, *, durable: bool = False) -> None:
+        """Fold and store one entry, and tell the listener."""
+        stamped = Stamped(self.state.entries + 1, self.engine.clock.now(), entry)
+        state = fold(self.state, stamped)
+        self.engine.history.append(state, stamped, durable=durable)
+        self.state = state
+        self.engine.listener(state, stamped)
+
+    # --- the loop ---
+
+    def advance(self, *, woken: bool = False) -> Parked | Settled:
+        """Go on until the session waits or ends; `woken` when the computer was just seen to answer."""
+        try:
+            return self._advance(woken=woken)
+        except HistoryError as error:
+            self.close()
+            self.state = replace(self.state, interrupted=Interrupted(f"history: {error.message}"))
+            return Settled(Status.INTERRUPTED, f"history: {error.message}")
+
+    def _advance(self, *, woken: bool) -> Parked | Settled:
+        if not self.begun:
+            refused = self._begin()
+            if refused is not None:
+                return refused
+        self.state = replace(self.state, waiting=None, checked_at=0.0 if woken else self.state.checked_at)
+        while True:
+            step = next_step(self.state, self.engine.clock.now())
+            if self.engine.stop.level and not isinstance(step, Finish):
+                return self._interrupt(step)
+            match step:
+                case Finish(status, message):
+                    if self.state.finished is None:
+                        self.append(Finished(status, message))
+                    self.close()
+                    return Settled(status, message)
+                case Wait() as wait:
+                    return self._park(wait)
+                case Note(entry, durable):
+                    self.append(entry, durable=durable)
+                case Perform(do, action_id):
+                    self._perform(do, action_id)
+
+    def _begin(self) -> Settled | None:
+        self.begun = True
+        if self.state.finished is not None:
+            return Settled(self.state.finished.status, self.state.finished.message)
+        claimed = self.engine.history.claim(self.computer, self.id)
+        if isinstance(claimed, Busy):
+            message = f"session {claimed.session_id} is at work on this computer ({claimed.owner})"
+            self.append(Finished(Status.MISSED, message))
+            return Settled(Status.MISSED, message)
+        self.append(Resumed(self.engine.history.owner, claimed))
+        return None
+
+    def _interrupt(self, step: object) -> Settled:
+        self.close()
+        state = self.state
+        if state.current:
+            message = f"stopped by the operator; the job of {state.current} goes on on the computer"
+        elif isinstance(step, Wait):
+            message = f"stopped by the operator while waiting for {step.about}"
+        elif state.entries <= 1:
+            message = "stopped by the operator before it began"
+        else:
+            message = "stopped by the operator between two steps"
+        self.append(Interrupted(message))
+        return Settled(Status.INTERRUPTED, message)
+
+    def _park(self, wait: Wait) -> Parked:
+        self.close()
+        known = self.state.waiting
+        if known is None or (known.kind, known.about) != (wait.kind, wait.about):
+            self.append(Waiting(wait.kind, wait.until, wait.about))
+        return Parked(wait, self.address)
+
+    def _perform(self, do: Do, action_id: str) -> None:
+        before = self.state.entries
+        try:
+            for entry in operations.perform(self, do, action_id):
+                self.append(entry)
+        except HistoryError:
+            raise
+        except ImmyError as error:
+            for entry in operations.failed(self, do, action_id, error):
+                self.append(entry)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
+            self.crashes += 1
+            self.close()
+            text = self.engine.redactor.clean(f"{type(error).__name__}: {error}")
+            if self.crashes >= _CRASHES or do in (Do.RESOLVE, Do.MAKE_PLAN):
+                self.append(Finished(Status.FAILED, f"crashed in {do}: {text}"))
+            else:
+                self.append(Noted(f"crashed in {do}: {text}"))
+        if self.state.entries == before and do in (Do.POLL_JOB, Do.CHECK_BOOT):
+            self.state = replace(self.state, checked_at=self.engine.clock.now())
+
+    # --- the connection ---
+
+    def connected(self) -> Connection:
+        """The open connection of this leg, opened now if there is none.
+
+        Raises: TransportError, SecretError, UsageError.
+        """
+        if self.connection is None:
+            if self.address is None:
+                self.address = self.engine.address_of(self.engine.computer(self.computer))
+            self.connection = self.engine.connect(self.address)
+        return self.connection
+
+    def close(self) -> None:
+        """Free the connection; the state knows that the next thing needs a new one."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
+        self.state = replace(self.state, connected=False) if self.state.connected else self.state
