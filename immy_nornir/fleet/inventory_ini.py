@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from immy_nornir.decide.patterns import split_port
 from immy_nornir.fleet.inventory_build import Draft, Variables, spot
 from immy_nornir.fleet.inventory_names import BadNameError, expand
-from immy_nornir.fleet.inventory_values import _CLEAR, Reading, warn_clear_password
+from immy_nornir.fleet.inventory_values import Reading, is_password_name, warn_clear_password
 from immy_nornir.model.places import Place
 from immy_nornir.model.values import Value
 
@@ -126,7 +126,7 @@ class IniReader:
         for name, text in pairs:
             value = values[name] = self._reading.literal(text, place)
             spots[name] = at
-            if isinstance(value, str) and _CLEAR.match(name):
+            if isinstance(value, str) and is_password_name(name):
                 warn_clear_password(self._draft, place, name, value)
         return Variables(values, spots)
 

@@ -37,11 +37,12 @@ class SourcesReader:
         """All sources; returns the folders whose group_vars and host_vars count, in order."""
         beside: list[Path] = []
         for source in sources:
-            if not source.exists() and "," in str(source):
+            exists = _exists(source)
+            if not exists and "," in str(source):
                 self._list(str(source))
                 continue
             beside.append(source if source.is_dir() else source.parent)
-            if source.exists():
+            if exists:
                 self._path(source)
             else:
                 self._draft.error(
@@ -150,6 +151,13 @@ class SourcesReader:
             draft.error(Place(file), "this is no text", _PROGRAM_ADVICE)
             return
         IniReader(draft, self._reading if draft is self._draft else Reading(draft), file).read(lines)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a long list of names is no possible name of a file
+        return False
 
 
 def _lines(data: bytes) -> tuple[list[str], int | None]:

@@ -125,7 +125,7 @@ class Reading:
             self._variable = name
             value = values[name] = self.value(child)
             spots[name] = self.spot(key)
-            if isinstance(value, str) and _CLEAR.match(name):
+            if isinstance(value, str) and is_password_name(name):
                 warn_clear_password(self.draft, self.place(child), name, value)
         return Variables(values, spots)
 
@@ -299,6 +299,11 @@ def secret(draft: Draft, place: Place, reference: Value) -> Value:
         return SecretRef(scheme, place)
     draft.error(place, "this reference to a secret has no scheme that is known", known)
     return SecretRef("unknown", place)
+
+
+def is_password_name(name: str) -> bool:
+    """Whether a variable of this name holds a password of Ansible's."""
+    return _CLEAR.match(name) is not None
 
 
 def warn_clear_password(draft: Draft, place: Place, name: str, value: str) -> None:

@@ -218,3 +218,8 @@ def timestamp(node: ScalarNode) -> str:
         return str(_CONSTRUCTOR11.construct_yaml_timestamp(node).isoformat())
     except (ValueError, yaml.YAMLError):
         return str(node.value)
+
+
+def dump(value: object) -> str:
+    """Plain values as block YAML, keys in their order."""
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120))
