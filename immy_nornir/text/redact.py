@@ -21,29 +21,58 @@ SHORT: Final = 4
 
 
 class Redactor:
-    """Replaces known secret values in texts; many threads may add and clean at the same time."""
+    """Replaces known secret values in texts; many threads may add and clean at the same time.
+
+    The time that a text takes does not depend on how many values are known.
+    """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
         self._values: set[str] = set()
-        self._forms: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        # First characters of a form -> forms that begin so, longest first: otherwise a secret that begins with
+        # another one would be replaced in part. Tuples are replaced whole, so that readers need no lock.
+        self._forms: dict[str, tuple[str, ...]] = {}
+        self._short: re.Pattern[str] | None = None
         for value in values:
             self.add(value)
 
     def add(self, value: str) -> None:
         """Make a value known; empty ones and pure white space are ignored."""
-        if not value.strip() or value in self._values:
+        if not value.strip():
             return
         with self._lock:
+            if value in self._values:
+                return
             self._values.add(value)
-            self._forms.update(_forms(value))
-            self._pattern = _compile(self._forms)
+            if len(value) < SHORT:
+                short = sorted((one for one in self._values if len(one) < SHORT), key=len, reverse=True)
+                self._short = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, short))})(?!\w)")
+                return
+            for form in set(_forms(value)):
+                head = form[:SHORT]
+                known = {*self._forms.get(head, ()), form}
+                self._forms[head] = tuple(sorted(known, key=lambda one: (-len(one), one)))
 
     def clean(self, text: str) -> str:
         """The text with every known value, in every known form, replaced by `[secret]`."""
-        pattern = self._pattern
-        return text if pattern is None else pattern.sub(MASK, text)
+        forms = self._forms
+        if forms:
+            hits = [place for place in range(len(text) - SHORT + 1) if text[place : place + SHORT] in forms]
+            text = self._replace(text, hits) if hits else text
+        return self._short.sub(MASK, text) if self._short is not None else text
+
+    def _replace(self, text: str, hits: Iterable[int]) -> str:
+        parts: list[str] = []
+        end = 0
+        for place in hits:
+            if place < end:
+                continue
+            for form in self._forms[text[place : place + SHORT]]:
+                if text.startswith(form, place):
+                    parts += text[end:place], MASK
+                    end = place + len(form)
+                    break
+        return "".join([*parts, text[end:]])
 
     def clean_value(self, value: Any) -> Any:
         """A copy of nested lists and maps with every text in them cleaned, keys included; other values stay."""
@@ -64,8 +93,6 @@ class Redactor:
 
 def _forms(value: str) -> Iterator[str]:
     yield value
-    if len(value) < SHORT:
-        return
     if "\n" in value:  # output that was split into lines, or whose line ends were changed
         yield value.replace("\r\n", "\n").replace("\n", "\r\n")
         yield from (line.strip() for line in value.splitlines() if len(line.strip()) >= 2 * SHORT)
@@ -83,6 +110,7 @@ def _forms(value: str) -> Iterator[str]:
     yield escape(value, {'"': "&quot;", "'": "&apos;"})
     yield escape(value, {'"': "&quot;", "'": "&#39;"})
     yield escape(value, {'"': "&#34;", "'": "&#39;"})
+    yield escape(value, {'"': "&quot;", "'": "&#x27;"})
     yield value.replace("'", "''")  # inside PowerShell's single quotes
     yield value.replace("'", "'\\''")  # inside a shell's single quotes
 
@@ -104,14 +132,3 @@ def _base64_forms(data: bytes) -> Iterator[str]:
 def _powershell_json(value: str) -> str:
     """As Windows PowerShell's ConvertTo-Json writes it: `<`, `>`, `&` and `'` as \\u escapes."""
     return re.sub(r"[<>&']", lambda found: f"\\u{ord(found.group()):04x}", json.dumps(value, ensure_ascii=False)[1:-1])
-
-
-def _compile(forms: set[str]) -> re.Pattern[str]:
-    # Longest first: otherwise a secret that begins with another one would be replaced in part.
-    ordered = sorted((form for form in forms if form), key=lambda form: (-len(form), form))
-    return re.compile("|".join(map(_alternative, ordered)))
-
-
-def _alternative(form: str) -> str:
-    text = re.escape(form)
-    return text if len(form) >= SHORT else rf"(?<!\w){text}(?!\w)"

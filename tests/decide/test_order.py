@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,7 +66,7 @@ def test_an_action_that_needs_itself_is_a_cycle() -> None:
 
 def test_a_long_chain_is_no_problem() -> None:
     names = [f"{number:04}" for number in range(3000)]
-    edges = {one: {other} for one, other in zip(names, names[1:], strict=False)}
+    edges = {one: {other} for one, other in itertools.pairwise(names)}
     assert sort([OrderKey(name) for name in names], edges) == names[::-1]
 
 

@@ -1,5 +1,7 @@
 """Phases: the fewest reboots, proven against every possible cut of small graphs."""
 
+# ruff: noqa: FBT001 - rows of tables fill the parameters
+
 from __future__ import annotations
 
 import itertools
@@ -11,7 +13,7 @@ import pytest
 from immy_nornir.decide.phases import Cut, PhaseInput, count_reboots, cut, recut
 from immy_nornir.model.items import RebootNeed
 
-N, I, B, A = RebootNeed
+N, IF, B, A = RebootNeed
 Edges = Mapping[str, frozenset[str]]
 
 
@@ -20,7 +22,7 @@ def _inputs(**needs: RebootNeed) -> list[PhaseInput]:
 
 
 TABLE: list[tuple[str, list[PhaseInput], dict[str, set[str]], bool, Cut, int]] = [
-    ("nothing declared is one phase", _inputs(a=N, b=I), {}, False, [("a", "b")], 0),
+    ("nothing declared is one phase", _inputs(a=N, b=IF), {}, False, [("a", "b")], 0),
     ("no actions need no phase", [], {}, False, [], 0),
     ("no actions need no phase even when pending", [], {}, True, [], 0),
     ("pending makes phase 0", _inputs(a=N), {}, True, [(), ("a",)], 1),

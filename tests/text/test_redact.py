@@ -88,13 +88,13 @@ def test_no_known_value_stays_in_any_text(secret: str, before: str, after: str) 
     assert secret not in cleaned.replace("[secret]", "") or secret in before + after or secret in "[secret]"
 
 
-def test_many_texts_are_quick() -> None:
-    redactor = Redactor([f"secret-number-{number}-{number * 7919}" for number in range(50)])
-    line = "2026-11-23 10:00:00 installing 7-Zip 24.08 on pc001, exit code 0 " * 4
+@pytest.mark.parametrize("known", [10, 2000])
+def test_a_long_text_is_quick_however_many_secrets_are_known(known: int) -> None:
+    redactor = Redactor([f"{number * 7919:x}-secret-number-{number}" for number in range(known)])
+    text = "2026-11-23 10:00:00 installing 7-Zip 24.08 on pc001, exit code 0\n" * 4000
     started = time.perf_counter()
-    for _ in range(200):
-        redactor.clean(line)
-    assert time.perf_counter() - started < 5
+    assert redactor.clean(text) == text
+    assert time.perf_counter() - started < 2
 
 
 def test_threads_add_and_clean_at_the_same_time() -> None:
