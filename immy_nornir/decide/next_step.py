@@ -109,10 +109,12 @@ def next_step(state: State, now: float) -> Step:
         return _after_failure(state, now)
     if state.reboot is not None:
         return _reboot_under_way(state, now)
+    if state.stop is not None and state.plan is None:
+        return _finish(state)
     if not state.connected and _needs_contact(state, now):
         return _contact(state, now)
     for stage in state.spec.stages:
-        if stage in state.done or stage is Stage.REPORT:
+        if stage in state.done or stage is Stage.REPORT or (stage is Stage.VERIFY and state.stop is not None):
             continue
         if stage is Stage.EXECUTE:
             step = _execute(state, now)

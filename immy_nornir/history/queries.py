@@ -240,9 +240,9 @@ class Reader:
 
     def _status(self, row: sqlite3.Row, alive: dict[str, bool]) -> Status:
         status = Status(row["status"])
-        if status not in OPEN:
-            return status
         owner = row["owner"]
+        if status not in OPEN or not owner:
+            return status
         if owner not in alive:
             alive[owner] = locks.is_alive(self._path.parent / "owners", owner)
         return status if alive[owner] else Status.INTERRUPTED

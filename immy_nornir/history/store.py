@@ -104,7 +104,7 @@ class History:
     def _reap(self) -> None:
         self._import_journals()
         for session_id, owner in self._writer.call(queries.open_sessions):
-            if owner != self.owner and not locks.is_alive(self.owners, owner):
+            if owner and owner != self.owner and not locks.is_alive(self.owners, owner):
                 self._interrupt(session_id)
 
     def _interrupt(self, session_id: str) -> None:
@@ -256,6 +256,15 @@ class History:
     def read(self) -> queries.Reader:
         """A reading connection of this thread, for queries."""
         return queries.Reader(self.path)
+
+    def defer(self, computer: str, session_id: str) -> None:
+        """Leave a session waiting with no owner: whoever resumes it takes it up."""
+        self._writer.put(
+            [
+                ("UPDATE sessions SET owner='' WHERE id=?", (session_id,)),
+                ("DELETE FROM active WHERE computer=? AND session_id=?", (computer, session_id)),
+            ]
+        )
 
     def release(self, computers: Iterable[str]) -> None:
         """Give up computers whose sessions this process leaves unfinished."""

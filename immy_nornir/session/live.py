@@ -63,6 +63,8 @@ class LiveSession:
     """Detection answers that came with the facts, in the same request."""
     crashes: int = 0
     begun: bool = False
+    before: LiveSession | None = None
+    """An older session of the computer that has to be settled first."""
 
     @property
     def id(self) -> str:
@@ -88,6 +90,12 @@ class LiveSession:
 
     def advance(self, *, woken: bool = False) -> Parked | Settled:
         """Go on until the session waits or ends; `woken` when the computer was just seen to answer."""
+        if self.before is not None:
+            match self.before.advance(woken=woken):
+                case Parked() as parked:
+                    return parked
+                case Settled():
+                    self.before = None
         try:
             return self._advance(woken=woken)
         except HistoryError as error:

@@ -1,0 +1,93 @@
+"""The Nornir task of a maintenance session: a plain function for `nr.run`, under any runner.
+
+Under the `immy` runner a session that has to wait returns a parked Result and its thread is free; under any other runner
+the same function blocks through its waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Iterator, Mapping
+
+from nornir.core.task import Result, Task
+
+from immy_nornir.model.record import DEFERRED, Outcome, Status
+from immy_nornir.session.live import LiveSession, Parked, Settled
+
+_may_park: contextvars.ContextVar[bool] = contextvars.ContextVar("immy_may_park", default=False)
+_woken: contextvars.ContextVar[bool] = contextvars.ContextVar("immy_woken", default=False)
+
+GOOD = (Status.PASSED,)
+
+
+@contextlib.contextmanager
+def parking(*, woken: bool) -> Iterator[None]:
+    """What the `immy` runner wraps each leg in: the task may park instead of blocking."""
+    allowed, seen = _may_park.set(True), _woken.set(woken)
+    try:
+        yield
+    finally:
+        _may_park.reset(allowed)
+        _woken.reset(seen)
+
+
+def maintain(task: Task, sessions: Mapping[str, LiveSession], *, wait: bool = False) -> Result:
+    """Advance the host's session to its end, or to its next wait where the runner can park it.
+
+    The Result's value is a map of the session's id, status, reason and action outcomes; it has failed when the session
+    did not pass. With `wait`, deferred waits (a window, a computer that is off) are waited for too.
+    """
+    live = sessions[task.host.name]
+    woken = _woken.get()
+    while True:
+        match live.advance(woken=woken):
+            case Settled():
+                return _result(task, live)
+            case Parked(pause) as parked:
+                if pause.kind in DEFERRED and not wait:
+                    live.engine.history.defer(live.computer, live.id)
+                    return _result(task, live)
+                if _may_park.get():
+                    return Result(host=task.host, result=parked)
+                woken = False
+                live.engine.clock.sleep(max(0.0, pause.until - live.engine.clock.now()))
+
+
+def _result(task: Task, live: LiveSession) -> Result:
+    return Result(host=task.host, result=summary(live), changed=_changed(live), failed=_status(live) in _BAD)
+
+
+_BAD = (Status.FAILED, Status.PARTIALLY_PASSED, Status.MISSED, Status.CANCELLED, Status.INTERRUPTED)
+
+
+def _changed(live: LiveSession) -> bool:
+    return any(
+        one.attempt and one.ended is not None and one.ended.outcome is Outcome.SUCCESS
+        for one in live.state.actions.values()
+    )
+
+
+def _status(live: LiveSession) -> Status:
+    from immy_nornir.history.projection import status_of
+
+    return status_of(live.state)[0]
+
+
+def summary(live: LiveSession) -> dict[str, object]:
+    """A session for people and scripts: ids, status, and what became of each action."""
+    from immy_nornir.history.projection import status_of
+
+    status, reason = status_of(live.state)
+    actions = {
+        one.plan.id: f"{one.plan.type}: {one.ended.outcome if one.ended else 'not ended'}"
+        + (f" ({one.ended.message})" if one.ended is not None and one.ended.message else "")
+        for one in live.state.actions.values()
+    }
+    return {
+        "session": live.id,
+        "status": status.value,
+        "reason": reason,
+        "reboots": live.state.reboots,
+        "actions": actions,
+    }
