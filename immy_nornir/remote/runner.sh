@@ -42,7 +42,7 @@ immy_op() {
   immy_clock
   immy_begun=$immy_now
   # A shell between us and the operation: a script that kills its parent costs only itself.
-  immy_child "$2" "$3" "$5" "$6" >/dev/null &
+  immy_child "$2" "$3" "$5" "$6" >/dev/null 2>&1 &
   wait "$!"
   immy_clock
   immy_status='done'
@@ -78,7 +78,7 @@ immy_child() {
   immy_code=$?
   if [ -e "$immy_here/late" ]; then wait "$immy_watcher"; else kill "$immy_watcher" 2>/dev/null; fi
   # What a finished operation left running in its group goes with it.
-  kill -KILL -- "-$immy_leader" 2>/dev/null
+  kill -9 "-$immy_leader" 2>/dev/null
   printf '%s' "$immy_code" >"$immy_here/code"
 }
 
