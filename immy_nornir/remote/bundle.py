@@ -1,6 +1,6 @@
-"""Operations -> payloads of requests: the runner's text, and one JSON line for each operation.
+"""Operations -> requests: the runner's text, and one JSON line for each operation.
 
-Before `frames` on the way out. Knows which script files make up the Windows runner; not how they travel.
+Above `frames`, which packs. Knows which script files make up the Windows runner; not how they travel.
 """
 
 from __future__ import annotations
@@ -8,19 +8,25 @@ from __future__ import annotations
 import base64
 import functools
 import json
+import re
+from enum import Enum
 from importlib import resources
 from typing import TYPE_CHECKING
 
 from immy_nornir.model.wire import Effect, EffectOperation, Operation
+from immy_nornir.remote import frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from immy_nornir.model.values import Json
 
-LIBRARY = ("values", "registry", "processes", "identity", "software", "resources")
-"""Script files with functions only, in the order in which they are read."""
-JOB_LIBRARY: tuple[str, ...] = ()
+_COMMON = ("values", "registry", "identity", "processes", "scripts", "resources", "packages")
+READING = (*_COMMON, "software", "facts", "operations")
+"""Script files of requests that read, in the order in which they are read; functions only."""
+ACTING = (*_COMMON, "software", "facts", "spool", "jobs", "operations")
+"""Script files of requests with effects."""
+JOB = (*_COMMON, "spool", "declare")
 """The part of the library that a job carries with it."""
 CHUNK_BYTES = 3_000_000
 """Of operation lines in one request; PowerShell reads larger ones slowly."""
@@ -38,18 +44,47 @@ def bootstrap_text() -> str:
     return script_text("bootstrap")
 
 
+def _joined(names: Sequence[str]) -> str:
+    """Script files as one text, without indentation and lines of comment: it travels with every request."""
+    text = "\n".join(script_text(name) for name in names)
+    return re.sub(r"(?m)^[ ]+|^[ ]*#.*\n", "", text)
+
+
 @functools.cache
 def job_text() -> str:
     """The script that a job runs by itself on the computer."""
-    return "\n".join([*(script_text(name) for name in JOB_LIBRARY), script_text("job")])
+    return f"param([switch]$Worker)\n{_joined((*JOB, 'job'))}"
+
+
+class Kind(Enum):
+    """Which runner a request needs: the smallest that knows its operations."""
+
+    READING = "reading"
+    ACTING = "acting"
+    STARTING = "starting"
 
 
 @functools.cache
-def runner_text(with_job: bool = False) -> str:  # noqa: FBT001 - a cache key, called by name
+def runner_text(kind: Kind) -> str:
     """The runner of a request; with the job's script only where a job is to be started."""
-    library = "\n".join(script_text(name) for name in LIBRARY)
-    job = f"'{base64.b64encode(job_text().encode()).decode()}'" if with_job else "$null"
-    return f"$ImmyLibrary = {{\n{library}\n}}\n$ImmyJobText = {job}\n{script_text('runner')}"
+    library = _joined(READING if kind is Kind.READING else ACTING)
+    job = "$null"
+    if kind is Kind.STARTING:
+        job = f"'{base64.b64encode(job_text().encode()).decode()}'"
+    return f"$ImmyLibrary = {{\n{library}\n}}\n$ImmyJobText = {job}\n{_joined(('runner',))}"
+
+
+@functools.cache
+def _runner_line(kind: Kind) -> frames.Packed:
+    return frames.pack(base64.b64encode(runner_text(kind).encode()).decode("ascii") + "\n")
+
+
+def kind_of(operations: Sequence[Operation]) -> Kind:
+    """The runner that these operations need."""
+    names = {operation.name for operation in operations}
+    if Effect.JOB_START in names:
+        return Kind.STARTING
+    return Kind.ACTING if names & set(Effect) else Kind.READING
 
 
 def operation_line(operation: Operation) -> str:
@@ -65,16 +100,10 @@ def operation_line(operation: Operation) -> str:
     return base64.b64encode(json.dumps(body, separators=(",", ":")).encode()).decode("ascii")
 
 
-@functools.cache
-def _runner_line(with_job: bool) -> str:  # noqa: FBT001 - a cache key
-    return base64.b64encode(runner_text(with_job).encode()).decode("ascii")
-
-
-def payload(operations: Sequence[Operation], nonce: str) -> str:
-    """The text of one request; `nonce` is 32 hex characters, new for each request."""
-    with_job = any(operation.name is Effect.JOB_START for operation in operations)
-    lines = [nonce, _runner_line(with_job), *(operation_line(operation) for operation in operations)]
-    return "\n".join(lines) + "\n"
+def request(operations: Sequence[Operation], nonce: str) -> bytes:
+    """The stdin of one request; `nonce` is 32 hex characters, new for each request."""
+    lines = "".join(f"{operation_line(operation)}\n" for operation in operations)
+    return frames.encode_request([f"{nonce}\n", _runner_line(kind_of(operations)), lines])
 
 
 def chunks(operations: Sequence[Operation], limit: int = CHUNK_BYTES) -> Iterator[list[Operation]]:

@@ -127,7 +127,7 @@ class PowerShellConnection:
 
     def _ask(self, operations: Sequence[Operation]) -> tuple[RawAnswer, frames.Decoded]:
         nonce = self._make_nonce()
-        request = frames.encode_request(bundle.payload(operations, nonce))
+        request = bundle.request(operations, nonce)
         deadline = sum(operation.timeout_seconds for operation in operations) + MARGIN_SECONDS
         raw = self._transport.request(request, deadline)
         decoded = frames.decode_answer(raw.stdout, nonce)

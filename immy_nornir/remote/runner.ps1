@@ -170,27 +170,6 @@ function Invoke-ImmyBuiltIn($operation, $answer) {
     return $ended
 }
 
-# Scripts get what they ask for by name in their param() block; `exit N` is told apart by a variable set before it,
-# since a runspace without a console forgets the code.
-function Read-ImmyScript([string]$text) {
-    $tokens = $null
-    $errors = $null
-    $tree = [Management.Automation.Language.Parser]::ParseInput($text, [ref]$tokens, [ref]$errors)
-    if ($errors) { throw ('{0} (line {1})' -f $errors[0].Message, $errors[0].Extent.StartLineNumber) }
-    $names = @()
-    if ($tree.ParamBlock) { $names = @($tree.ParamBlock.Parameters | ForEach-Object { $_.Name.VariablePath.UserPath }) }
-    $exits = @($tree.FindAll({ param($node) $node -is [Management.Automation.Language.ExitStatementAst] }, $true))
-    foreach ($statement in ($exits | Sort-Object { $_.Extent.StartOffset } -Descending)) {
-        $isStatement = $statement.Parent -is [Management.Automation.Language.StatementBlockAst] -or
-            $statement.Parent -is [Management.Automation.Language.NamedBlockAst]
-        if (-not $statement.Pipeline -or -not $isStatement) { continue }
-        $code = '$global:ImmyExit = ' + $statement.Pipeline.Extent.Text + '; exit'
-        $start = $statement.Extent.StartOffset
-        $text = $text.Substring(0, $start) + $code + $text.Substring($statement.Extent.EndOffset)
-    }
-    return @{ text = $text; names = $names }
-}
-
 function Get-ImmyStreams($shell, [string]$printed) {
     $texts = New-Object Collections.ArrayList
     if ($printed) { [void]$texts.Add($printed.TrimEnd("`r", "`n")) }
@@ -201,10 +180,7 @@ function Get-ImmyStreams($shell, [string]$printed) {
 }
 
 function Set-ImmyScriptResult($answer, $values, [string]$purpose, $runspace) {
-    $code = $runspace.SessionStateProxy.GetVariable('ImmyExit')
-    if ($null -ne $code) {
-        try { $answer.exit_code = [int]@($code)[-1] } catch { $answer.exit_code = 1 }
-    }
+    $answer.exit_code = ConvertTo-ImmyExitCode $runspace.SessionStateProxy.GetVariable('ImmyExit')
     if ($values.Count) { $answer.result = $values[$values.Count - 1] }
     # A versions script may write its releases one by one.
     if ($purpose -eq 'versions' -and $values.Count -gt 1) { $answer.result = $values }
