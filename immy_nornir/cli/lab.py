@@ -6,12 +6,13 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -125,19 +126,28 @@ def _serve(
         folder=folder.resolve(),
         powershell=powershell,
     )
-    with running:
+    running.start()
+    control = None
+    try:
+        # A request to end the process ends what its computers started, too.
+        signal.signal(signal.SIGTERM, _interrupt)
         shutil.copyfile(running.certificate_path, state / CERTIFICATE_FILE)
         control = Control(running, state)
         control.start()
-        try:
-            click.echo(_sentence(running.status(), os.getpid()), err=True)
-            # A wait without a time-out cannot be interrupted on every system.
-            while not control.stopped.wait(1.0):
-                pass
-        except KeyboardInterrupt:
-            click.echo("the lab stops", err=True)
-        finally:
+        click.echo(_sentence(running.status(), os.getpid()), err=True)
+        # A wait without a time-out cannot be interrupted on every system.
+        while not control.stopped.wait(1.0):
+            pass
+    except KeyboardInterrupt:
+        click.echo("the lab stops", err=True)
+    finally:
+        running.stop()
+        if control is not None:
             control.close()
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _detach(arguments: Sequence[str], state: Path) -> None:
@@ -174,6 +184,8 @@ def _detach(arguments: Sequence[str], state: Path) -> None:
 def status(state: Path, form: str) -> None:
     """Say whether a lab is running, and what is open in it; exit code 1 when none is."""
     answer = ask(state, "status")
+    if answer and "port" not in answer:
+        answer = None
     if form == "json":
         click.echo(json.dumps({"schema_version": 1, "running": answer is not None, **(answer or {})}, indent=1))
     elif answer is None:

@@ -1,4 +1,4 @@
-"""A simulated fleet that speaks real WS-Management on this machine's loopback, so that everything can be tried without Windows."""
+"""A simulated fleet that speaks real WS-Management on the loopback: everything can be tried without Windows."""
 
 from immy_nornir.lab.lab import Lab
 from immy_nornir.lab.spec import ComputerSpec, Knobs, Misbehaviour, spec_from_variables

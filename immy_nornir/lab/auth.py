@@ -17,6 +17,7 @@ from threading import Lock
 from typing import Any
 
 import spnego
+from spnego._ntlm_raw.crypto import ntowfv1  # the NT hash: no other form of an account allows a colon
 from spnego.exceptions import SpnegoError
 
 _ENVIRONMENT = Lock()
@@ -79,8 +80,6 @@ class Accounts:
     def ntlm_file(self) -> Path:
         """The account in the form of smbpasswd, as pyspnego's acceptor reads it; readable by this user alone."""
         if self._file is None:
-            from spnego._ntlm_raw.crypto import ntowfv1  # the NT hash: no other form allows a colon in a password
-
             digest = ntowfv1(self._password).hex().upper()
             lines = [f"{d}\\{u}" if d else u for d, u in sorted(self.names)]
             handle, name = tempfile.mkstemp(prefix="accounts-", dir=self._folder)
@@ -91,7 +90,7 @@ class Accounts:
 
 
 class Guard:
-    """The authentication of one connection: a Basic header for every request, or one NTLM context for the connection."""
+    """The authentication of one connection: Basic for every request, or one NTLM context for all."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts

@@ -1,22 +1,23 @@
 """A backed computer: its command lines really run, in the PowerShell that the lab was given.
 
-Implements Machine over processes. Registry, services, scheduled tasks and boots are files of the computer's folder, which
-`windows.psm1` and the PowerShell's own registry work on. POSIX only.
+Implements Machine over processes. Registry, services, scheduled tasks and boots are files of the computer's folder,
+which `windows.psm1` and the PowerShell's own registry work on. POSIX only.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from immy_nornir.lab import bundle
 from immy_nornir.lab.commandline import encoded_script, translate
+from immy_nornir.lab.processes import kill_group, kill_marked
 from immy_nornir.lab.spec import Misbehaviour
 from immy_nornir.lab.state import CHASSIS, State
 from immy_nornir.model.wire import REQUEST_MAGIC
@@ -189,21 +190,11 @@ class BackedMachine:
         self._end_all()
 
     def _end_all(self) -> None:
-        """End what left our process groups: whatever carries this computer's folder in its environment, and the tasks."""
-        if sys.platform == "win32":
-            return
+        """End what left our process groups: tasks, and whatever carries this computer's folder in its environment."""
         for path in (self.folder / "tasks").glob("*.pid"):
-            try:
-                os.killpg(int(path.read_text()), signal.SIGKILL)
-            except (OSError, ValueError):
-                continue
-        mark = f"IMMY_LAB_FOLDER={self.folder}".encode()
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                if mark in (process / "environ").read_bytes().split(b"\0"):
-                    os.kill(int(process.name), signal.SIGKILL)
-            except OSError:
-                continue
+            with contextlib.suppress(OSError, ValueError):
+                kill_group(int(path.read_text()))
+        kill_marked(f"IMMY_LAB_FOLDER={self.folder}".encode())
 
 
 class BackedProcess:
@@ -252,7 +243,7 @@ class BackedProcess:
             return
         self._ended = True
         if self._process is not None and self._process.returncode is None:
-            _kill_group(self._process.pid)
+            kill_group(self._process.pid)
         elif self._process is None:
             self.task.cancel()
         self._sink.done(1)
@@ -273,19 +264,17 @@ class BackedProcess:
             self._sink.done(9009)
             return
         if self._ended:
-            _kill_group(process.pid)
+            kill_group(process.pid)
         feeding = asyncio.ensure_future(self._feed(process))
         reading = asyncio.gather(self._read("stdout", process.stdout), self._read("stderr", process.stderr))
         code = await process.wait()
         # What it wrote last is still in the pipes; a grandchild may hold them open for ever.
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(reading, _GRACE_SECONDS)
-        except TimeoutError:
-            pass
         feeding.cancel()
         if not self._ended:
             self._ended = True
-            _kill_group(process.pid)
+            kill_group(process.pid)
             self._sink.done(code if code >= 0 else 1)
 
     async def _feed(self, process: asyncio.subprocess.Process) -> None:
@@ -311,12 +300,3 @@ class BackedProcess:
             if self._ended or spec.does(Misbehaviour.EMPTY):
                 continue
             self._sink.output(name, data)
-
-
-def _kill_group(pid: int) -> None:
-    if sys.platform == "win32":
-        return
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def make_certificate(folder: Path, addresses: Iterable[str], now: float) -> Path:
-    """Write `certificate.pem` and `key.pem` (the user's alone), valid for the addresses; returns the certificate's path."""
+    """Write `certificate.pem` and `key.pem` (the user's alone), for the addresses; returns the first's path."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "immy lab")])
     since = datetime.datetime.fromtimestamp(now, datetime.UTC) - datetime.timedelta(days=1)

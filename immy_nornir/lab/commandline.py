@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,7 @@ def split(text: str) -> list[str]:
 def encoded_script(command_line: str) -> str | None:
     """The text of -EncodedCommand of a PowerShell command line, None where there is none."""
     arguments = powershell_arguments(command_line) or []
-    for name, value in zip(arguments, arguments[1:], strict=False):
+    for name, value in itertools.pairwise(arguments):
         if _is_encoded(name):
             return _decode(value)
     return None

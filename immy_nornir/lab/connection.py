@@ -28,8 +28,8 @@ class Connection(asyncio.Protocol):
     """One client's connection."""
 
     def __init__(
-        self, find: Callable[[str, int, bool], LabComputer | None], loop: asyncio.AbstractEventLoop, tls: bool
-    ) -> None:  # noqa: FBT001
+        self, find: Callable[[str, int, bool], LabComputer | None], loop: asyncio.AbstractEventLoop, *, tls: bool
+    ) -> None:
         self._find = find
         self._loop = loop
         self._tls = tls

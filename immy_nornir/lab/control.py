@@ -1,7 +1,7 @@
 """A running lab's state file and control port, so that other processes can ask how it is and end it.
 
-The state file `lab.json` names the control port and a token; it is readable by its user alone. One line of JSON goes in,
-one comes back. Works the same on every system: no signals.
+The state file `lab.json` names the control port and a token; it is readable by its user alone. One line of JSON goes
+in, one comes back. Works the same on every system: no signals.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import socketserver
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from immy_nornir.errors import UsageError
 
 if TYPE_CHECKING:
     from immy_nornir.lab.lab import Lab
@@ -71,7 +73,10 @@ class Control:
             return {"error": "wrong token"}
         if verb == "down":
             self.stopped.set()
-        return {"pid": os.getpid(), **self._lab.status()}
+        try:
+            return {"pid": os.getpid(), **self._lab.status()}
+        except UsageError:
+            return {"pid": os.getpid(), "stopping": True}
 
     def close(self) -> None:
         """Stop serving and remove the state file."""

@@ -1,4 +1,4 @@
-"""An inventory's computers on 127.0.0.0/8 -> specs of the lab, each with the credentials that the inventory gives it."""
+"""An inventory's computers on 127.0.0.0/8 -> specs of the lab, each with the credentials from there."""
 
 from __future__ import annotations
 

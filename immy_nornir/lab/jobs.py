@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -143,10 +144,8 @@ class Spool:
         seconds = min(float(params.get("wait_seconds") or 0), _MAX_WAIT)
         job = self.jobs.get(_folder(job_id))
         if job and seconds > 0 and not job.settled.is_set():
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(job.settled.wait(), seconds)
-            except TimeoutError:
-                pass
         chunk = _chunk(job, offset)
         state = job.state if job else JobState.ABSENT
         return {"state": state.value, **chunk, "result": job.result if job else None, "created": created}

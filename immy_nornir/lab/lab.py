@@ -39,9 +39,9 @@ class Lab:
     """A simulated fleet that speaks WS-Management.
 
     Computers answer at their own addresses on `port` and `https_port` (0: a free port; `https_port` None: no https), or
-    at ports of their own. With `powershell` their command lines really run in that PowerShell; else they are simulated.
-    Use it as a context manager, or `start` and `stop`. The folder is made when none is given, and then removed by `stop`.
-    Raises UsageError when two computers have one address, or a port cannot be had.
+    at ports of their own. With `powershell` their command lines really run in that PowerShell; else they are
+    simulated. Use it as a context manager, or `start` and `stop`. Without a folder a temporary one is made, which
+    `stop` removes. Raises UsageError when two computers have one address, or a port cannot be had.
     """
 
     def __init__(
@@ -202,11 +202,11 @@ class Lab:
         try:
             # One socket for the whole of 127.0.0.0/8; a Connection resets whoever comes from elsewhere.
             server = await loop.create_server(
-                lambda: Connection(self._find, loop, tls),
-                "0.0.0.0",
+                lambda: Connection(self._find, loop, tls=tls),
+                "0.0.0.0",  # noqa: S104
                 port,
                 ssl=context,
-                backlog=_BACKLOG,  # noqa: S104
+                backlog=_BACKLOG,
             )
         except OSError as error:
             raise UsageError(f"port {port} cannot be had: {error.strerror}", "choose another with --port") from None

@@ -26,6 +26,7 @@ MAX_SHELLS = 30
 MAX_PROCESSES = 25
 IDLE_TIMEOUT = 7200.0
 MAX_COMMAND_LINE = 8191
+_ABORTED = "The I/O operation has been aborted because of either a thread exit or an application request."
 
 
 @dataclass(eq=False)
@@ -114,9 +115,7 @@ class Shell:
         for command in self.commands.values():
             if command.process:
                 command.process.end()
-            command.fail(
-                995, "The I/O operation has been aborted because of either a thread exit or an application request."
-            )
+            command.fail(995, _ABORTED)
         self.commands.clear()
 
 
@@ -197,7 +196,7 @@ class ShellService:
         if shell is None:
             return
         if len(shell.commands) >= MAX_PROCESSES:
-            text = "The WS-Management service cannot process the request. The maximum number of processes per shell is reached."
+            text = "The request cannot be processed. The maximum number of processes per shell has been reached."
             self._fault(request, soap.PROCESS_QUOTA, text, answer)
             return
         line = request.find("CommandLine")
@@ -252,9 +251,7 @@ class ShellService:
         if word == "terminate":
             shell = self.shells[request.shell_id]
             shell.commands.pop(command.id, None)
-            command.fail(
-                995, "The I/O operation has been aborted because of either a thread exit or an application request."
-            )
+            command.fail(995, _ABORTED)
         answer(200, soap.reply(request, f"{soap.SHELL}/SignalResponse", "<rsp:SignalResponse/>"))
 
     def _delete(self, request: soap.Request, _owner: str, _address: str, answer: Answer) -> None:
@@ -267,9 +264,10 @@ class ShellService:
         shell = self.shells.get(request.shell_id.upper())
         if shell is None:
             text = (
-                f"The request for the Windows Remote Shell with ShellId {request.shell_id} failed because the shell was not"
-                " found on the server. Possible causes are: the specified ShellId is incorrect or the shell no longer"
-                " exists on the server. Provide the correct ShellId or create a new shell and retry the operation."
+                f"The request for the Windows Remote Shell with ShellId {request.shell_id} failed because"
+                " the shell was not found on the server. Possible causes are: the specified ShellId is incorrect or the"
+                " shell no longer exists on the server. Provide the correct ShellId or create a new shell and retry the"
+                " operation."
             )
             self._fault(request, soap.SHELL_NOT_FOUND, text, answer)
             return None
@@ -282,7 +280,7 @@ class ShellService:
             return None
         command = shell.commands.get((element.get("CommandId") or "") if element is not None else "")
         if command is None:
-            text = "The Windows Remote Shell received a request to perform an operation on a command identifier that does not exist."
+            text = "The Windows Remote Shell received a request for a command identifier that does not exist."
             self._fault(request, soap.SHELL_NOT_FOUND, text, answer)
         return command
 

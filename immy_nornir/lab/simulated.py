@@ -145,7 +145,7 @@ class SimulatedProcess:
     async def _execute(self, request: bundle.Bundle) -> None:
         loop = self._machine.computer.site.loop
         noise = self._machine.computer.spec.does(Misbehaviour.NOISE)
-        parts: list[bytes] = [b"WARNING: profile says hello\r\n\xff\xfe"] if noise else []
+        parts: list[bytes] = [b"WARNING: profile says hello\r\n\xff\xfe\r\n"] if noise else []
         flushed = loop.time()
         for operation in request.operations:
             parts.append(bundle.frame(request.nonce, await self._answer(operation)))

@@ -173,19 +173,18 @@ IDENTIFIED = (
 )
 
 
+_FAULT = (
+    "<s:Fault><s:Code><s:Value>s:%s</s:Value><s:Subcode><s:Value>%s</s:Value></s:Subcode></s:Code>"
+    '<s:Reason><s:Text xml:lang="en-US">%s</s:Text></s:Reason>'
+    '<s:Detail><f:WSManFault xmlns:f="http://schemas.microsoft.com/wbem/wsman/1/wsmanfault"'
+    ' Code="%d" Machine="%s"><f:Message>%s</f:Message></f:WSManFault></s:Detail></s:Fault>'
+)
+
+
 def fault(message_id: str, code: int, subcode: str, text: str, machine: str) -> bytes:
     """A fault as Windows words it; it travels with HTTP status 500."""
     text = escape(text)
-    return (
-        _ENVELOPE
-        % (
-            "http://schemas.dmtf.org/wbem/wsman/1/wsman/fault",
-            str(uuid.uuid4()).upper(),
-            escape(message_id),
-            f"<s:Fault><s:Code><s:Value>s:{'Receiver' if code == OPERATION_TIMEOUT else 'Sender'}</s:Value>"
-            f"<s:Subcode><s:Value>{subcode}</s:Value></s:Subcode></s:Code>"
-            f'<s:Reason><s:Text xml:lang="en-US">{text}</s:Text></s:Reason>'
-            '<s:Detail><f:WSManFault xmlns:f="http://schemas.microsoft.com/wbem/wsman/1/wsmanfault"'
-            f' Code="{code}" Machine="{escape(machine)}"><f:Message>{text}</f:Message></f:WSManFault></s:Detail></s:Fault>',
-        )
-    ).encode()
+    side = "Receiver" if code == OPERATION_TIMEOUT else "Sender"
+    body = _FAULT % (side, subcode, text, code, escape(machine), text)
+    action = "http://schemas.dmtf.org/wbem/wsman/1/wsman/fault"
+    return (_ENVELOPE % (action, str(uuid.uuid4()).upper(), escape(message_id), body)).encode()

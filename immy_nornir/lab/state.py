@@ -162,15 +162,17 @@ class State:
 
     def software(self) -> list[dict[str, Json]]:
         """All uninstall entries, as the `software` operation gives them."""
-        places = [("HKLM", UNINSTALL, "machine", "64", None), ("HKLM", UNINSTALL_32, "machine", "32", None)]
-        for sid in self.users.values():
-            places.append(("HKU", f"{sid}\\{UNINSTALL}", "user", "64", sid))
-        found: list[dict[str, Json]] = []
-        for hive, path, scope, view, sid in places:
-            for key, values in self.registry.subkeys(f"{hive}\\{path}"):
-                if values.get("DisplayName"):
-                    found.append(_software_entry(key, scope, view, sid, values))
-        return found
+        places: list[tuple[str, str, str, str, str | None]] = [
+            ("HKLM", UNINSTALL, "machine", "64", None),
+            ("HKLM", UNINSTALL_32, "machine", "32", None),
+        ]
+        places += [("HKU", f"{sid}\\{UNINSTALL}", "user", "64", sid) for sid in self.users.values()]
+        return [
+            _software_entry(key, scope, view, user, values)
+            for hive, path, scope, view, user in places
+            for key, values in self.registry.subkeys(f"{hive}\\{path}")
+            if values.get("DisplayName")
+        ]
 
     def remove_software(self, entry: Mapping[str, Json]) -> None:
         """Remove one entry of `software()`."""
