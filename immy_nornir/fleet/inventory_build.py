@@ -208,6 +208,13 @@ class Draft:
                 ungrouped.computers[computer.name] = computer
                 computer.groups.append(ungrouped)
         self._set_depths()
+        for name in self.groups.keys() & self.computers.keys():
+            at = self.computers[name].spot
+            self.warning(
+                self.spots.place(at) if at is not None else Place(""),
+                f"'{name}' is a group and a computer; variables written for the computer go to the group",
+                "rename one of them",
+            )
 
     def _set_depths(self) -> None:
         """The longest way from `all`: a group deeper down wins."""
