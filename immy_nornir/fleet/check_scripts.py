@@ -38,6 +38,7 @@ _SH_PROGRAM = re.compile(
     r"|(?:apt|apt-get|brew|dnf|yum|snap)\s+(?:-\S+\s+)*(?:install|remove|purge|upgrade|update))(?=\s|$)"
     r"|\bsed\s+(?:-\S+\s+)*-i\b|(?<![0-9&>])>{1,2}\s*(?!/dev/null|&)[\w/$\"']",
 )
+_LEAD = re.compile(r"(?:[\s;&|({]+|(?:then|do|else|sudo)\b)*")
 _POWERSHELL_NOISE = re.compile(r"<#.*?#>|(?<![`\w])#[^\n]*", re.DOTALL)
 _POWERSHELL_TEXT = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
 _SH_NOISE = re.compile(r"(?:^|(?<=\s))#[^\n]*", re.MULTILINE)
@@ -82,10 +83,11 @@ def _changes(script: Script) -> Iterator[tuple[Place, str]]:
     searches = ((_CMDLET, bare), (_WINDOWS_PROGRAM, code)) if powershell else ((_SH_PROGRAM, bare),)
     for pattern, text in searches:
         for match in pattern.finditer(text):
-            what = match[0].strip(" ;&|({\n\t")
+            lead = _LEAD.match(match[0])
+            what = match[0][lead.end() :].strip() if lead else match[0].strip()
             if what.lower() in _HARMLESS:
                 continue
-            start = match.end() - len(match[0].lstrip(" ;&|({\n\t"))
+            start = match.end() - len(match[0]) + (lead.end() if lead else 0)
             line = text.count("\n", 0, start) + 1
             yield Place(script.name, line, start - text.rfind("\n", 0, start)), what
 

@@ -10,24 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from immy_nornir.decide import patterns
-from immy_nornir.fleet.fields import (
-    TEXT,
-    Built,
-    Choice,
-    Form,
-    Key,
-    ListOf,
-    MapOf,
-    Number,
-    Record,
-    Schema,
-    Text,
-    Unreadable,
-    WithPlace,
-    refuse,
-)
+from immy_nornir.fleet.fields import Built, Form, Key, ListOf, MapOf, Record, WithPlace
 from immy_nornir.fleet.files import Source, did_you_mean
 from immy_nornir.fleet.items import REFERENCE
+from immy_nornir.fleet.shapes import TEXT, Choice, Number, Schema, Text, Unreadable, refuse
 from immy_nornir.model.deployments import Deployment, Desired, Enforcement, Scope, StateKind, TaskMode
 from immy_nornir.model.inventory import DEFAULT_TENANT, Inventory
 from immy_nornir.text.yaml import FLOAT, INT, Node, ScalarNode

@@ -17,6 +17,8 @@ from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.text.yaml import Dialect, MappingNode, Node, ScalarNode, compose, place_of
 
 YAML_ENDINGS = (".yml", ".yaml")
+MAX_DEPTH = 100
+"""How deep lists and mappings of our own files may be nested."""
 _LANGUAGES = {".ps1": Language.POWERSHELL, ".sh": Language.SH}
 
 
@@ -58,15 +60,22 @@ def open_yaml(root: Path, path: Path, problems: list[Problem]) -> tuple[Source, 
     text = _text(path, Place(source.file), problems)
     if text is None:
         return source, None
-    node, found = compose(text, source.file, Dialect.OURS)
+    try:
+        node, found = compose(text, source.file, Dialect.OURS)
+    except RecursionError:
+        source.error(
+            Place(source.file), "values are nested too deeply to be read", "split the file, or check its brackets"
+        )
+        return source, None
     problems.extend(found)
     if node is None:
         if not found:
             problems.append(Problem(Place(source.file), Level.WARNING, "the file is empty"))
         return source, None
-    inner = _contains_itself(node, set(), set())
-    if inner is not None:
-        source.error(inner, "this value contains itself through an alias", "write the value out instead of the alias")
+    endless = _endless(node, set(), set())
+    if endless is not None:
+        advice = "write values out instead of aliases, and split what is deep"
+        source.error(endless, f"this value contains itself, or is nested more than {MAX_DEPTH} deep", advice)
         return source, None
     return source, node
 
@@ -83,15 +92,15 @@ def _text(path: Path, place: Place, problems: list[Problem]) -> str | None:
     return None
 
 
-def _contains_itself(node: Node, above: set[int], done: set[int]) -> Node | None:
+def _endless(node: Node, above: set[int], done: set[int]) -> Node | None:
     if isinstance(node, ScalarNode) or id(node) in done:
         return None
-    if id(node) in above:
+    if id(node) in above or len(above) > MAX_DEPTH:
         return node
     above.add(id(node))
     children = [part for pair in node.value for part in pair] if isinstance(node, MappingNode) else node.value
     for child in children:
-        inner = _contains_itself(child, above, done)
+        inner = _endless(child, above, done)
         if inner is not None:
             return inner
     above.discard(id(node))

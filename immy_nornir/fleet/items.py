@@ -8,25 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from immy_nornir.fleet.fields import (
-    ANY,
-    DURATION,
-    FLAG,
-    TEXT,
-    Built,
-    Choice,
-    Either,
-    Form,
-    Key,
-    ListOf,
-    MapOf,
-    Number,
-    Record,
-    Schema,
-    Text,
-    Unreadable,
-)
+from immy_nornir.fleet.fields import ANY, Built, Either, Form, Key, ListOf, MapOf, Record
 from immy_nornir.fleet.files import Source, read_script
+from immy_nornir.fleet.shapes import DURATION, FLAG, TEXT, Choice, Number, Schema, Text, Unreadable
 from immy_nornir.model.items import (
     DEFAULT_EXIT_CODES,
     Context,

@@ -33,14 +33,16 @@ TYPES = "playbooks/types"
 
 def load_fleet(root: Path, sources: Sequence[Path] | None = None) -> tuple[Fleet, list[Problem]]:
     """Everything below `root`, with all problems in order of their places; `sources` replaces `root`/inventory."""
-    from immy_nornir.fleet.inventory import load_inventory  # noqa: PLC0415 - a heavy module of its own
+    from immy_nornir.fleet.inventory import load_inventory
 
     problems: list[Problem] = []
     if not root.is_dir():
         problem = Problem(Place(root.as_posix()), Level.ERROR, "is not a folder", "immy init DIR makes a fleet")
         return Fleet(root.as_posix(), Inventory()), [problem]
     named = [root / "inventory"] if sources is None else list(sources)
-    inventory, found = load_inventory(named, beside=root)
+    # Variables beside the playbooks count too, as in Ansible.
+    inventory, found = load_inventory(named, beside=root / "playbooks")
+    inventory, found = _relative_places(inventory, found, root)
     problems.extend(found)
     fleet = Fleet(
         root=root.as_posix(),
@@ -50,6 +52,27 @@ def load_fleet(root: Path, sources: Sequence[Path] | None = None) -> tuple[Fleet
         types=load_types(root, problems),
     )
     return fleet, sorted(set(problems))
+
+
+def _relative_places(inventory: Inventory, problems: list[Problem], root: Path) -> tuple[Inventory, list[Problem]]:
+    """The same with the places of files below `root` relative to it."""
+    prefix = f"{root.as_posix()}/"
+    if prefix == "./":
+        return inventory, problems  # they are already: nothing to pay for 10,000 computers
+    known: dict[Place, Place] = {}
+
+    def shown(place: Place) -> Place:
+        found = known.get(place)
+        if found is None:
+            file = place.file.replace("\\", "/").removeprefix(prefix)
+            found = known[place] = replace(place, file=file)
+        return found
+
+    computers = {
+        name: replace(each, origins={variable: shown(place) for variable, place in each.origins.items()})
+        for name, each in inventory.computers.items()
+    }
+    return replace(inventory, computers=computers), [replace(each, place=shown(each.place)) for each in problems]
 
 
 def load_playbook(fleet_root: Path, file: Path) -> tuple[Playbook, list[Problem]]:

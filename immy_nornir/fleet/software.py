@@ -8,19 +8,7 @@ from __future__ import annotations
 
 import re
 
-from immy_nornir.fleet.fields import (
-    TEXT,
-    VERSION,
-    Built,
-    Choice,
-    Either,
-    Form,
-    Key,
-    ListOf,
-    Record,
-    Text,
-    Unreadable,
-)
+from immy_nornir.fleet.fields import Built, Either, Form, Key, ListOf, Record
 from immy_nornir.fleet.files import Source
 from immy_nornir.fleet.items import (
     CONTEXT,
@@ -45,6 +33,7 @@ from immy_nornir.fleet.items import (
     script_shape,
     with_platforms,
 )
+from immy_nornir.fleet.shapes import TEXT, VERSION, Choice, Text, Unreadable
 from immy_nornir.model.items import (
     Context,
     Detection,
@@ -286,19 +275,19 @@ def _manager(record: Record, platform: Platform) -> PackageManager | None:
     return PackageManager(named[0], package) if package is not None else None
 
 
-def _detected_by(record: Record, package: PackageManager | None) -> Detection:
+def _detected_by(record: Record, platform: Platform, package: PackageManager | None) -> Detection:
     detection = record.get(DETECT) or package
     if detection is None:
         if not record.has(DETECT):
             advice = "add 'detect:' (display_name, product_code, file, script, ...) or a package manager (winget: ID)"
-            record.error(None, "nothing says how this software is detected", advice)
+            record.error(None, f"nothing says how this software is detected on {platform}", advice)
         return FileVersion("")
     return detection
 
 
 def _software(name: str, platform: Platform, record: Record) -> Software:
     package = _manager(record, platform)
-    detection = _detected_by(record, package)
+    detection = _detected_by(record, platform, package)
     if isinstance(detection, PackageManager) and detection.manager not in _RUNS_ON[platform]:
         record.error(DETECT, f"{detection.manager} does not run on {platform}", "detect it in another way there")
     versions = record.take(VERSIONS, ())

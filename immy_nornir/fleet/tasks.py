@@ -13,22 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from immy_nornir.fleet.fields import (
-    ANY,
-    FLAG,
-    TEXT,
-    VERSION,
-    Built,
-    Choice,
-    Form,
-    Key,
-    ListOf,
-    Record,
-    Schema,
-    Text,
-    Unreadable,
-    refuse,
-)
+from immy_nornir.fleet.fields import ANY, Built, Form, Key, ListOf, Record
 from immy_nornir.fleet.files import Source, relative
 from immy_nornir.fleet.items import (
     CONTEXT,
@@ -50,6 +35,7 @@ from immy_nornir.fleet.items import (
     script_shape,
     with_platforms,
 )
+from immy_nornir.fleet.shapes import FLAG, TEXT, VERSION, Choice, Schema, Text, Unreadable, refuse
 from immy_nornir.fleet.software import MANAGER
 from immy_nornir.model.items import (
     Context,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from immy_nornir.decide.types import BUILT_IN_TYPES, problems_of_chain
-from immy_nornir.fleet.fields import TEXT, Built, Choice, Form, Key, ListOf, Record, Text, Unreadable
+from immy_nornir.fleet.fields import Built, Form, Key, ListOf, Record
 from immy_nornir.fleet.files import Source
+from immy_nornir.fleet.shapes import TEXT, Choice, Text, Unreadable
 from immy_nornir.model.items import ItemKind
 from immy_nornir.model.playbooks import CHANGING, ActionType, MaintenanceType, Stage
 from immy_nornir.text.yaml import Node
