@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 import re
-import secrets
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,7 @@ _REFUSALS = (
 class PowerShellConnection:
     """One kept connection to one Windows computer; belongs to one thread, like its transport."""
 
-    def __init__(self, transport: Transport, make_nonce: Callable[[], str] = lambda: secrets.token_hex(16)) -> None:
+    def __init__(self, transport: Transport, make_nonce: Callable[[], str] = lambda: os.urandom(16).hex()) -> None:
         self._transport = transport
         self._make_nonce = make_nonce
         self._proven = False
