@@ -122,3 +122,14 @@ def pack(data: str) -> bytes:
 def unpack(data: bytes) -> str:
     """Text from `pack`."""
     return zlib.decompress(data).decode()
+
+
+def shown(value: Value) -> Any:
+    """A value for people and JSON: secrets as their references."""
+    if isinstance(value, SecretRef):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: shown(child) for key, child in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [shown(child) for child in value]
+    return value

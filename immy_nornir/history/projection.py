@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any, assert_never
 
 from immy_nornir.decide.state import ActionState, State
@@ -52,19 +53,25 @@ _LARGE = 2000
 """Entries longer than this are stored compressed."""
 
 
-def rows(state: State, stamped: Stamped) -> list[Statement]:
-    """The statements that store one entry, given the state after it."""
+def rows(state: State, stamped: Stamped, clean: Callable[[str], str]) -> list[Statement]:
+    """The statements that store one entry, given the state after it; `clean` takes secrets out of every text."""
     session = state.spec.id
-    return [_entry_row(session, stamped), _session_row(state, stamped), *_details(state, session, stamped)]
+    statements = [_session_row(state, stamped), *_details(state, session, stamped, clean)]
+    return [_entry_row(session, stamped, clean), *(_cleaned(one, clean) for one in statements)]
 
 
-def _entry_row(session: str, stamped: Stamped) -> Statement:
-    data = codec.entry_text(_lean(stamped.entry))
+def _cleaned(statement: Statement, clean: Callable[[str], str]) -> Statement:
+    sql, values = statement
+    return sql, tuple(clean(value) if isinstance(value, str) else value for value in values)
+
+
+def _entry_row(session: str, stamped: Stamped, clean: Callable[[str], str]) -> Statement:
+    data = clean(codec.entry_text(_lean(stamped.entry)))
     kind = type(stamped.entry).__name__
     packed = codec.pack(data) if len(data) > _LARGE else None
     return (
         "INSERT OR IGNORE INTO entries (session_id, seq, at, kind, text, data, packed) VALUES (?,?,?,?,?,?,?)",
-        (session, stamped.seq, stamped.at, kind, sentence(stamped.entry), None if packed else data, packed),
+        (session, stamped.seq, stamped.at, kind, clean(sentence(stamped.entry)), None if packed else data, packed),
     )
 
 
@@ -114,13 +121,13 @@ def stage_of(state: State) -> str:
     return Stage.REPORT.value
 
 
-def _details(state: State, session: str, stamped: Stamped) -> list[Statement]:
+def _details(state: State, session: str, stamped: Stamped, clean: Callable[[str], str]) -> list[Statement]:
     match stamped.entry:
         case Connected(identity) | ContactBack(identity):
-            return _identity_rows(state.spec.computer, identity, stamped.at)
+            return _identity_rows(state.spec.computer, identity, stamped.at, clean)
         case FactsCollected(facts):
             return [
-                _fact_row(state.spec.computer, section, value, facts.collected_at.get(section, stamped.at))
+                _fact_row(state.spec.computer, section, value, facts.collected_at.get(section, stamped.at), clean)
                 for section, value in facts.values.items()
             ]
         case Planned(plan):
@@ -174,7 +181,7 @@ def _job_end(job_id: str, over: JobEnded, at: float) -> Statement:
     )
 
 
-def _identity_rows(computer: str, identity: Identity, at: float) -> list[Statement]:
+def _identity_rows(computer: str, identity: Identity, at: float, clean: Callable[[str], str]) -> list[Statement]:
     about = {
         "name": identity.name,
         "domain": identity.domain,
@@ -184,14 +191,14 @@ def _identity_rows(computer: str, identity: Identity, at: float) -> list[Stateme
         **{key: value for key, value in identity.system.items() if key not in ("time", "disk_free_gb")},
     }
     return [
-        _fact_row(computer, "system", about, at),
-        _fact_row(computer, "pending_reboots", list(identity.pending_reboots), at),
-        _fact_row(computer, "users", {"logged_on": list(identity.users)}, at),
+        _fact_row(computer, "system", about, at, clean),
+        _fact_row(computer, "pending_reboots", list(identity.pending_reboots), at, clean),
+        _fact_row(computer, "users", {"logged_on": list(identity.users)}, at, clean),
     ]
 
 
-def _fact_row(computer: str, section: str, value: Any, at: float) -> Statement:
-    data = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+def _fact_row(computer: str, section: str, value: Any, at: float, clean: Callable[[str], str]) -> Statement:
+    data = clean(json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
     digest = hashlib.sha256(data.encode()).hexdigest()[:32]
     return (
         "INSERT INTO facts (computer, section, hash, value, changed_at, collected_at) VALUES (?,?,?,?,?,?) "

@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,8 +63,10 @@ def new_id(now: float) -> str:
 class History:
     """Write access to the history; close it. Every method may be called from any thread."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: Clock, clean: Callable[[str], str] = lambda text: text) -> None:
+        """`clean` takes secrets out of every text before it is stored."""
         self.folder = folder
+        self._clean = clean
         self.path = folder / FILE
         self._clock = clock
         self._prepare()
@@ -154,7 +156,7 @@ class History:
         statements: list[projection.Statement] = []
         for stamped in entries:
             state = fold(state, stamped)
-            statements += projection.rows(state, stamped)
+            statements += projection.rows(state, stamped, self._clean)
         self._writer.commit(statements, "")
 
     # --- runs and sessions ---
@@ -230,8 +232,8 @@ class History:
         A durable one is on the disk when this returns, and only if the session still owns its computer.
         Raises: HistoryError when it could not be made durable, or another process has taken the session over.
         """
-        line = journal_line(state.spec.id, stamped.seq, stamped.at, codec.entry_text(stamped.entry))
-        statements = projection.rows(state, stamped)
+        line = self._clean(journal_line(state.spec.id, stamped.seq, stamped.at, codec.entry_text(stamped.entry)))
+        statements = projection.rows(state, stamped, self._clean)
         if not durable:
             self._writer.put(statements, line)
             return

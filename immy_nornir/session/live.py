@@ -105,7 +105,7 @@ class LiveSession:
 
     def _advance(self, *, woken: bool) -> Parked | Settled:
         if not self.begun:
-            refused = self._begin()
+            refused = self.begin()
             if refused is not None:
                 return refused
         self.state = replace(self.state, waiting=None, checked_at=0.0 if woken else self.state.checked_at)
@@ -126,7 +126,10 @@ class LiveSession:
                 case Perform(do, action_id):
                     self._perform(do, action_id)
 
-    def _begin(self) -> Settled | None:
+    def begin(self) -> Settled | None:
+        """Own the session's computer from now on; the end where somebody else does, or the session has ended."""
+        if self.begun:
+            return None
         self.begun = True
         if self.state.finished is not None:
             return Settled(self.state.finished.status, self.state.finished.message)

@@ -1,0 +1,233 @@
+"""`immy explain COMPUTER ITEM`: all candidates, the winner, why each other lost, and where every value came from."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from immy_nornir.cli import surroundings
+from immy_nornir.errors import UsageError
+
+if TYPE_CHECKING:
+    from immy_nornir.decide.resolve import Choice
+    from immy_nornir.model.deployments import Deployment
+    from immy_nornir.model.facts import Facts, Identity
+
+SCHEMA_VERSION = 1
+
+
+@click.command()
+@click.argument("computer")
+@click.argument("item")
+@click.option("-i", "--inventory", "sources", multiple=True, metavar="PATH", type=click.Path(path_type=Path))
+@click.option(
+    "--play",
+    "playbook",
+    metavar="PLAYBOOK",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With the options of this playbook's plays.",
+)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_context
+def explain(
+    ctx: click.Context, computer: str, item: str, sources: tuple[Path, ...], playbook: Path | None, form: str
+) -> None:
+    """Why an item is deployed to a computer as it is, or not at all.
+
+    Facts are those last seen, with their age; a session decides with the same function and newer facts.
+    """
+    root = surroundings.root_of(ctx, playbook)
+    fleet, book = surroundings.load(root, sources, playbook)
+    document = _explained(ctx, root, fleet, book, computer, item)
+    if form == "json":
+        click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **document}, indent=2, default=str))
+    else:
+        _tell(document)
+
+
+def _explained(ctx: click.Context, root: Path, fleet: Any, book: Any, name: str, item: str) -> dict[str, Any]:
+    from immy_nornir.decide.desires import desires_of
+    from immy_nornir.decide.resolve import Asked, Targets, choose
+    from immy_nornir.history import codec
+    from immy_nornir.session.create import merge_options
+    from immy_nornir.session.operations import facts_for
+
+    computer = _computer(fleet, name)
+    reference = _item(fleet, item)
+    facts, identity = _known(ctx, root, computer)
+    variables = {
+        **computer.variables,
+        "inventory_hostname": name,
+        "group_names": list(computer.groups),
+        "groups": list(computer.groups),
+        "tenant": computer.tenant,
+    }
+    known = facts_for(identity, facts)
+    candidates = Targets.of(fleet).of_computer(name)
+    asked = Asked(onboarding=computer.variables.get("immy_onboarding") is True)
+    choices = choose(candidates, computer, known, asked, variables)
+    desires, _ = desires_of(choices, fleet.library, identity, known, variables, codec.fingerprint)
+    seen = {one.deployment.place for key, choice in choices.items() if key[0] == reference for one in choice.lost}
+    seen |= {choice.winner.place for key, choice in choices.items() if key[0] == reference and choice.winner}
+    options: dict[str, Any] = {}
+    for play in book.plays if book is not None else [None]:
+        merged = merge_options(computer, play.options if play is not None else {}, {})
+        rows = {key: {"value": getattr(merged, key), "origin": merged.origins[key]} for key in merged.origins}
+        options[play.name if play is not None else "no play"] = rows
+    return {
+        "computer": name,
+        "tenant": computer.tenant,
+        "item": reference,
+        "facts": _ages(facts),
+        "instances": [_choice(choice) for key, choice in choices.items() if key[0] == reference],
+        "elsewhere": [_deployment(one) for one in fleet.deployments if one.item == reference and one.place not in seen],
+        "desires": [_desire(one) for one in desires if one.item == reference],
+        "options": options,
+    }
+
+
+def _computer(fleet: Any, name: str) -> Any:
+    import difflib
+
+    try:
+        return surroundings.computers_of(fleet.inventory, [name])[0]
+    except KeyError:
+        near = difflib.get_close_matches(name, fleet.inventory.computers, 1)
+        raise UsageError(
+            f"there is no computer '{name}'", f"did you mean '{near[0]}'?" if near else "immy inventory list"
+        ) from None
+
+
+def _item(fleet: Any, item: str) -> str:
+    import difflib
+
+    found = [one for one in fleet.library.items if item in (one, one.partition("/")[2])]
+    if found:
+        return str(found[0])
+    near = difflib.get_close_matches(
+        item, [*fleet.library.items, *(one.partition("/")[2] for one in fleet.library.items)], 1
+    )
+    raise UsageError(f"there is no item '{item}' in the library", f"did you mean '{near[0]}'?" if near else "")
+
+
+def _known(ctx: click.Context, root: Path, computer: Any) -> tuple[Facts, Identity]:
+    """What the history last saw of a computer; its platform is guessed from the connection where it never did."""
+    from immy_nornir.errors import ImmyError
+    from immy_nornir.fleet.addresses import address_of
+    from immy_nornir.history import store
+    from immy_nornir.history.queries import Reader
+    from immy_nornir.model.facts import Facts, Identity
+    from immy_nornir.model.items import Platform
+
+    facts = Facts()
+    path = surroundings.state_of(ctx, root) / store.FILE
+    if path.exists():
+        with Reader(path) as reader:
+            facts = reader.facts(computer.name)
+    system = facts.values.get("system")
+    about = system if isinstance(system, dict) else {}
+    try:
+        guess = Platform.WINDOWS if address_of(computer).kind == "winrm" else Platform.LINUX
+    except ImmyError:
+        guess = Platform.WINDOWS
+    platform = Platform(str(about["platform"])) if about.get("platform") else guess
+    pending = facts.values.get("pending_reboots")
+    identity = Identity(
+        str(about.get("name") or computer.name),
+        str(about.get("domain") or ""),
+        str(about.get("uuid") or ""),
+        platform=platform,
+        pending_reboots=tuple(str(one) for one in pending) if isinstance(pending, list) else (),
+        system=about,
+    )
+    return facts, identity
+
+
+def _ages(facts: Facts) -> dict[str, str]:
+    now = time.time()
+    return {section: f"{max(0, now - at) / 3600:.1f} hours old" for section, at in facts.collected_at.items()}
+
+
+def _deployment(one: Deployment) -> dict[str, Any]:
+    return {
+        "place": str(one.place),
+        "target": one.target,
+        "scope": one.scope.value,
+        "priority": one.priority,
+        "enforcement": one.enforcement.value,
+        "wants": str(one.state or one.mode or ""),
+        "where": one.where,
+    }
+
+
+def _choice(choice: Choice) -> dict[str, Any]:
+    return {
+        "instance": choice.instance,
+        "winner": _deployment(choice.winner) if choice.winner else None,
+        "error": choice.error,
+        "lost": [{**_deployment(one.deployment), "why": one.why} for one in choice.lost],
+        "facts_read": sorted(choice.reads),
+    }
+
+
+def _desire(desire: Any) -> dict[str, Any]:
+    return {
+        "id": desire.id,
+        "wants": str(desire.desired or desire.mode or ""),
+        "params": {
+            name: {"value": _shown(value), "origin": desire.origins.get(name, "")}
+            for name, value in desire.params.items()
+        },
+        "requested_by": list(desire.requested_by),
+        "not_applicable": desire.not_applicable,
+        "error": desire.error,
+    }
+
+
+def _shown(value: Any) -> Any:
+    from immy_nornir.history import codec
+
+    return codec.shown(value)
+
+
+def _tell(document: dict[str, Any]) -> None:
+    click.echo(f"{document['item']} on {document['computer']} ({document['tenant']})")
+    ages = ", ".join(f"{name} {age}" for name, age in document["facts"].items())
+    click.echo(f"  facts: {ages or 'never seen: conditions over facts do not hold'}")
+    for choice in document["instances"]:
+        label = f" instance '{choice['instance']}'" if choice["instance"] else ""
+        winner = choice["winner"]
+        if winner:
+            click.echo(f"  winner{label}: {_line(winner)}")
+        else:
+            click.echo(f"  no winner{label}: {choice['error'] or 'no candidate holds'}")
+        for one in choice["lost"]:
+            click.echo(f"    lost: {_line(one)}: {one['why']}")
+    for one in document["elsewhere"]:
+        click.echo(f"    not here: {_line(one)}: its target does not name this computer")
+    if not document["instances"] and not document["elsewhere"]:
+        click.echo("  no deployment names it")
+    for desire in document["desires"]:
+        click.echo(f"  desired state of {desire['id']}: {desire['wants']}")
+        for text in desire["requested_by"]:
+            click.echo(f"    asked for as {text}")
+        for name in ("not_applicable", "error"):
+            if desire[name]:
+                click.echo(f"    {name.replace('_', ' ')}: {desire[name]}")
+        for name, param in desire["params"].items():
+            click.echo(f"    {name} = {param['value']}  ({param['origin']})")
+    for play, rows in document["options"].items():
+        click.echo(f"  options with {play}:")
+        for name, row in rows.items():
+            click.echo(f"    {name} = {row['value']}  ({row['origin']})")
+
+
+def _line(one: dict[str, Any]) -> str:
+    where = f", where {one['where']}" if one.get("where") else ""
+    return (
+        f"{one['place']}: {one['wants']} for {one['target']} (scope {one['scope']}, priority {one['priority']}{where})"
+    )

@@ -1,0 +1,141 @@
+"""The command `immy`: the group of all commands, each imported only when it is used, and the one place where errors end.
+
+Expected errors print one line and what to try; a bug of ours prints one line and writes a log file; Ctrl-C is 130.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+from immy_nornir import __version__
+from immy_nornir.errors import FilesError, ImmyError
+
+# name -> (module:attribute, first line of its help); tests hold the help against the commands themselves.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("immy_nornir.cli.run:run", "Run a playbook, or one maintenance type on a pattern."),
+    "explain": ("immy_nornir.cli.explain:explain", "Why an item is deployed to a computer as it is, or not at all."),
+    "lint": ("immy_nornir.cli.lint:lint", "Check all files of the fleet; exit code 2 when there are errors."),
+    "schema": ("immy_nornir.cli.schema:schema", "Print the JSON Schemas of the fleet's files, for editors."),
+    "inventory": ("immy_nornir.cli.inventory:inventory", "Show what the inventory says."),
+    "sessions": ("immy_nornir.cli.sessions:sessions", "Look at maintenance sessions, and take up interrupted ones."),
+    "report": ("immy_nornir.cli.report:report", "Show a run as a report."),
+    "lab": ("immy_nornir.cli.lab:lab", "Start and stop simulated computers, to try everything without Windows."),
+    "demo": ("immy_nornir.cli.demo:demo", "Run the sample fleet's full maintenance on simulated computers."),
+    "init": ("immy_nornir.cli.init:init", "Copy the sample fleet to a new folder."),
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported when they are called, so that help and completion start at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            ctx.fail(f"There is no command '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="immy %(version)s")
+@click.option(
+    "-C",
+    "--fleet",
+    metavar="DIR",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="Work as if started in DIR.",
+)
+@click.option(
+    "--state",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of what immy writes. [default: .immy]",
+)
+@click.pass_context
+def immy(ctx: click.Context, fleet: Path | None, state: Path | None) -> None:
+    """Maintenance sessions for fleets of computers: resolve, detect, plan, execute with reboots, verify, report.
+
+    Exit codes: 0 all fine; 1 some session did not pass; 2 usage or files; 3 a bug of immy; 4 changes are pending (--check);
+    5 only deferred sessions are left; 130 interrupted.
+    """
+    if state is not None:
+        state = state.absolute()
+    if fleet is not None:
+        os.chdir(fleet)
+    ctx.obj = {"root": Path.cwd(), **({"state": state} if state is not None else {})}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line; its exit code."""
+    try:
+        code: Any = immy.main(args=arguments, prog_name="immy", standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.Abort:
+        click.echo("immy: stopped", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except FilesError as error:
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+        click.echo(f"immy: {error.message}; nothing was run", err=True)
+        return error.exit_code
+    except ImmyError as error:
+        click.echo(f"immy: {error.message}", err=True)
+        if error.advice:
+            click.echo(f"      try: {error.advice}", err=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        click.echo("immy: stopped", err=True)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001 - the last resort: one line for the operator, the rest into a file
+        click.echo(f"immy: this is a bug of immy: {type(error).__name__}; details in {_log_bug()}", err=True)
+        return 3
+    return code if isinstance(code, int) else 0
+
+
+def _log_bug() -> str:
+    path = Path(".immy") / "bug.log"
+    text = f"immy {__version__}, Python {platform.python_version()}, {platform.platform()}\n{traceback.format_exc()}"
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError:
+        return "nothing: the folder .immy cannot be written"
+    return str(path)

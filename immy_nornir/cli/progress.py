@@ -1,0 +1,168 @@
+"""What an operator sees while sessions run: live counts and the computers at work on a terminal, a line per event in a pipe.
+
+Told of entries by worker threads; draws on standard error; decides nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from immy_nornir.history.projection import sentence, stage_of, status_of
+from immy_nornir.model.record import (
+    ActionEnded,
+    ContactLost,
+    Determined,
+    Finished,
+    Interrupted,
+    JobIntended,
+    Noted,
+    Outcome,
+    Planned,
+    RebootAsked,
+    RebootEnded,
+    RebootIntended,
+    Refused,
+    RetryLater,
+    StageFailed,
+    Stamped,
+    Status,
+    Verified,
+    Waiting,
+    WaitKind,
+)
+
+if TYPE_CHECKING:
+    from immy_nornir.decide.state import State
+
+_TOLD = (
+    ContactLost,
+    Determined,
+    Finished,
+    Interrupted,
+    JobIntended,
+    Noted,
+    Planned,
+    RebootAsked,
+    RebootEnded,
+    RebootIntended,
+    Refused,
+    RetryLater,
+    StageFailed,
+    Verified,
+)
+_GOOD = (Status.PASSED,)
+_ROWS = 12
+
+
+def worth_a_line(entry: object) -> bool:
+    """Whether an entry is told in a pipe: what was done and decided, not every no-op."""
+    if isinstance(entry, ActionEnded):
+        return entry.outcome in (Outcome.SUCCESS, Outcome.FAILED, Outcome.SKIPPED, Outcome.CANCELLED)
+    if isinstance(entry, Waiting):
+        return entry.kind in (WaitKind.WINDOW, WaitKind.CONNECTIVITY, WaitKind.RETRY)
+    return isinstance(entry, _TOLD)
+
+
+class Lines:
+    """One line for each event."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._ended = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def __call__(self, state: State, stamped: Stamped) -> None:
+        """Tell one entry."""
+        if not worth_a_line(stamped.entry):
+            return
+        clock = time.strftime("%H:%M:%S", time.localtime(stamped.at))
+        with self._lock:
+            count = ""
+            if isinstance(stamped.entry, Finished | Interrupted):
+                self._ended += 1
+                count = f" [{self._ended}/{self._total}]"
+            click.echo(f"{clock} {state.spec.computer}: {sentence(stamped.entry)}{count}", err=True)
+
+
+class Live:
+    """A picture that is drawn again a few times a second: counts, the computers at work, what failed."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._lock = threading.Lock()
+        self._states: dict[str, tuple[str, str]] = {}
+        self._ended: Counter[str] = Counter()
+        self._failed: list[tuple[str, str]] = []
+        self._reboots = 0
+        self._began = time.monotonic()
+        self._live: Any = None
+
+    def __enter__(self) -> Live:
+        from rich.console import Console
+        from rich.live import Live as RichLive
+
+        console = Console(stderr=True)
+        self._live = RichLive(get_renderable=self._picture, console=console, refresh_per_second=5, transient=True)
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.__exit__(None, None, None)
+
+    def __call__(self, state: State, stamped: Stamped) -> None:
+        """Take in one entry."""
+        name = state.spec.computer
+        with self._lock:
+            if isinstance(stamped.entry, RebootEnded) and stamped.entry.identity is not None:
+                self._reboots += 1
+            if isinstance(stamped.entry, Finished | Interrupted):
+                status, reason = status_of(state)
+                self._states.pop(name, None)
+                self._ended[status.value] += 1
+                if status not in _GOOD:
+                    self._failed.append((name, f"{status.value.replace('_', ' ')}: {reason}"))
+            else:
+                self._states[name] = (stage_of(state), sentence(stamped.entry))
+
+    def _picture(self) -> Any:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        with self._lock:
+            states, failed, ended = dict(self._states), list(self._failed), Counter(self._ended)
+        done = sum(ended.values())
+        seconds = time.monotonic() - self._began
+        left = f", about {seconds / done * (self._total - done):.0f} s left" if 0 < done < self._total else ""
+        head = Text(f"{done} of {self._total} computers, {self._reboots} reboots, {seconds:.0f} s{left}  ")
+        for status, number in ended.items():
+            head.append(f" {status.replace('_', ' ')} {number}", style="green" if status == "passed" else "red")
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        for column in ("computer", "stage", "what"):
+            table.add_column(column, no_wrap=True, overflow="ellipsis")
+        for name, why in failed[-_ROWS // 2 :]:
+            table.add_row(Text(name, style="red"), "", Text(why))
+        rows = list(states.items())
+        for name, (stage, what) in rows[:_ROWS]:
+            table.add_row(Text(name), Text(stage, style="cyan"), Text(what))
+        if len(rows) > _ROWS:
+            table.add_row(f"and {len(rows) - _ROWS} more", "", "")
+        return Group(ProgressBar(total=max(self._total, 1), completed=done), head, table)
+
+
+def progress_for(total: int) -> Lines | Live:
+    """The kind that fits where standard error goes."""
+    return Live(total) if sys.stderr.isatty() else Lines(total)

@@ -1,0 +1,363 @@
+"""`immy run`: plays on computers, with live progress, a summary, a report and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from immy_nornir.cli import surroundings
+from immy_nornir.errors import UsageError
+from immy_nornir.model.places import Place
+from immy_nornir.model.playbooks import Offline, OnFailure, Play, Reboot, UserContext
+from immy_nornir.model.record import DEFERRED, Outcome, Status
+
+if TYPE_CHECKING:
+    from immy_nornir.plugins.running import Pace, PlayRun
+    from immy_nornir.session.create import Asking
+    from immy_nornir.session.engine import Engine
+    from immy_nornir.session.live import LiveSession
+
+FREEZE = "FREEZE"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """The command line of a run."""
+
+    sources: tuple[Path, ...]
+    limit: str | None
+    yes: bool
+    form: str
+    tags: tuple[str, ...]
+    command: str
+    report: bool
+    max_changes: int | None
+    max_reboots: int | None
+
+
+def _choices(kind: type) -> click.Choice[str]:
+    return click.Choice([one.value for one in kind])  # type: ignore[attr-defined]  # called with enumerations
+
+
+@click.command()
+@click.argument("playbook", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--on", "pattern", metavar="PATTERN", help="Computers, without a playbook.")
+@click.option(
+    "--type",
+    "kind",
+    metavar="TYPE",
+    help="Maintenance type: full, resolution, detection, inventory, or the fleet's own.",
+)
+@click.option(
+    "--item", "items", multiple=True, metavar="ITEM", help="Only this item, with its prerequisites; a glob is allowed."
+)
+@click.option(
+    "-i",
+    "--inventory",
+    "sources",
+    multiple=True,
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Inventory instead of inventory/.",
+)
+@click.option("--limit", metavar="PATTERN", help="Only these of the computers.")
+@click.option("--tags", multiple=True, metavar="TAG", help="Only plays with one of these tags.")
+@click.option("--reboot", type=_choices(Reboot), help="What to do about needed reboots.")
+@click.option("--window", metavar="WHEN", help="now, after_hours, HH:MM, or an ISO time.")
+@click.option("--offline", type=_choices(Offline), help="What to do about computers that are off.")
+@click.option("--user-context", type=_choices(UserContext), help="As whom user actions run.")
+@click.option(
+    "--on-failure", type=_choices(OnFailure), help="After a failed action: go on with what does not need it, or stop."
+)
+@click.option("-o", "--option", "more", multiple=True, metavar="NAME=VALUE", help="Any other option of a session.")
+@click.option("-e", "--extra-vars", "extra", multiple=True, metavar="NAME=VALUE", help="A variable, over all others.")
+@click.option("--check", is_flag=True, help="Stop after the plan; exit code 4 when changes are pending.")
+@click.option("--wait", is_flag=True, help="Stay until deferred sessions (window, computer off) have ended.")
+@click.option(
+    "-f",
+    "--workers",
+    type=click.IntRange(1, 512),
+    default=32,
+    show_default=True,
+    help="Computers at work at the same time.",
+)
+@click.option("--per-tenant", type=click.IntRange(0), default=0, help="At most so many of one tenant at the same time.")
+@click.option(
+    "--splay", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Spread the starts over so long."
+)
+@click.option("--max-changes", type=click.IntRange(0), help="Refuse a run that may do more actions than this.")
+@click.option("--max-reboots", type=click.IntRange(0), help="Refuse a run that may reboot more computers than this.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before changing something.")
+@click.option("--report/--no-report", default=True, help="Write an HTML report into the state folder.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_context
+def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind: str | None, **given: Any) -> None:
+    """Run a playbook, or one maintenance type on a pattern.
+
+    PLAYBOOK is a file such as playbooks/full.yml; without one, --on names the computers. Every computer ends with a status
+    and a reason. Ctrl-C once: nothing new starts; twice: connections are closed; three times: out at once.
+    """
+    from immy_nornir.plugins.running import Pace
+    from immy_nornir.session.create import Asking
+
+    if (playbook is None) == (pattern is None):
+        raise UsageError("name a playbook, or computers with --on PATTERN", "immy run playbooks/full.yml")
+    root = surroundings.root_of(ctx, playbook)
+    fleet, book = surroundings.load(root, given["sources"], playbook)
+    if book is not None:
+        plays = [one for one in book.plays if not given["tags"] or set(one.tags) & set(given["tags"])]
+        if kind is not None:
+            raise UsageError("--type goes with --on; a playbook's plays have their own maintenance type")
+    else:
+        plays = [Play(f"{kind or 'full'} on {pattern}", pattern or "", Place("command line"), kind or "full")]
+    options = {
+        name: given[name] for name in ("reboot", "window", "offline", "user_context", "on_failure") if given[name]
+    }
+    options |= dict(_pairs(given["more"]))
+    asking = Asking(options, tuple(given["items"]), dict(_pairs(given["extra"])), given["check"])
+    wishes = _Wishes(
+        given["sources"],
+        given["limit"],
+        given["yes"],
+        given["form"],
+        given["tags"],
+        shlex.join(["immy", *sys.argv[1:]]),
+        given["report"],
+        given["max_changes"],
+        given["max_reboots"],
+    )
+    pace = Pace(given["workers"], given["per_tenant"], given["splay"], given["wait"])
+    _check_items(fleet, asking.items)
+    chosen = [_play_run(fleet, play, wishes) for play in plays]
+    if not any(one.computers for one in chosen):
+        raise UsageError("no computer is selected", "immy inventory list PATTERN shows what a pattern selects")
+    implicit = {one.name: one for each in chosen for one in each.computers if one.name not in fleet.inventory.computers}
+    engine = surroundings.engine_of(root, surroundings.state_of(ctx, root), fleet, implicit)
+    try:
+        code = _run(engine, root, playbook, chosen, asking, pace, wishes)
+    finally:
+        engine.history.close()
+    ctx.exit(code)
+
+
+def _pairs(texts: Sequence[str]) -> list[tuple[str, str]]:
+    pairs = []
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise UsageError(f"'{text}' is not NAME=VALUE")
+        pairs.append((name, value))
+    return pairs
+
+
+def _check_items(fleet: Any, items: Sequence[str]) -> None:
+    from immy_nornir.decide.resolve import Asked
+
+    known = list(fleet.library.items)
+    for item in items:
+        if not any(Asked((item,)).selects(one) for one in known):
+            import difflib
+
+            near = difflib.get_close_matches(item, [*known, *(one.partition("/")[2] for one in known)], 1)
+            raise UsageError(f"there is no item '{item}' in the library", f"did you mean '{near[0]}'?" if near else "")
+
+
+def _play_run(fleet: Any, play: Play, wishes: _Wishes) -> PlayRun:
+    from immy_nornir.decide import patterns
+    from immy_nornir.plugins.running import PlayRun
+
+    kind = fleet.types.get(play.maintenance)
+    if kind is None:
+        import difflib
+
+        near = difflib.get_close_matches(play.maintenance, fleet.types, 1)
+        raise UsageError(
+            f"there is no maintenance type '{play.maintenance}' ({play.place})",
+            f"did you mean '{near[0]}'?" if near else f"there are {', '.join(fleet.types)}",
+        )
+    names = patterns.select(fleet.inventory, play.hosts, wishes.limit, read_file=surroundings.read_lines)
+    return PlayRun(play, kind, surroundings.computers_of(fleet.inventory, names))
+
+
+def _run(
+    engine: Engine,
+    root: Path,
+    playbook: Path | None,
+    plays: list[PlayRun],
+    asking: Asking,
+    pace: Pace,
+    wishes: _Wishes,
+) -> int:
+    from immy_nornir.cli.progress import progress_for
+    from immy_nornir.history.store import Run, new_id
+    from immy_nornir.plugins import running
+
+    _refuse_frozen(root, plays, asking)
+    _confirm(running.preview(engine, plays, asking), plays, asking, wishes)
+    user, machine = surroundings.who()
+    run_id = new_id(engine.clock.now())
+    commit = surroundings.commit_of(root)
+    engine.history.begin_run(Run(run_id, wishes.command, str(playbook or ""), str(root), commit, user, machine))
+    for sentence in running.create(engine, run_id, plays, asking):
+        click.echo(sentence, err=True)
+    sessions = [live for one in plays for live in one.sessions.values()]
+    restore = surroundings.on_interrupt(_stops(engine, sessions))
+    try:
+        with progress_for(len(sessions)) as progress:
+            engine.listener = progress
+            running.execute(engine, plays, pace)
+    finally:
+        restore()
+    code = exit_code(sessions, asking.check)
+    engine.history.end_run(run_id, "interrupted" if code == 130 else "ended")
+    report = write_report(engine, run_id, [live.id for live in sessions]) if wishes.report else None
+    show_summary(engine, run_id, sessions, report, wishes.form)
+    return code
+
+
+def _refuse_frozen(root: Path, plays: Sequence[PlayRun], asking: Asking) -> None:
+    file = root / FREEZE
+    if file.exists() and not asking.check and any(one.type.executes for one in plays):
+        why = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        raise UsageError(
+            f"the fleet is frozen by {file}{f': {why[0]}' if why else ''}", "remove the file, or use --check"
+        )
+
+
+def _confirm(preview: Any, plays: Sequence[PlayRun], asking: Asking, wishes: _Wishes) -> None:
+    """Ask before anything changes; without somebody to ask, `--yes` is needed."""
+    if asking.check or not any(one.type.executes for one in plays) or not preview.computers:
+        return
+    changes = preview.software + preview.tasks + preview.uninstalls
+    if wishes.max_changes is not None and changes > wishes.max_changes:
+        raise UsageError(
+            f"this run may do {changes} actions, and --max-changes is {wishes.max_changes}",
+            "narrow it with --limit or --item",
+        )
+    if wishes.max_reboots is not None and preview.reboots > wishes.max_reboots:
+        raise UsageError(f"this run may reboot {preview.reboots} computers, and --max-reboots is {wishes.max_reboots}")
+    click.echo(f"This run changes: {preview}.", err=True)
+    if wishes.yes:
+        return
+    if not surroundings.is_terminal():
+        raise UsageError("it changes computers, and nobody is here to be asked", "add --yes, or --check to only plan")
+    if not click.confirm("Go on?", default=False, err=True):
+        raise click.Abort
+
+
+def _stops(engine: Engine, sessions: Sequence[LiveSession]) -> list[Any]:
+    def first() -> None:
+        engine.stop.raise_to(1)
+        click.echo(
+            "immy: stopping: no new action starts; running jobs go on on their computers (Ctrl-C again to disconnect)",
+            err=True,
+        )
+
+    def second() -> None:
+        engine.stop.raise_to(2)
+        click.echo("immy: closing connections (Ctrl-C again to leave at once)", err=True)
+        for live in sessions:
+            connection = live.connection
+            if connection is not None:
+                connection.close()
+
+    def third() -> None:
+        engine.history.close()
+        os._exit(130)
+
+    return [first, second, third]
+
+
+def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:  # noqa: FBT001 - one meaning, one caller
+    """The command's exit code by the statuses of its sessions."""
+    from immy_nornir.history.projection import status_of
+
+    statuses = [status_of(live.state)[0] for live in sessions]
+    if Status.INTERRUPTED in statuses:
+        return 130
+    deferred = [live for live in sessions if live.state.waiting is not None and live.state.waiting.kind in DEFERRED]
+    if any(one not in (Status.PASSED, Status.WAITING) for one in statuses):
+        return 1
+    if deferred:
+        return 5
+    if check and any(_pending(live) for live in sessions):
+        return 4
+    return 0
+
+
+def _pending(live: LiveSession) -> bool:
+    return any(one.plan.changing and one.ended is None for one in live.state.actions.values())
+
+
+def write_report(engine: Engine, run_id: str, session_ids: Sequence[str]) -> Path:
+    """The run's HTML report in the state folder."""
+    from immy_nornir.history.queries import Asked
+    from immy_nornir.report.build import build
+    from immy_nornir.report.render import render
+
+    engine.history.flush()
+    with engine.history.read() as reader:
+        run = next(one for one in reader.runs() if one.id == run_id)
+        rows = [
+            row for row in reader.sessions(Asked(), actions=True) if row.run_id == run_id or row.id in set(session_ids)
+        ]
+        jobs = {row.id: reader.jobs(row.id) for row in rows if row.status is not Status.PASSED}
+    path = engine.history.folder / "reports" / f"{run_id}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render(build(run, rows, jobs, generated_at=engine.clock.now()), "html"), encoding="utf-8")
+    return path
+
+
+def show_summary(engine: Engine, run_id: str, sessions: Sequence[LiveSession], report: Path | None, form: str) -> None:
+    """What became of every computer: counts, then those that need attention; or everything as JSON."""
+    from immy_nornir.history.projection import status_of
+    from immy_nornir.plugins.tasks import summary
+
+    if form == "json":
+        rows = [{"computer": one.computer, "tenant": one.state.spec.tenant, **summary(one)} for one in sessions]
+        document = {
+            "schema_version": SCHEMA_VERSION,
+            "run": run_id,
+            "history": str(engine.history.path),
+            "report": str(report) if report else None,
+            "sessions": rows,
+        }
+        click.echo(json.dumps(document, indent=2, default=str))
+        return
+    statuses = Counter(status_of(live.state)[0] for live in sessions)
+    outcomes = Counter(
+        one.ended.outcome for live in sessions for one in live.state.actions.values() if one.ended is not None
+    )
+    reboots = sum(live.state.reboots for live in sessions)
+    click.echo(
+        f"run {run_id}: {len(sessions)} computers: "
+        + ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in statuses.most_common())
+    )
+    words = {Outcome.SUCCESS: "done", Outcome.NOTHING: "as they should be"}
+    told = ", ".join(f"{n} {words.get(o, o.value.replace('_', ' '))}" for o, n in outcomes.most_common())
+    click.echo(f"  actions: {told or 'none'}; reboots: {reboots}")
+    for live in sessions[:5000]:
+        status, reason = status_of(live.state)
+        if status is not Status.PASSED:
+            click.echo(f"  {live.computer}: {status.value.replace('_', ' ')}: {reason}")
+    click.echo(f"  history: {_near(engine.history.path)}")
+    if report is not None:
+        click.echo(f"  report:  {_near(report)}")
+
+
+def _near(path: Path) -> str:
+    """A path as it is written from here."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

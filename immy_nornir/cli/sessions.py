@@ -1,0 +1,228 @@
+"""`immy sessions list|show|log|resume`: the record, readable while runs go on, and taking up what was interrupted."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from immy_nornir.cli import surroundings
+from immy_nornir.errors import UsageError
+from immy_nornir.model.record import Status
+
+if TYPE_CHECKING:
+    from immy_nornir.history.queries import Reader, SessionRow
+
+SCHEMA_VERSION = 1
+_format = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+@click.group()
+def sessions() -> None:
+    """Look at maintenance sessions, and take up interrupted ones."""
+
+
+def _reader(ctx: click.Context) -> Reader:
+    from immy_nornir.history import store
+    from immy_nornir.history.queries import Reader
+
+    return Reader(surroundings.state_of(ctx, surroundings.root_of(ctx)) / store.FILE)
+
+
+@sessions.command("list")
+@click.argument("computer", required=False)
+@click.option("--run", "run_id", metavar="RUN", help="Only sessions of this run; `last` is the newest.")
+@click.option(
+    "--status", "statuses", multiple=True, type=click.Choice([one.value for one in Status]), help="Only these statuses."
+)
+@click.option("--tenant", help="Only this tenant.")
+@click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True)
+@_format
+@click.pass_context
+def list_(
+    ctx: click.Context,
+    computer: str | None,
+    run_id: str | None,
+    statuses: tuple[str, ...],
+    tenant: str | None,
+    limit: int,
+    form: str,
+) -> None:
+    """List sessions, newest first."""
+    from immy_nornir.history.queries import Asked
+
+    with _reader(ctx) as reader:
+        if run_id == "last":
+            newest = reader.runs(1)
+            run_id = newest[0].id if newest else None
+        rows = reader.sessions(Asked(run_id, computer, tenant, statuses, limit))
+    if form == "json":
+        click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "sessions": [_plain(row) for row in rows]}, indent=2))
+        return
+    for row in rows:
+        reason = row.waiting if row.status is Status.WAITING else row.reason
+        click.echo(
+            f"{row.id:<16} {_time(row.created_at)}  {row.computer:<20} {row.type:<10} {row.status:<16} {reason}"[
+                :220
+            ].rstrip()
+        )
+    if not rows:
+        click.echo("no sessions", err=True)
+
+
+@sessions.command()
+@click.argument("session")
+@_format
+@click.pass_context
+def show(ctx: click.Context, session: str, form: str) -> None:
+    """Show one session: what was found, planned, done and why. SESSION is an id, its beginning, or a computer's name."""
+    with _reader(ctx) as reader:
+        row = find(reader, session)
+        jobs = reader.jobs(row.id)
+    if form == "json":
+        document = {
+            "schema_version": SCHEMA_VERSION,
+            "session": _plain(row),
+            "jobs": [dataclasses.asdict(one) for one in jobs],
+        }
+        click.echo(json.dumps(document, indent=2))
+        return
+    click.echo(f"session {row.id} of {row.computer} ({row.tenant}), {row.type}, play '{row.play}'")
+    click.echo(f"  {row.status.replace('_', ' ')}: {row.reason}")
+    if row.waiting:
+        click.echo(f"  waiting for {row.waiting}")
+    click.echo(
+        f"  created {_time(row.created_at)}, ended {_time(row.ended_at) if row.ended_at else 'not yet'}; stage {row.stage}"
+    )
+    for number, (why, outcome) in enumerate(row.reboot_reasons, 1):
+        click.echo(f"  reboot {number}: {why}: {outcome or 'under way'}")
+    for action in row.actions:
+        end = f"{action.outcome} ({action.outcome_reason})" if action.outcome else action.status
+        click.echo(f"  {action.id}: {action.type}: {end}")
+        about = f"found {action.found or 'nothing'}, wanted {action.desired or 'by another item'}"
+        click.echo(
+            f"      {about}; {action.why}"
+            + (f"; {action.message}" if action.message and action.message != action.why else "")
+        )
+    for job in jobs:
+        code = "" if job.exit_code is None else f", exit code {job.exit_code}"
+        click.echo(f"  job {job.job_id}: {job.state}{code}{f', {job.error}' if job.error else ''}")
+        for line in job.output.splitlines()[-10:]:
+            click.echo(f"      | {line}")
+
+
+@sessions.command()
+@click.argument("session")
+@click.option("-f", "--follow", is_flag=True, help="Stay and show what comes, until the session ends.")
+@_format
+@click.pass_context
+def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:  # noqa: FBT001 - click's way
+    """Show a session's log, entry by entry."""
+    with _reader(ctx) as reader:
+        row = find(reader, session)
+        seen = 0
+        while True:
+            entries = reader.log(row.id, seen)
+            for entry in entries:
+                seen = entry.seq
+                if form == "json":
+                    click.echo(json.dumps(dataclasses.asdict(entry)))
+                else:
+                    click.echo(f"{_time(entry.at)}  {entry.text}")
+            if not follow or (
+                not entries and find(reader, row.id).status not in (Status.RUNNING, Status.WAITING, Status.CREATED)
+            ):
+                return
+            time.sleep(0.5)
+
+
+@sessions.command()
+@click.argument("ids", nargs=-1, metavar="[SESSION]...")
+@click.option(
+    "--due", is_flag=True, help="Deferred sessions too: those that wait for a window or for a computer that was off."
+)
+@click.option("-i", "--inventory", "sources", multiple=True, metavar="PATH", type=click.Path(path_type=Path))
+@click.option("-f", "--workers", type=click.IntRange(1, 512), default=32, show_default=True)
+@click.option("--wait", is_flag=True, help="Stay until deferred sessions have ended.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_context
+def resume(
+    ctx: click.Context, ids: tuple[str, ...], due: bool, sources: tuple[Path, ...], workers: int, wait: bool, form: str
+) -> None:  # noqa: FBT001
+    """Take up interrupted sessions where they stopped: jobs are asked for first, nothing runs twice."""
+    from immy_nornir.cli.progress import progress_for
+    from immy_nornir.cli.run import exit_code, show_summary
+    from immy_nornir.history.queries import Asked
+    from immy_nornir.plugins import running
+
+    root = surroundings.root_of(ctx)
+    fleet, _ = surroundings.load(root, sources)
+    engine = surroundings.engine_of(root, surroundings.state_of(ctx, root), fleet, {})
+    try:
+        with engine.history.read() as reader:
+            if ids:
+                rows = [find(reader, one) for one in ids]
+            else:
+                wanted = [Status.INTERRUPTED, *([Status.WAITING] if due else [])]
+                rows = [
+                    row
+                    for row in reader.sessions(Asked(statuses=wanted))
+                    if row.status is not Status.WAITING or not row.owner
+                ]
+        engine.names = {
+            one.name: one for one in surroundings.computers_of(fleet.inventory, {row.computer for row in rows})
+        }
+        if not rows:
+            click.echo("no session is interrupted", err=True)
+            return
+        with progress_for(len(rows)) as progress:
+            engine.listener = progress
+            restore = surroundings.on_interrupt([lambda: engine.stop.raise_to(1), lambda: engine.stop.raise_to(2)])
+            try:
+                lives = running.resume(engine, rows, running.Pace(workers, wait=wait))
+            finally:
+                restore()
+        show_summary(engine, "resumed", lives, None, form)
+        code = exit_code(lives, False)
+    finally:
+        engine.history.close()
+    ctx.exit(code)
+
+
+def find(reader: Reader, text: str) -> SessionRow:
+    """A session by id, by the beginning of its id, or the newest of a computer.
+
+    Raises: UsageError with what is near.
+    """
+    from immy_nornir.history.queries import Asked
+
+    exact = reader.sessions(Asked(ids=[text]), actions=True) or reader.sessions(
+        Asked(computer=text, limit=1), actions=True
+    )
+    if exact:
+        return exact[0]
+    rows = reader.sessions(Asked())
+    begins = [row for row in rows if row.id.startswith(text)]
+    if len(begins) == 1:
+        return reader.sessions(Asked(ids=[begins[0].id]), actions=True)[0]
+    if begins:
+        raise UsageError(
+            f"{len(begins)} sessions begin with '{text}'", f"such as {', '.join(row.id for row in begins[:4])}"
+        )
+    near = difflib.get_close_matches(text, {name for row in rows for name in (row.id, row.computer)}, 3)
+    raise UsageError(
+        f"there is no session '{text}'", f"did you mean {' or '.join(near)}?" if near else "immy sessions list"
+    )
+
+
+def _plain(row: SessionRow) -> dict[str, Any]:
+    return dataclasses.asdict(row)
+
+
+def _time(at: float | None) -> str:
+    return "" if at is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))

@@ -1,0 +1,173 @@
+"""What several commands need: the fleet loaded or every problem told, the state folder, the engine of a process."""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+import platform
+import signal
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from immy_nornir.decide.resolve import Targets
+from immy_nornir.errors import FilesError, UsageError
+from immy_nornir.model.inventory import Computer, Inventory
+from immy_nornir.model.places import Level
+from immy_nornir.model.playbooks import Fleet, Playbook
+
+STATE = ".immy"
+
+
+def root_of(ctx: click.Context, playbook: Path | None = None) -> Path:
+    """The fleet's folder: above the `playbooks` folder that holds the playbook, else the current one."""
+    if playbook is not None:
+        for parent in playbook.absolute().parents:
+            if parent.name == "playbooks":
+                return parent.parent
+    return Path(ctx.obj["root"]) if ctx.obj else Path.cwd()
+
+
+def state_of(ctx: click.Context, root: Path) -> Path:
+    """The state folder: `--state`, else `.immy` beside the fleet."""
+    given = ctx.obj.get("state") if ctx.obj else None
+    return Path(given) if given is not None else root / STATE
+
+
+def load(root: Path, sources: Sequence[Path], playbook: Path | None = None) -> tuple[Fleet, Playbook | None]:
+    """The fleet and a playbook.
+
+    Raises: FilesError with every problem, when one of them is an error.
+    """
+    from immy_nornir.fleet.load import load_fleet, load_playbook
+
+    if not sources and not (root / "inventory").exists():
+        raise UsageError(f"there is no inventory in {root}", "go to the fleet's folder, or use -C DIR or -i INVENTORY")
+    fleet, problems = load_fleet(root, list(sources) or None)
+    book = None
+    if playbook is not None:
+        if not playbook.exists():
+            near = sorted(str(one.relative_to(root)) for one in (root / "playbooks").glob("*.yml"))
+            raise UsageError(f"there is no playbook {playbook}", f"there are {', '.join(near)}" if near else "")
+        book, more = load_playbook(root, playbook)
+        problems = [*problems, *more]
+    if any(one.level is Level.ERROR for one in problems):
+        raise FilesError([one for one in sorted(set(problems)) if one.level is not Level.NOTE])
+    return fleet, book
+
+
+def computers_of(inventory: Inventory, names: Iterable[str]) -> list[Computer]:
+    """Computers by name; `localhost` exists though no file names it."""
+    from immy_nornir.fleet.inventory import computer_named
+
+    return [computer_named(inventory, name) for name in names]
+
+
+def read_lines(path: str) -> list[str]:
+    """The lines of a file that a pattern names with `@`."""
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}", "a pattern's @FILE names a file of computers"
+        ) from error
+
+
+def engine_of(root: Path, state: Path, fleet: Fleet, implicit: Mapping[str, Computer]) -> Any:
+    """The engine of this process, with its history open for writing."""
+    from immy_nornir.fleet.addresses import address_of
+    from immy_nornir.history.store import History
+    from immy_nornir.remote.connect import connect
+    from immy_nornir.secrets import SecretStore
+    from immy_nornir.session.engine import Engine, SystemClock
+    from immy_nornir.text.redact import Redactor
+
+    clock = SystemClock()
+    redactor = Redactor()
+    secrets = SecretStore(redactor, root=root)
+    history = History(state, clock, redactor.clean)
+    return Engine(
+        fleet,
+        history,
+        clock,
+        secrets,
+        redactor,
+        lambda address: connect(_anchored(address, root), secrets, clock),
+        address_of,
+        Targets.of(fleet),
+        names=implicit,
+    )
+
+
+_PATHS = (
+    "ansible_winrm_ca_trust_path",
+    "ansible_winrm_cert_pem",
+    "ansible_winrm_cert_key_pem",
+    "ansible_ssh_private_key_file",
+)
+
+
+def _anchored(address: Any, root: Path) -> Any:
+    """Relative paths in connection variables are meant from the fleet's folder."""
+    changed = {
+        name: str(root / value)
+        for name in _PATHS
+        if isinstance(value := address.settings.get(name), str)
+        and value
+        and not value.startswith("~")
+        and not Path(value).is_absolute()
+        and "/" in value
+    }
+    return dataclasses.replace(address, settings={**address.settings, **changed}) if changed else address
+
+
+def who() -> tuple[str, str]:
+    """The user and the machine that this runs as and on."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "unknown"
+    return user, platform.node()
+
+
+def commit_of(root: Path) -> str:
+    """The fleet's Git commit, with `+changes` where files differ from it; empty without Git."""
+    import subprocess
+
+    def git(*arguments: str) -> str:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    head = git("rev-parse", "HEAD")
+    return f"{head}+changes" if head and git("status", "--porcelain", "--untracked-files=no") else head
+
+
+def on_interrupt(levels: Sequence[Callable[[], None]]) -> Callable[[], None]:
+    """Call the next of `levels` at each Ctrl-C (and at SIGTERM); returns what puts the old behaviour back."""
+    pending = list(levels)
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of handlers
+        if pending:
+            pending.pop(0)()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+    return restore
+
+
+def is_terminal() -> bool:
+    """Whether somebody can be asked: both standard input and error are a terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

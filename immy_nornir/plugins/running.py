@@ -1,0 +1,289 @@
+"""Plays -> sessions -> waves through Nornir: what `immy run` does between loading files and rendering results.
+
+Every computer of every play has a session row before the first one starts, and a status when this returns. Sessions left
+by a dead process are taken up first. Nothing here prints.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from nornir.core import Nornir
+from nornir.core.configuration import Config, LoggingConfig
+from nornir.core.inventory import Defaults, Groups, Host, Hosts, Inventory
+from nornir.core.plugins.runners import RunnerPlugin
+from nornir.core.state import GlobalState
+from nornir.core.task import AggregatedResult
+
+from immy_nornir.decide.resolve import Asked, choose
+from immy_nornir.decide.state import State, fold_all
+from immy_nornir.history.projection import status_of
+from immy_nornir.history.queries import Asked as Question
+from immy_nornir.history.queries import SessionRow
+from immy_nornir.model.deployments import StateKind
+from immy_nornir.model.inventory import Computer
+from immy_nornir.model.items import ItemKind, RebootNeed, Software
+from immy_nornir.model.playbooks import ActionType, MaintenanceType, Play, Reboot
+from immy_nornir.model.record import DEFERRED, Finished, SessionSpec, Status, StopAsked
+from immy_nornir.plugins.runner import ImmyRunner
+from immy_nornir.plugins.tasks import maintain
+from immy_nornir.session.create import Asking, specs_of
+from immy_nornir.session.engine import Engine
+from immy_nornir.session.live import LiveSession
+
+RESUMABLE_SECONDS = 24 * 3600.0
+"""A session interrupted longer ago is not continued with its old plan: what it left running is settled, then it ends."""
+
+
+@dataclass(slots=True)
+class PlayRun:
+    """One play with its computers and their sessions, in order."""
+
+    play: Play
+    type: MaintenanceType
+    computers: list[Computer]
+    sessions: dict[str, LiveSession] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a run will touch at the most, by what the deployments say; detection may find less to do."""
+
+    computers: int
+    tenants: int
+    software: int
+    tasks: int
+    uninstalls: int
+    reboots: int
+
+    def __str__(self) -> str:
+        parts = [
+            _count(self.computers, "computer"),
+            _count(self.tenants, "tenant"),
+            f"up to {_count(self.software, 'software action')}",
+            f"{_count(self.uninstalls, 'uninstall')}",
+            f"{_count(self.tasks, 'task')}",
+            _count(self.reboots, "computer") + " may reboot",
+        ]
+        return ", ".join(parts)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}" + ("" if number == 1 else "s")
+
+
+def preview(engine: Engine, plays: Sequence[PlayRun], asking: Asking) -> Preview:
+    """Count by resolving with the facts of the history, as the sessions will."""
+    software = tasks = uninstalls = reboots = 0
+    names: set[str] = set()
+    tenants: set[str] = set()
+    for run in plays:
+        if not run.type.executes or asking.check:
+            continue
+        items = asking.items or run.play.items
+        for computer in run.computers:
+            names.add(computer.name)
+            tenants.add(computer.tenant)
+            onboarding = computer.variables.get("immy_onboarding") is True
+            asked = Asked(items, bool(asking.items), onboarding)
+            live = run.sessions.get(computer.name)
+            restarts = live is not None and live.state.spec.options.reboot is not Reboot.SKIP
+            may = False
+            for choice in choose(engine.targets.of_computer(computer.name), computer, {}, asked).values():
+                winner = choice.winner
+                if winner is None:
+                    continue
+                may = may or _may_reboot(engine, choice.item)
+                if choice.item.startswith("task/"):
+                    tasks += ActionType.ENFORCE in run.type.does and ItemKind.TASK in run.type.looks_at
+                elif winner.state is not None and winner.state.kind is StateKind.ABSENT:
+                    uninstalls += ActionType.UNINSTALL in run.type.does
+                else:
+                    software += 1
+            reboots += restarts and may
+    return Preview(len(names), len(tenants), software, tasks, uninstalls, reboots)
+
+
+def _may_reboot(engine: Engine, item: str) -> bool:
+    found = engine.fleet.library.items.get(item, {}).values()
+    return any(
+        one.reboot is not RebootNeed.NEVER and (isinstance(one, Software) or one.reboot is not None) for one in found
+    )
+
+
+# --- sessions -------------------------------------------------------------------------------------------------
+
+
+def create(engine: Engine, run_id: str, plays: Sequence[PlayRun], asking: Asking) -> list[str]:
+    """Make and store the sessions of all plays; returns sentences about sessions that are taken up again.
+
+    A computer whose last session was interrupted less than a day ago by the same work goes on with that session.
+    """
+    now = engine.clock.now()
+    said: list[str] = []
+    with engine.history.read() as reader:
+        names = {computer.name for run in plays for computer in run.computers}
+        left = {
+            row.computer: row
+            for row in reversed(reader.sessions(Question(statuses=(Status.INTERRUPTED,))))
+            if row.computer in names
+        }
+        seen = {name: reader.facts(name) for name in names}
+    first = 1
+    for run in plays:
+        specs = specs_of(run_id, first, run.play, run.type, run.computers, seen, asking, now)
+        first += len(specs)
+        fresh: list[SessionSpec] = []
+        for spec in specs:
+            old = _left_over(engine, left.pop(spec.computer, None))
+            if old is not None and _same_work(old.spec, spec) and now - old.spec.created_at < RESUMABLE_SECONDS:
+                run.sessions[spec.computer] = LiveSession(engine, old)
+                said.append(f"{spec.computer}: session {old.spec.id} is taken up again")
+                continue
+            fresh.append(spec)
+            live = LiveSession(engine, State(spec))
+            run.sessions[spec.computer] = live
+            if old is not None:
+                live.before = LiveSession(engine, old)
+                said.append(f"{spec.computer}: session {old.spec.id}, which was interrupted, is settled first")
+        engine.history.create_sessions(fresh)
+        for spec in fresh:
+            _at_once(run.sessions[spec.computer], run)
+    return said
+
+
+def _left_over(engine: Engine, row: SessionRow | None) -> State | None:
+    return None if row is None else engine.history.state_of(row.id)
+
+
+def _same_work(old: SessionSpec, new: SessionSpec) -> bool:
+    same = (old.type, old.items, old.play, old.check, old.vars) == (new.type, new.items, new.play, new.check, new.vars)
+    return same and _values(old) == _values(new)
+
+
+def _values(spec: SessionSpec) -> tuple[object, ...]:
+    o = spec.options
+    return (o.reboot, o.user_context, o.window, o.offline, o.on_failure, o.reboots_in_business_hours)
+
+
+def _at_once(live: LiveSession, run: PlayRun) -> None:
+    """End sessions that may not begin: a computer that is excluded from maintenance still gives its inventory."""
+    variables = live.engine.computer(live.computer).variables
+    if variables.get("immy_excluded") is True and run.type.name != "inventory":
+        live.append(Finished(Status.CANCELLED, "excluded from maintenance (immy_excluded)"))
+
+
+def supersede(live: LiveSession, by: str) -> None:
+    """Tell an older session to start nothing new."""
+    if live.state.finished is None and live.state.stop is None:
+        live.begin()
+        live.append(StopAsked("supersede", f"superseded by session {by}"))
+
+
+# --- waves ----------------------------------------------------------------------------------------------------
+
+
+def waves(names: Sequence[str], serial: Sequence[str]) -> Iterator[list[str]]:
+    """Cut computers into waves: numbers or percentages of all, the last size repeats; no `serial`: one wave."""
+    left = list(names)
+    sizes = list(serial) or ["100%"]
+    position = 0
+    while left:
+        text = str(sizes[min(position, len(sizes) - 1)])
+        size = int(len(names) * float(text.rstrip("%")) / 100) if text.endswith("%") else int(text)
+        size = max(1, size)
+        yield left[:size]
+        left = left[size:]
+        position += 1
+
+
+def in_order(names: Sequence[str], order: str) -> list[str]:
+    """Computers in a play's order."""
+    match order:
+        case "sorted":
+            return sorted(names)
+        case "reverse_sorted":
+            return sorted(names, reverse=True)
+        case "reverse_inventory":
+            return list(reversed(names))
+        case "shuffle":
+            return random.sample(names, len(names))
+        case _:
+            return list(names)
+
+
+def nornir_of(names: Sequence[str], runner: RunnerPlugin) -> Nornir:
+    """A Nornir over these computers, with a state of its own and without Nornir's logging."""
+    hosts = Hosts({name: Host(name=name) for name in names})
+    inventory = Inventory(hosts=hosts, groups=Groups(), defaults=Defaults())
+    config = Config(logging=LoggingConfig(enabled=False))
+    return Nornir(inventory=inventory, runner=runner, config=config, data=GlobalState())
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a run goes."""
+
+    workers: int = 32
+    per_tenant: int = 0
+    splay: float = 0.0
+    wait: bool = False
+
+
+def execute(engine: Engine, plays: Sequence[PlayRun], pace: Pace) -> None:
+    """Run all plays, wave after wave; afterwards every session has a status of its own.
+
+    A play whose failures pass its `max_fail_percentage` after a wave starts no further wave, nor does a later play.
+    """
+    halted = ""
+    for run in plays:
+        done = 0
+        names = in_order(list(run.sessions), run.play.order)
+        for wave in waves(names, run.play.serial):
+            if halted or engine.stop.level:
+                break
+            _wave(engine, run, wave, pace)
+            done += len(wave)
+            bad = sum(1 for name in names[:done] if _failed(run.sessions[name].state))
+            if names and 100.0 * bad / len(names) > run.play.max_fail_percentage:
+                halted = f"{bad} of {len(names)} computers failed: more than max_fail_percentage {run.play.max_fail_percentage:g}"
+        for name in names[done:]:
+            _not_begun(run.sessions[name], halted or "stopped by the operator before it began")
+
+
+def _failed(state: State) -> bool:
+    status, _ = status_of(state)
+    deferred = state.waiting is not None and state.waiting.kind in DEFERRED
+    return status in (Status.FAILED, Status.PARTIALLY_PASSED, Status.MISSED) and not deferred
+
+
+def _wave(engine: Engine, run: PlayRun, names: Sequence[str], pace: Pace) -> AggregatedResult:
+    for name in names:
+        live = run.sessions[name]
+        if live.before is not None:
+            supersede(live.before, live.id)
+    tenants = {name: run.sessions[name].state.spec.tenant for name in names}
+    runner = ImmyRunner(
+        pace.workers, pace.per_tenant, pace.splay, lambda: engine.stop.level, lambda name: tenants[name]
+    )
+    return nornir_of(names, runner).run(task=maintain, name=run.play.name, sessions=run.sessions, wait=pace.wait)
+
+
+def _not_begun(live: LiveSession, why: str) -> None:
+    if live.state.finished is None:
+        live.append(Finished(Status.CANCELLED, why))
+
+
+def resume(engine: Engine, rows: Sequence[SessionRow], pace: Pace) -> list[LiveSession]:
+    """Take up interrupted or deferred sessions again, all in one wave; unknown computers keep their status."""
+    sessions: dict[str, LiveSession] = {}
+    for row in rows:
+        with engine.history.read() as reader:
+            loaded = reader.record(row.id)
+        if loaded is not None and row.computer not in sessions:
+            sessions[row.computer] = LiveSession(engine, fold_all(*loaded))
+    runner = ImmyRunner(pace.workers, pace.per_tenant, pace.splay, lambda: engine.stop.level)
+    nornir_of(list(sessions), runner).run(task=maintain, name="resume", sessions=sessions, wait=pace.wait)
+    return list(sessions.values())
