@@ -34,12 +34,9 @@ immy_job_start() {
     rm -rf "$immy_job"
     immy_refuse "the job's folder cannot be written: $immy_job"
   fi
-  # Twice removed from this shell, so that nothing that ends our tree ends the job.
+  # Not our child and not of our group, so that nothing that ends our tree ends the job; its first word says that it is.
   exec 3<&0
-  (
-    cd / || exit
-    immy_session sh "$immy_job/supervisor" "$immy_job" "$6" "$7" <&3 3<&- >/dev/null 2>&1 &
-  )
+  immy_word=$(immy_session sh "$immy_job/supervisor" "$immy_job" "$6" "$7" <&3 3<&- 2>/dev/null &)
   exec 3<&-
   printf 'created\t1\n'
   immy_step=0
@@ -158,12 +155,10 @@ immy_reboot() {
   immy_has systemctl || immy_has shutdown || immy_refuse 'this computer has neither systemctl nor shutdown'
   immy_text "$4"
   export immy_text
-  # Later than this answer, and outside the shell that the reboot ends.
-  (
-    cd / || exit
-    # shellcheck disable=SC2016
-    immy_session sh -c 'sleep "$1"
-      if [ -d /run/systemd/system ]; then systemctl reboot --message="$immy_text" || systemctl reboot; fi || shutdown -r now "$immy_text" || reboot' \
-      sh "$3" </dev/null >/dev/null 2>&1 &
-  )
+  # Later than this answer, and outside the shell that the reboot ends; its first word says that it is.
+  # shellcheck disable=SC2016
+  immy_word=$(immy_session sh -c 'echo up; exec >/dev/null 2>&1; sleep "$1"
+    if [ -d /run/systemd/system ]; then systemctl reboot --message="$immy_text" || systemctl reboot; else false; fi ||
+      shutdown -r now "$immy_text" || reboot' sh "$3" </dev/null 2>/dev/null &)
+  [ "$immy_word" = up ] || immy_refuse 'the reboot could not be asked for'
 }

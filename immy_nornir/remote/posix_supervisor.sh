@@ -6,6 +6,8 @@ immy_job=$1
 immy_deadline=$2
 immy_user=$3
 trap '' HUP
+echo up
+exec >/dev/null 2>&1
 IFS= read -r immy_secrets || immy_secrets=${immy_secrets:-}
 exec </dev/null
 cd "$immy_job" || exit 1

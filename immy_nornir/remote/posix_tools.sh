@@ -135,16 +135,17 @@ immy_boot_time() {
   fi
 }
 
-# Runs the script in file $1 with the interpreter that its first line names, else with sh.
+# Runs the script in file $1 with the interpreter that its first line names, else with sh; in a session of its own, or
+# as immy_launch says. (What leads a group already must not ask setsid for a session: it would fork and not wait.)
 immy_script() {
   IFS= read -r immy_line <"$1" || :
   case $immy_line in
     '#!'*)
       set -f
       # shellcheck disable=SC2086
-      immy_session ${immy_line#??} "$1"
+      ${immy_launch:-immy_session} ${immy_line#??} "$1"
       ;;
-    *) immy_session sh "$1" ;;
+    *) ${immy_launch:-immy_session} sh "$1" ;;
   esac
 }
 

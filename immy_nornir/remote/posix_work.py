@@ -98,7 +98,7 @@ def _installer(work: Mapping[str, Json]) -> str:
         lines.append(f"immy_download {_word(_place(url))} {_word(_file_name(work, url))} {_word(_digest(work))}")
     if script is not None:
         lines.append(f'printf %s {_word(script)} | immy_decode >"$IMMY_JOB/install"')
-        lines.append('cd "$IMMY_JOB" && immy_script "$IMMY_JOB/install"')
+        lines.append('cd "$IMMY_JOB" && immy_launch=exec && immy_script "$IMMY_JOB/install"')
     else:
         if not url:
             raise ValueError("it has neither a url nor a script")

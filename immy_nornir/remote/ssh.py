@@ -62,10 +62,14 @@ class SshTransport:
 
     def request(self, payload: bytes, deadline_seconds: float) -> RawAnswer:
         """Run one request; raises TransportError subclasses, of which DroppedError and a time-out are ambiguous."""
-        command = [*self._command, shlex.join(shell_command(self._address.settings))]
+        # The outer shell reports a killed inner one by its exit code; ssh would say 255, as for a broken connection.
+        remote = shlex.join([*shell_command(self._address.settings), "-c", "sh; exit $?"])
+        command = [*self._command, remote]
         answer = run_program(command, payload, deadline_seconds + _CONNECT_SECONDS, self._environment)
         if answer.exit_code == 255:
             raise error_of(answer.stderr.decode("utf-8", "replace"), self._address.computer)
+        if answer.exit_code is not None and answer.exit_code < 0:
+            raise DroppedError(f"{self._address.computer}: ssh was ended by signal {-answer.exit_code}")
         if answer.exit_code in (126, 127) and not answer.stdout:
             raise RefusedError(f"{self._address.computer} has no usable sh: {_last_line(answer.stderr)}")
         if answer.exit_code == 1 and not answer.stdout and answer.stderr.startswith(b"sudo:"):

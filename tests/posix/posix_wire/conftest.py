@@ -61,7 +61,11 @@ def address(spool: Path, **settings: Json) -> Address:
 
 
 def script(
-    text: str, id: str = "s", timeout: float = 20, purpose: str = "get", params: dict[str, Json] | None = None  # noqa: A002
+    text: str,
+    id: str = "s",
+    timeout: float = 20,
+    purpose: str = "get",
+    params: dict[str, Json] | None = None,  # noqa: A002
 ) -> ReadOperation:
     """A script operation."""
     about: dict[str, Json] = {"params": params or {}, "purpose": purpose, "item": "task/x"}

@@ -98,7 +98,7 @@ def test_the_runners_own_end_ends_its_operations(tmp_path: Path) -> None:
     program = f"""
 from immy_nornir.remote.local import LocalTransport
 from immy_nornir.remote.posix_program import *
-step = Step(Part.SCRIPT, "echo $$ >{tmp_path / 'pid'}; sleep 100", 60)
+step = Step(Part.SCRIPT, "echo $$ >{tmp_path / "pid"}; sleep 100", 60)
 LocalTransport().request(make_program([step], new_nonce()), 2)
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

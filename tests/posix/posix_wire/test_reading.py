@@ -80,7 +80,7 @@ def test_a_script_prints_its_result(connection: PosixConnection, text: str, resu
 
 
 def test_parameters_arrive_unchanged(each_shell: PosixConnection) -> None:
-    strange = "it's \"quoted\" $HOME `id` \\n ü 日本\tand\nlines\n\n"
+    strange = 'it\'s "quoted" $HOME `id` \\n ü 日本\tand\nlines\n\n'
     text = 'printf %s "$IMMY_TEXT"'
     assert one(each_shell, script(text, params={"text": json.dumps(strange)})) == strange
     assert one(each_shell, script(text + "; printf x", params={"text": strange})) == strange + "x"
@@ -180,7 +180,9 @@ def test_facts_by_section(connection: PosixConnection) -> None:
 
 
 def test_a_service_that_is_none_is_null(connection: PosixConnection) -> None:
-    assert one(connection, ReadOperation("s", Read.SERVICE, {"names": ["no-such-service"]})) == {"no-such-service": None}
+    assert one(connection, ReadOperation("s", Read.SERVICE, {"names": ["no-such-service"]})) == {
+        "no-such-service": None
+    }
 
 
 @pytest.mark.parametrize(
