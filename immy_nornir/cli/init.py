@@ -26,7 +26,10 @@ def sample_root() -> Path:
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 def init(folder: Path) -> None:
-    """Copy a working fleet repository to DIR, to change into your own."""
+    """Copy the sample fleet to a new folder.
+
+    It is a working fleet repository, the one that the demo runs, to change into your own.
+    """
     if folder.is_dir() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty", "name a new folder; nothing was written")
     root = sample_root()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from immy_nornir.cli.surroundings import root_of
 from immy_nornir.fleet.checks import check_fleet
 from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
 from immy_nornir.model.places import Level, Problem
@@ -30,22 +31,22 @@ def problems_of(root: Path, sources: Sequence[Path] | None = None) -> list[Probl
 
 @click.command()
 @click.option(
-    "--fleet",
-    "root",
-    default=".",
-    show_default=True,
-    metavar="DIR",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The fleet repository.",
+    "-i",
+    "--inventory",
+    "sources",
+    multiple=True,
+    metavar="SOURCE",
+    type=click.Path(path_type=Path),
+    help="Inventory instead of the folder inventory; may be repeated.",
 )
-@click.option("-i", "--inventory", "sources", multiple=True, metavar="PATH", type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def lint(root: Path, sources: tuple[Path, ...], form: str) -> None:
+@click.pass_context
+def lint(ctx: click.Context, sources: tuple[Path, ...], form: str) -> None:
     """Check all files of the fleet; exit code 2 when there are errors.
 
     Problems come as FILE:LINE:COLUMN: LEVEL: what, and what to try. Warnings and notes stop nothing.
     """
-    problems = problems_of(root, sources or None)
+    problems = problems_of(root_of(ctx), sources or None)
     counts = Counter(problem.level for problem in problems)
     if form == "json":
         click.echo(json.dumps(_document(problems, counts), indent=2))

@@ -14,9 +14,9 @@ from immy_nornir.fleet.schema import SHAPES, schema_of
 @click.argument("kind", required=False, type=click.Choice(list(SHAPES)))
 @click.option("--write", "folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Write files.")
 def schema(kind: str | None, folder: Path | None) -> None:
-    """Print or write the JSON Schemas of the fleet's files.
+    """Print the JSON Schemas of the fleet's files, for editors.
 
-    Editors check and complete with them while you write. Without KIND: all of them.
+    Editors check and complete with them while you write. Without KIND: all of them. --write puts them into files.
     """
     kinds = [kind] if kind else list(SHAPES)
     if folder is None:
@@ -28,5 +28,11 @@ def schema(kind: str | None, folder: Path | None) -> None:
         path = folder / f"{each}.schema.json"
         path.write_text(json.dumps(schema_of(each), indent=2) + "\n", encoding="utf-8", newline="\n")
         click.echo(str(path))
-    shown = {f"{folder.as_posix()}/{each}.schema.json": SHAPES[each][1] for each in kinds}
+    shown = {f"{folder.as_posix()}/{each}.schema.json": _globs(each) for each in kinds}
     click.echo(f"VS Code (YAML extension), settings.json:\n{json.dumps({'yaml.schemas': shown}, indent=2)}", err=True)
+
+
+def _globs(kind: str) -> list[str]:
+    globs = [SHAPES[kind][1]]
+    # The file of the maintenance types lies among the playbooks.
+    return [*globs, f"!{SHAPES['types'][1]}"] if kind == "playbook" else globs

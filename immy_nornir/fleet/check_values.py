@@ -124,8 +124,17 @@ def check_vars(variables: Mapping[str, Sourced]) -> list[Problem]:
     return list(_clear(variables, {}))
 
 
+OWN_VARIABLES = (
+    "immy_tenant", "immy_identity", "immy_primary_user", "immy_business_hours", "immy_time_zone", "immy_tags",
+    "immy_onboarding", "immy_excluded", "immy_options", "immy_lab",
+)  # fmt: skip
+
+
 def check_variables(inventory: Inventory) -> list[Problem]:
-    """Secrets in clear among the inventory's variables (Ansible's own ones are its reader's), and bad immy_options."""
+    """Secrets in clear, bad `immy_options` and misspelled own variables in the inventory, each once.
+
+    Ansible's own variables were judged by the inventory's reader.
+    """
     seen: dict[Place, list[Problem]] = {}
     for computer in inventory.computers.values():
         for name, place in computer.origins.items():
@@ -133,7 +142,22 @@ def check_variables(inventory: Inventory) -> list[Problem]:
                 continue
             value = computer.variables.get(name)
             if name == "immy_options":
-                seen[place] = problems_in(OPTIONS_FORM, value, place)
+                seen[place] = problems_in(OPTIONS_FORM, _without_templates(value), place)
+            elif name.startswith("immy_") and name not in OWN_VARIABLES:
+                seen[place] = list(_misspelled(name, place))
             elif looks_secret(name) and not name.startswith("ansible_"):
                 seen[place] = list(_clear({name: Sourced(value, place)}, {}))
     return [problem for problems in seen.values() for problem in problems]
+
+
+def _without_templates(value: Value) -> Value:
+    # What a template becomes is known only in the session.
+    if not isinstance(value, Mapping):
+        return value
+    return {name: each for name, each in value.items() if not (isinstance(each, str) and "{{" in each)}
+
+
+def _misspelled(name: str, place: Place) -> Iterator[Problem]:
+    near = did_you_mean(name, OWN_VARIABLES, 0.85)
+    if near:
+        yield Problem(place, Level.WARNING, f"immy knows no variable '{name}'", near)

@@ -17,9 +17,9 @@ from immy_nornir.fleet.check_scripts import check_reading_scripts
 from immy_nornir.fleet.check_values import check_params, check_variables, check_vars
 from immy_nornir.fleet.deployments import parse_state
 from immy_nornir.fleet.files import did_you_mean
-from immy_nornir.model.deployments import StateKind
+from immy_nornir.model.deployments import StateKind, TaskMode
 from immy_nornir.model.inventory import Inventory
-from immy_nornir.model.items import DisplayName, Item, Library, Prerequisite, Software
+from immy_nornir.model.items import DisplayName, Item, Library, Prerequisite, Scripts, Software, Task
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet, Play, Playbook
 from immy_nornir.model.values import Value
@@ -38,6 +38,7 @@ def check_fleet(fleet: Fleet, playbooks: Iterable[Playbook] = ()) -> list[Proble
         *check_reading_scripts(fleet.library),
         *check_rules(fleet, targets),
         *check_versions(fleet),
+        *check_modes(fleet),
         *check_params(fleet),
         *check_variables(fleet.inventory),
         *check_hours(fleet.inventory),
@@ -155,6 +156,31 @@ def check_versions(fleet: Fleet) -> list[Problem]:
                 message = f"{deployment.item} has no version {deployment.state.version}"
                 advice = did_you_mean(str(deployment.state.version), offered) or f"it has {', '.join(offered)}"
                 problems.append(Problem(deployment.place, Level.WARNING, message, advice))
+    return problems
+
+
+def check_modes(fleet: Fleet) -> list[Problem]:
+    """Modes that a task of scripts cannot do: it needs `get` to be monitored, `test` to be audited, both and `set`."""
+    needs = {
+        TaskMode.MONITOR: ("get",),
+        TaskMode.AUDIT: ("test",),
+        TaskMode.ENFORCE: ("test", "set"),
+        TaskMode.IGNORED: (),
+    }
+    problems: list[Problem] = []
+    for deployment in fleet.deployments:
+        for item in fleet.library.items.get(deployment.item, {}).values():
+            if deployment.mode is None or not isinstance(item, Task) or not isinstance(item.body, Scripts):
+                continue
+            missing = [name for name in needs[deployment.mode] if getattr(item.body, name) is None]
+            if missing:
+                listed = " and ".join(f"'{name}'" for name in missing)
+                message = (
+                    f"{deployment.item} cannot be in the mode {deployment.mode} on {item.platform}: it has no {listed}"
+                )
+                possible = [str(mode) for mode, all_ in needs.items() if all(getattr(item.body, one) for one in all_)]
+                advice = f"add the script, or choose {' or '.join(possible)}"
+                problems.append(Problem(deployment.place, Level.ERROR, message, advice))
     return problems
 
 

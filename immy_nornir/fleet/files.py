@@ -17,8 +17,6 @@ from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.text.yaml import Dialect, MappingNode, Node, ScalarNode, compose, place_of
 
 YAML_ENDINGS = (".yml", ".yaml")
-MAX_DEPTH = 100
-"""How deep lists and mappings of our own files may be nested."""
 _LANGUAGES = {".ps1": Language.POWERSHELL, ".sh": Language.SH}
 
 
@@ -60,13 +58,7 @@ def open_yaml(root: Path, path: Path, problems: list[Problem]) -> tuple[Source, 
     text = _text(path, Place(source.file), problems)
     if text is None:
         return source, None
-    try:
-        node, found = compose(text, source.file, Dialect.OURS)
-    except RecursionError:
-        source.error(
-            Place(source.file), "values are nested too deeply to be read", "split the file, or check its brackets"
-        )
-        return source, None
+    node, found = compose(text, source.file, Dialect.OURS)
     problems.extend(found)
     if node is None:
         if not found:
@@ -74,8 +66,7 @@ def open_yaml(root: Path, path: Path, problems: list[Problem]) -> tuple[Source, 
         return source, None
     endless = _endless(node, set(), set())
     if endless is not None:
-        advice = "write values out instead of aliases, and split what is deep"
-        source.error(endless, f"this value contains itself, or is nested more than {MAX_DEPTH} deep", advice)
+        source.error(endless, "this value contains itself through an alias", "write it out instead of the alias")
         return source, None
     return source, node
 
@@ -95,7 +86,7 @@ def _text(path: Path, place: Place, problems: list[Problem]) -> str | None:
 def _endless(node: Node, above: set[int], done: set[int]) -> Node | None:
     if isinstance(node, ScalarNode) or id(node) in done:
         return None
-    if id(node) in above or len(above) > MAX_DEPTH:
+    if id(node) in above:
         return node
     above.add(id(node))
     children = [part for pair in node.value for part in pair] if isinstance(node, MappingNode) else node.value
@@ -144,7 +135,7 @@ def _visible(path: Path, below: Path) -> bool:
     return not any(part.startswith((".", "__")) for part in path.relative_to(below).parts)
 
 
-def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """Advice that names the nearest known word, or nothing."""
-    near = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
+def did_you_mean(word: str, words: Iterable[str], likeness: float = 0.6) -> str:
+    """Advice that names the nearest known word, or nothing; `likeness` is that of difflib, up to 1."""
+    near = difflib.get_close_matches(word, list(words), n=1, cutoff=likeness)
     return f"did you mean '{near[0]}'?" if near else ""

@@ -39,10 +39,12 @@ def load_fleet(root: Path, sources: Sequence[Path] | None = None) -> tuple[Fleet
     if not root.is_dir():
         problem = Problem(Place(root.as_posix()), Level.ERROR, "is not a folder", "immy init DIR makes a fleet")
         return Fleet(root.as_posix(), Inventory()), [problem]
-    named = [root / "inventory"] if sources is None else list(sources)
+    # Where the fleet is the working directory, places are relative without touching each of them.
+    base = Path() if root.absolute() == Path.cwd() else root
+    named = [base / "inventory"] if sources is None else list(sources)
     # Variables beside the playbooks count too, as in Ansible.
-    inventory, found = load_inventory(named, beside=root / "playbooks")
-    inventory, found = _relative_places(inventory, found, root)
+    inventory, found = load_inventory(named, beside=base / "playbooks")
+    inventory, found = _relative_places(inventory, found, base)
     problems.extend(found)
     fleet = Fleet(
         root=root.as_posix(),

@@ -114,7 +114,7 @@ TIE = "- {item: task/t, target: %s}\n- {item: task/t, target: %s}\n"
         ("- {item: task/t, target: all}\n- {item: task/t, target: all, where: 1 == 2}\n", False),
     ],
 )
-def test_a_tie_is_an_error_where_both_can_hit_the_same_computer(tmp_path: Path, deployments: str, tied: bool) -> None:  # noqa: FBT001
+def test_a_tie_is_an_error_where_both_can_hit_the_same_computer(tmp_path: Path, deployments: str, tied: bool) -> None:
     found = [line for line in checked(tmp_path, d=deployments) if "ties with" in line]
     assert bool(found) is tied
     if tied:
@@ -237,6 +237,9 @@ def test_set_scripts_may_change_things(tmp_path: Path) -> None:
         ("{immy_business_hours: sometimes}", "error: immy_business_hours: "),
         ("{immy_time_zone: Europe/Belin}", "error: immy_time_zone: "),
         ("{immy_time_zone: Europe/Berlin}", None),
+        ("{immy_options: {reboot: '{{ how }}'}}", None),
+        ("{immy_bussiness_hours: x}", "warning: immy knows no variable 'immy_bussiness_hours'; did you mean"),
+        ("{immy_site: x}", None),
         ("{wifi_password: abcd}", "warning: 'wifi_password' holds a secret in clear"),
         ("{wifi_password: {secret: env:WIFI}}", None),
     ],
@@ -272,3 +275,31 @@ def test_ten_thousand_computers_and_five_hundred_deployments_are_checked_in_seco
     problems = problems_of(root)
     assert not [problem for problem in problems if problem.level is not Level.NOTE]
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("scripts", "mode", "missing"),
+    [
+        ("get", "audit", "'test'"),
+        ("get", "enforce", "'test' and 'set'"),
+        ("get", "monitor", None),
+        ("test", "monitor", "'get'"),
+        ("test", "enforce", "'set'"),
+        ("test", "audit", None),
+        ("test set", "enforce", None),
+        ("get", "ignored", None),
+    ],
+)
+def test_a_mode_that_a_tasks_scripts_cannot_do_is_an_error(
+    tmp_path: Path, scripts: str, mode: str, missing: str | None
+) -> None:
+    names = scripts.split()
+    files = {
+        T: "".join(f"{name}: {name}.ps1\n" for name in names),
+        **{f"tasks/maintenance/t/{name}.ps1": "1\n" for name in names},
+        D: f"- {{item: task/t, target: all, mode: {mode}}}\n",
+    }
+    found = lint(tmp_path, files)
+    assert len(found) == (0 if missing is None else 1)
+    if missing is not None:
+        assert f"cannot be in the mode {mode} on windows: it has no {missing}" in found[0]

@@ -49,7 +49,7 @@ SHA = "ab" * 32
         (SOFTWARE, "winget: [X\n", "error: not readable as YAML"),
         (SOFTWARE, "apt: x\nplatform: windows\n", "nothing says how this software is detected"),
         (SOFTWARE, "a: &a [*a]\n", "this value contains itself"),
-        (SOFTWARE, "- " * 150 + "x\n", "is nested more than 100 deep"),
+        (SOFTWARE, "- " * 150 + "x\n", "nested deeper than 100 levels"),
         (TASK, BODY + "firewall_rule: {}\n", "2:1: error: 'firewall_rule' is not supported yet; use registry"),
         (TASK, BODY + "always: yes\n", "2:9: error: 'yes' stands where true or false is wanted; write true"),
         (TASK, "title: Nothing\n", "1:1: error: the task says nothing to do; add one of registry"),
@@ -150,7 +150,7 @@ def test_all_problems_of_all_files_come_at_once(tmp_path: Path) -> None:
         ("https://example.com/a.exe", True, None),
     ],
 )
-def test_an_installer_without_sum_is_reported(tmp_path: Path, url: str, sha256: bool, level: str | None) -> None:  # noqa: FBT001
+def test_an_installer_without_sum_is_reported(tmp_path: Path, url: str, sha256: bool, level: str | None) -> None:
     entry = f'{{version: "1", url: "{url}"' + (f", sha256: {SHA}" if sha256 else "") + "}"
     found = lint(tmp_path, {SOFTWARE: f"detect: {{file: 'C:\\x.exe'}}\nversions: [{entry}]\n"})
     assert [line.split(": ")[1] for line in found] == ([level] if level else [])

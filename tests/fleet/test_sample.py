@@ -176,7 +176,7 @@ def test_init_copies_a_fleet_that_lint_accepts(tmp_path: Path) -> None:
     assert len([line for line in done.stdout.splitlines() if line.strip()]) == 3
     assert ".immy/" in (target / ".gitignore").read_text().splitlines()
     assert {each.name for each in target.iterdir()} == {*FOLDERS, ".gitignore"}
-    checked = CliRunner().invoke(lint, ["--fleet", str(target), "--format", "json"])
+    checked = CliRunner().invoke(lint, ["--format", "json"], obj={"root": target})
     assert checked.exit_code == 0
     document = json.loads(checked.stdout)
     assert document["schema_version"] == 1
@@ -192,7 +192,7 @@ def test_init_refuses_a_folder_that_is_not_empty(tmp_path: Path) -> None:
 
 def test_lint_ends_with_2_when_there_are_errors(tmp_path: Path) -> None:
     fleet(tmp_path, {"playbooks/deployments/d.yml": "- {item: software/x, target: all}\n"})
-    done = CliRunner().invoke(lint, ["--fleet", str(tmp_path)])
+    done = CliRunner().invoke(lint, obj={"root": tmp_path})
     assert done.exit_code == 2
     assert "playbooks/deployments/d.yml:1:3: error: there is no software/x in the library" in done.stdout
     assert "1 error, 0 warnings, 0 notes" in done.stderr
@@ -200,10 +200,10 @@ def test_lint_ends_with_2_when_there_are_errors(tmp_path: Path) -> None:
 
 def test_lint_takes_another_inventory(tmp_path: Path) -> None:
     fleet(tmp_path, {"tasks/software/x/software.yml": "winget: X\n", "playbooks/p.yml": "- {hosts: other}\n"})
-    assert CliRunner().invoke(lint, ["--fleet", str(tmp_path)]).exit_code == 2
+    assert CliRunner().invoke(lint, obj={"root": tmp_path}).exit_code == 2
     (tmp_path / "other.ini").write_text("[other]\no1\n")
-    command = ["--fleet", str(tmp_path), "-i", str(tmp_path / "other.ini")]
-    assert CliRunner().invoke(lint, command).exit_code == 0
+    command = ["-i", str(tmp_path / "other.ini")]
+    assert CliRunner().invoke(lint, command, obj={"root": tmp_path}).exit_code == 0
 
 
 def test_schema_writes_one_file_for_each_kind(tmp_path: Path) -> None:
