@@ -22,8 +22,8 @@ def root_of(text: str, file: str) -> tuple[Node | None, list[Problem], bool]:
         try:
             json.loads(text)
             is_json = True
-        except ValueError:
-            pass
+        except (ValueError, RecursionError):
+            pass  # YAML's own problems tell more
     node, problems = compose(text, file, Dialect.ANSIBLE)
     return node, problems, is_json
 

@@ -37,6 +37,9 @@ FLOAT = "tag:yaml.org,2002:float"
 STR = "tag:yaml.org,2002:str"
 MERGE = "tag:yaml.org,2002:merge"
 
+MAX_DEPTH = 100
+"""How many levels a file may have."""
+
 
 class Dialect(StrEnum):
     """Which YAML a file is."""
@@ -63,10 +66,25 @@ for _tag, _pattern, _first in (
     _Resolver12.add_implicit_resolver(_tag, re.compile(_pattern), _first)
 
 
+class _Shallow:
+    """Refuses texts so deep that reading them would exhaust the stack; the composer calls both for every node."""
+
+    _depth = 0
+
+    def descend_resolver(self, node: Node | None, _index: object) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            mark = node.start_mark if node is not None else None
+            raise yaml.MarkedYAMLError(problem=f"nested deeper than {MAX_DEPTH} levels", problem_mark=mark)
+
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
+
+
 def _loader(resolver: type[BaseResolver]) -> type:
     if _Parser is not None:
 
-        class Loader(_Parser, resolver):  # type: ignore[misc,valid-type]  # bases chosen at run time
+        class Loader(_Shallow, _Parser, resolver):  # type: ignore[misc,valid-type]  # bases chosen at run time
             def __init__(self, stream: str) -> None:
                 _Parser.__init__(self, stream)
                 resolver.__init__(self)
@@ -78,7 +96,7 @@ def _loader(resolver: type[BaseResolver]) -> type:
     from yaml.reader import Reader
     from yaml.scanner import Scanner
 
-    class PureLoader(Reader, Scanner, Parser, Composer, resolver):  # type: ignore[misc,valid-type]  # as above
+    class PureLoader(_Shallow, Reader, Scanner, Parser, Composer, resolver):  # type: ignore[misc,valid-type]  # as above
         def __init__(self, stream: str) -> None:
             Reader.__init__(self, stream)
             Scanner.__init__(self)
@@ -216,7 +234,7 @@ def timestamp(node: ScalarNode) -> str:
     """A YAML 1.1 timestamp in ISO 8601; the text itself when it is no date that exists."""
     try:
         return str(_CONSTRUCTOR11.construct_yaml_timestamp(node).isoformat())
-    except (ValueError, yaml.YAMLError):
+    except (ValueError, AttributeError):  # the pattern did not match, or there is no such day
         return str(node.value)
 
 
