@@ -14,7 +14,8 @@ from immy_nornir.fleet.inventory import load_inventory
 from immy_nornir.fleet.inventory_export import ansible_list
 from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.places import Level, Problem
-from tests.inventory.case_files import CASES, PATTERNS, beside, names, sources
+
+from .case_files import CASES, PATTERNS, beside, names, sources
 
 
 def _load(name: str) -> tuple[Inventory, list[Problem]]:
