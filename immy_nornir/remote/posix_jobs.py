@@ -103,18 +103,15 @@ def reboot_step(boot: Boot, delay_seconds: int, reason: str) -> Step:
     return Step(Part.JOBS, f"immy_reboot {boot_id} {time} {max(2, int(delay_seconds))} {text}\n", 30)
 
 
-def status_of(text: str, offset: int, kind_is_script: bool | None = None) -> JobStatus:  # noqa: FBT001
-    """What job.start and job.wait print; raises GarbledError when it is not that.
-
-    `kind_is_script`: whether the last line of the output may be the value; None where the kind is not known.
-    """
+def status_of(text: str, offset: int) -> JobStatus:
+    """What job.start and job.wait print; raises GarbledError when it is not that."""
     rows = rows_of(text)
     seen = {row[0]: row[1] for row in rows if len(row) > 1}
     try:
         state = JobState(seen["state"])
         data = b64decode(seen.get("output", ""), validate=True)
         size = int(seen.get("size", "0"))
-        result = _result(seen, rows, kind_is_script) if state is JobState.FINISHED else None
+        result = _result(seen, rows) if state is JobState.FINISHED else None
     except (KeyError, ValueError) as error:
         raise GarbledError(f"the spool's answer about a job is not what it should be: {text[:200]!r}") from error
     ended = state in (JobState.FINISHED, JobState.LOST) and offset + len(data) >= size
@@ -134,11 +131,11 @@ def _whole_characters(data: bytes) -> bytes:
     return data
 
 
-def _result(seen: Mapping[str, str], rows: Rows, kind_is_script: bool | None) -> JobResult:  # noqa: FBT001
+def _result(seen: Mapping[str, str], rows: Rows) -> JobResult:
     word = json.loads(b64decode(seen["result"], validate=True).decode("utf-8", "replace"))
     changes: list[Json] = [_change(row) for row in rows if row[0] == "change" and len(row) == 4]
     value: Json = changes or word.get("value")
-    if value is None and kind_is_script is not False and "last" in seen:
+    if value is None and "last" in seen:
         value = _last_line(b64decode(seen["last"]).decode("utf-8", "replace"))
     code = word["exit_code"]
     return JobResult(None if code is None else int(code), str(word["error"]), float(word["seconds"]), value)

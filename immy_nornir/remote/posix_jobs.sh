@@ -51,7 +51,7 @@ immy_job_start() {
 immy_job_wait() {
   immy_find_spool "$1"
   immy_clock
-  immy_until=$(awk "BEGIN { printf \"%d\", ($immy_now + $3) * 100 }")
+  immy_until=$(awk "BEGIN { printf \"%.0f\", ($immy_now + $3) * 100 }")
   while :; do
     immy_look
     case $immy_state in absent | finished | lost) break ;; esac
@@ -64,7 +64,9 @@ immy_job_wait() {
   immy_job_tail "$2"
   if [ "$immy_state" = finished ]; then
     printf 'result\t%s\n' "$(immy_encode <"$immy_job/result")"
-    printf 'last\t%s\n' "$(tail -c 1048576 "$immy_job/output" | awk 'NF { line = $0 } END { printf "%s", line }' | immy_encode)"
+    # Only what a script printed last can be its value.
+    grep -q '^ "kind": "script",$' "$immy_job/spec.json" &&
+      printf 'last\t%s\n' "$(tail -c 1048576 "$immy_job/output" | awk 'NF { line = $0 } END { printf "%s", line }' | immy_encode)"
     [ ! -s "$immy_job/changes" ] || sed 's/^/change	/' "$immy_job/changes"
   fi
 }

@@ -10,7 +10,7 @@ immy_begin() {
   immy_nonce=$1
   immy_count=0
   immy_folder=
-  for immy_place in "${TMPDIR:-/tmp}" /tmp /var/tmp "$HOME"; do
+  for immy_place in "${TMPDIR:-/tmp}" /tmp /var/tmp "${HOME:-/tmp}"; do
     immy_folder=$(mktemp -d "$immy_place/immy.XXXXXXXX" 2>/dev/null) && break
   done
   if [ -z "$immy_folder" ]; then

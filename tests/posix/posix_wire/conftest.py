@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,13 @@ from immy_nornir.remote import local
 from immy_nornir.remote.posix import PosixConnection
 
 collect_ignore_glob = ["test_*.py"] if sys.platform == "win32" else []
+
+SIGKILL = 9
+
+if sys.platform == "win32":
+    ROOT = False
+else:
+    ROOT = os.geteuid() == 0
 
 SHELLS = {"sh": ("sh",), "dash": ("dash",), "bash": ("bash", "--posix"), "busybox": ("busybox", "sh")}
 
@@ -48,12 +55,12 @@ def connection(spool: Path) -> Iterator[PosixConnection]:
 
 
 @pytest.fixture(params=list(SHELLS))
-def each_shell(request: pytest.FixtureRequest, spool: Path) -> Iterator[PosixConnection]:
+def each_shell(request: pytest.FixtureRequest, spool: Path) -> PosixConnection:
     """The same connection over every shell that is here."""
     command = SHELLS[request.param]
     if shutil.which(command[0]) is None:
         pytest.skip(f"there is no {command[0]}")
-    yield PosixConnection(local.LocalTransport(command), RealClock(), spool=str(spool))
+    return PosixConnection(local.LocalTransport(command), RealClock(), spool=str(spool))
 
 
 def address(spool: Path, **settings: Json) -> Address:
@@ -62,14 +69,14 @@ def address(spool: Path, **settings: Json) -> Address:
 
 def script(
     text: str,
-    id: str = "s",
+    name: str = "s",
     timeout: float = 20,
     purpose: str = "get",
-    params: dict[str, Json] | None = None,  # noqa: A002
+    params: dict[str, Json] | None = None,
 ) -> ReadOperation:
     """A script operation."""
     about: dict[str, Json] = {"params": params or {}, "purpose": purpose, "item": "task/x"}
-    return ReadOperation(id, Read.SCRIPT, about, text, Language.SH, timeout)
+    return ReadOperation(name, Read.SCRIPT, about, text, Language.SH, timeout)
 
 
 def job(text: str, **more: object) -> JobSpec:
@@ -77,7 +84,7 @@ def job(text: str, **more: object) -> JobSpec:
     return job_of("script", {"script": text, "language": "sh", "params": more.pop("params", {})}, **more)
 
 
-def job_of(kind: str, work: dict[str, Json] | dict[str, object], **more: object) -> JobSpec:
+def job_of(kind: str, work: Mapping[str, object], **more: object) -> JobSpec:
     fields: dict[str, object] = {"job_id": f"s-1/a/{uuid.uuid4().hex[:8]}", "kind": kind, "work": work, **more}
     return JobSpec(**fields)  # type: ignore[arg-type]
 

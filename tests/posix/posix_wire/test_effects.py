@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import stat
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -20,9 +18,8 @@ from immy_nornir.model.values import Json
 from immy_nornir.model.wire import JobResult, JobState, Read, ReadOperation
 from immy_nornir.remote.posix import PosixConnection
 
-from .conftest import job, job_of, script
+from .conftest import ROOT, job, job_of, script
 
-ROOT = sys.platform != "win32" and os.geteuid() == 0
 PACKAGE = "immy-test-hello"
 
 

@@ -14,6 +14,7 @@ from immy_nornir.model.protocols import RawAnswer
 from immy_nornir.model.wire import AnswerStatus
 from immy_nornir.remote.local import LocalTransport
 from immy_nornir.remote.posix import PosixConnection
+
 from .conftest import RealClock, alive, script, until
 
 
@@ -72,7 +73,7 @@ def test_what_a_finished_script_left_running_is_ended(connection: PosixConnectio
     assert until(lambda: not alive(pid_in(tmp_path / "pid")), 2)
 
 
-def test_scripts_share_nothing(connection: PosixConnection, tmp_path: Path) -> None:
+def test_scripts_share_nothing(connection: PosixConnection) -> None:
     first = script("cd /; X=1; export X; umask 000; set -f; pwd", "a", params={"secret": "s"})
     answers = connection.read([first, script('echo "$X|$IMMY_SECRET|$(pwd)"', "b")])
     assert answers["b"].result != "1||/"

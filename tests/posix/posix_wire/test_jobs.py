@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import stat
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from immy_nornir.model.wire import JobSpec, JobState, JobStatus
 from immy_nornir.remote import local
 from immy_nornir.remote.posix import PosixConnection
 
-from .conftest import NoSecrets, RealClock, address, alive, job, job_of, script, until
+from .conftest import SIGKILL, NoSecrets, RealClock, address, alive, job, job_of, script, until
 
 
 def finish(connection: PosixConnection, spec: JobSpec) -> JobStatus:
@@ -125,7 +124,7 @@ from pathlib import Path
 from posix_wire.conftest import *
 connection = local.connect(address(Path({spool!r})), NoSecrets(), RealClock())
 connection.start_job(JobSpec("s/a/1", "script", {{"script": {text!r}}}))
-os.kill(os.getpid(), signal.SIGKILL)
+os.kill(os.getpid(), SIGKILL)
 """
 
 
@@ -134,7 +133,7 @@ def test_a_job_outlives_our_killed_process(connection: PosixConnection, spool: P
     paths = os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
     program = KILLED.format(spool=str(spool), text=text)
     ended = subprocess.run([sys.executable, "-c", program], check=False, env=os.environ | {"PYTHONPATH": paths})
-    assert ended.returncode == -signal.SIGKILL
+    assert ended.returncode == -SIGKILL
     status = finish(connection, JobSpec("s/a/1", "script", {"script": text}))
     assert (status.state, status.output) == (JobState.FINISHED, "first\nlast\n")
     assert status.result is not None
@@ -201,9 +200,9 @@ def test_a_killed_job_is_lost_only_when_its_work_is_gone_too(
     connection.start_job(spec)
     worker = pids(tmp_path / "pids", 1)[0]
     supervisor = json.loads((folder(spool, spec) / "started").read_text())["pid"]
-    os.kill(supervisor, signal.SIGKILL)
+    os.kill(supervisor, SIGKILL)
     assert connection.wait_job(spec.job_id, 0, 0).state is JobState.RUNNING
-    os.kill(worker, signal.SIGKILL)
+    os.kill(worker, SIGKILL)
     assert connection.wait_job(spec.job_id, 0, 5).state is JobState.LOST
     assert not connection.start_job(spec).created
 
@@ -220,7 +219,7 @@ def test_another_boot_or_another_process_with_the_number_is_lost(
     (home / "result").unlink()
     boot, _, _ = (home / "pid").read_text().split()
     birth = Path(f"/proc/{os.getpid()}/stat").read_text().rpartition(")")[2].split()[19]
-    (home / "pid").write_text("{boot} {pid} {birth}\n".format(boot=boot, pid=os.getpid(), birth=birth))
+    (home / "pid").write_text(f"{boot} {os.getpid()} {birth}\n")
     assert connection.wait_job(spec.job_id, 0, 0).state is JobState.RUNNING
     (home / "pid").write_text(pid.format(boot=boot, pid=os.getpid(), birth=birth) + "\n")
     assert connection.wait_job(spec.job_id, 0, 0).state is JobState.LOST
@@ -234,7 +233,7 @@ def test_a_secret_reaches_the_work_and_nothing_else(connection: PosixConnection,
     spec = job(text, params={"other": "plain"}, secrets={"license": SECRET})
     connection.start_job(spec)
     assert until((tmp_path / "sum").exists)
-    mark = SECRET.split("'")[0].encode()
+    mark = SECRET.split("'", maxsplit=1)[0].encode()
     coded = b"czNjcjN0"
     seen = b""
     for line in Path("/proc").glob("[0-9]*/cmdline"):

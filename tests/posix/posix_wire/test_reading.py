@@ -17,6 +17,7 @@ from immy_nornir.model.items import Language, Platform
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import AnswerStatus, Effect, EffectOperation, Read, ReadOperation
 from immy_nornir.remote.posix import PosixConnection
+
 from .conftest import script
 
 LINUX = pytest.mark.skipif(platform.system() != "Linux", reason="reads /proc")

@@ -6,10 +6,8 @@ import dataclasses
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -32,14 +30,14 @@ from immy_nornir.model.wire import AnswerStatus, JobState
 from immy_nornir.remote import ssh
 from immy_nornir.remote.posix import PosixConnection
 
-from .conftest import NoSecrets, RealClock, alive, job, script, until
+from .conftest import ROOT, SIGKILL, NoSecrets, RealClock, alive, job, script, until
 
 pytestmark = pytest.mark.slow
 
 
 def find_sshd() -> str:
     """The path of sshd, installed first where that is ours to do."""
-    root = sys.platform != "win32" and os.geteuid() == 0
+    root = ROOT
     if shutil.which("ssh") is None:
         pytest.skip("there is no ssh")
     places = os.pathsep.join(["/usr/sbin", "/usr/local/sbin", os.environ.get("PATH", "")])
@@ -82,7 +80,7 @@ def key(path: Path) -> str:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     sshd = find_sshd()
     folder = tmp_path_factory.mktemp("sshd")
-    if os.geteuid() == 0:
+    if ROOT:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -188,7 +186,7 @@ def test_a_connection_that_breaks_while_it_is_used_is_dropped(
     def cut() -> None:
         assert until((tmp_path / "runs").exists)
         for pid in masters(short_temporary):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, SIGKILL)
 
     cutter = threading.Thread(target=cut)
     cutter.start()
@@ -238,7 +236,7 @@ def test_another_host_key_is_never_accepted(server: Server) -> None:
 @pytest.fixture
 def password_user() -> Iterator[tuple[str, str]]:
     """A user of this machine with a password."""
-    if os.geteuid() != 0 or shutil.which("useradd") is None:
+    if not ROOT or shutil.which("useradd") is None:
         pytest.skip("only root can make a user with a password")
     name, password = "immy-test-user", f'it\'s $x "{secrets.token_hex(8)}"'
     coded = subprocess.run(
