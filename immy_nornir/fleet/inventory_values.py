@@ -111,7 +111,9 @@ class Reading:
                 return sys.intern(node.value)
             value = self.scalar(node)
             return value if isinstance(value, str) else key_text(value)
-        self.draft.error(self.place(node), "a list or mapping cannot be a key", "write the key as plain text")
+        self.draft.error(
+            self.place(node), "a list or mapping cannot be a key", 'put quotes around a template: "{{ name }}"'
+        )
         return "?"
 
     def variables(self, node: MappingNode) -> Variables:

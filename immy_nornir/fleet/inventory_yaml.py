@@ -17,15 +17,16 @@ _SECTIONS = ("hosts", "vars", "children")
 
 def root_of(text: str, file: str) -> tuple[Node | None, list[Problem], bool]:
     """The root node, the problems of the YAML, and whether the file is JSON (then its numbers are JSON's)."""
-    is_json = False
-    if text.lstrip()[:1] in ("{", "["):
-        try:
-            json.loads(text)
-            is_json = True
-        except (ValueError, RecursionError):
-            pass  # YAML's own problems tell more
     node, problems = compose(text, file, Dialect.ANSIBLE)
-    return node, problems, is_json
+    if text.lstrip()[:1] not in ("{", "["):
+        return node, problems, False
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return node, problems, False  # YAML's own problems tell more
+    if node is None:  # JSON that is no YAML, by its tabs for example: the lines are lost, the values are not
+        node, problems = compose(json.dumps(data), file, Dialect.ANSIBLE)
+    return node, problems, True
 
 
 class YamlReader:

@@ -12,7 +12,12 @@ from immy_nornir.model.places import Level
 from immy_nornir.model.values import SecretRef
 
 # name of the file, text, then "line: level: a part of the message" for each problem
-TABLE = {
+TABLE: dict[str, tuple[str, str | bytes, list[str]]] = {
+    "a template without quotes": (
+        "f.yml",
+        "a:\n  vars:\n    x: {{ y }}\n",
+        ["3: error: a list or mapping cannot be a key"],
+    ),
     "yaml cannot be read": ("f.yml", "all:\n  hosts: [\n", ["3: error: not readable as YAML"]),
     "a near miss of a key": (
         "f.yml",
@@ -229,3 +234,10 @@ def test_a_computer_has_exactly_one_tenant(text: str, tenant: str, error: str, t
         [True] if error else []
     )
     assert all(problem.place.line == 1 for problem in problems)
+
+
+def test_json_with_tabs_is_read_as_json(tmp_path: Path) -> None:
+    (tmp_path / "i.json").write_text('{\n\t"all": {\n\t\t"hosts": {"pc1": {"a":\t1e3}}}\n}')
+    inventory, problems = load_inventory([tmp_path / "i.json"])
+    assert problems == []
+    assert inventory.computers["pc1"].variables == {"a": 1000.0}
