@@ -1,0 +1,205 @@
+"""A run's report as values: what `build` makes and `render` shows.
+
+Nothing here formats or asks anything. Words that come from the history (types of action, reasons, outcomes) stay the
+plain strings that they are there, so that a report of an older or newer history can still be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from immy_nornir.model.record import Status
+
+SCHEMA_VERSION = 1
+
+UNFINISHED = "unfinished"
+"""Key in counts, beside the outcomes: actions without an outcome (only planned, running, waiting for another try)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPart:
+    """What was started, by whom, when; times are seconds since 1970."""
+
+    id: str
+    command: str
+    playbook: str
+    fleet: str
+    commit: str
+    user: str
+    machine: str
+    status: str
+    note: str
+    started_at: float
+    ended_at: float | None
+    seconds: float | None
+    """None while the run has not ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobPart:
+    """One try of an action, with everything that it wrote (control characters taken out)."""
+
+    id: str
+    attempt: int
+    step: int
+    state: str
+    exit_code: int | None
+    error: str
+    seconds: float | None
+    output: str
+    began_at: float
+    ended_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionPart:
+    """One item's work: what was found, is wanted and became of it; why this action, and why this end."""
+
+    id: str
+    item: str
+    type: str
+    reason: str
+    why: str
+    """The sentence that the plan gave."""
+    found: str
+    desired: str
+    after: str
+    """What was found afterwards; empty where nothing was looked at again."""
+    version: str | None
+    deployment: str
+    held: str | None
+    planned_phase: int
+    phase: int | None
+    attempts: int
+    status: str
+    """planned, running, retry or ended."""
+    outcome: str | None
+    outcome_reason: str | None
+    message: str
+    text: str
+    """The end as one sentence for people, from `words`."""
+    reboot_owed: bool
+    began_at: float | None
+    ended_at: float | None
+    seconds: float | None
+    jobs: tuple[JobPart, ...] = ()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether there was nothing to do, so that a line for all of its kind is enough."""
+        return self.outcome == "nothing"
+
+    @property
+    def bad(self) -> bool:
+        """Whether a reader should look at it: failed, skipped or cancelled."""
+        return self.outcome in ("failed", "skipped", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class RebootPart:
+    """One reboot: why, and how it ended (`rebooted`, a message, or nothing yet)."""
+
+    why: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPart:
+    """One session of a computer; times are seconds since 1970."""
+
+    id: str
+    computer: str
+    tenant: str
+    type: str
+    play: str
+    status: Status
+    reason: str
+    text: str
+    """The reason; where there is none, what the status means."""
+    stage: str
+    waiting: str
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+    seconds: float | None
+    reboots: int
+    counts: Mapping[str, int]
+    """Outcome, or UNFINISHED -> number of actions; zeros are left out."""
+    actions: tuple[ActionPart, ...] = ()
+    reboot_list: tuple[RebootPart, ...] = ()
+
+    @property
+    def bad_actions(self) -> tuple[ActionPart, ...]:
+        """Actions that failed, were skipped or were cancelled."""
+        return tuple(one for one in self.actions if one.bad)
+
+    @property
+    def reboot_owed(self) -> bool:
+        """Whether something is done that still needs a reboot."""
+        return any(one.reboot_owed for one in self.actions)
+
+
+@dataclass(frozen=True, slots=True)
+class ComputerPart:
+    """One computer of the run; `status` is the worst of its sessions (a playbook with several plays makes several)."""
+
+    name: str
+    status: Status
+    sessions: tuple[SessionPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over computers, sessions and actions; the maps hold only what is there, in a fixed order."""
+
+    computers: int = 0
+    sessions: int = 0
+    actions: int = 0
+    by_status: Mapping[str, int] = field(default_factory=dict)
+    """Status -> computers, the worst first."""
+    by_outcome: Mapping[str, int] = field(default_factory=dict)
+    """Outcome, or UNFINISHED -> actions."""
+    reboots: int = 0
+    reboots_owed: int = 0
+    """Computers with something done that still needs a reboot."""
+
+
+@dataclass(frozen=True, slots=True)
+class TenantPart:
+    """One tenant with its computers by name."""
+
+    name: str
+    totals: Totals
+    computers: tuple[ComputerPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One reason that several sessions share; `item` is empty where the session itself failed."""
+
+    item: str
+    outcome: str
+    text: str
+    example: str
+    """The message of the first of them."""
+    computers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One run, for people and programs."""
+
+    run: RunPart
+    generated_at: float
+    totals: Totals
+    tenants: tuple[TenantPart, ...]
+    attention: tuple[SessionPart, ...] = ()
+    """Failed, partially passed, interrupted and missed sessions, in this order."""
+    unfinished: tuple[SessionPart, ...] = ()
+    """Sessions that run, wait or have not begun."""
+    causes: tuple[Cause, ...] = ()
+    """Reasons that more than one computer has, the most frequent first."""
+    only_tenant: str = ""
+    """The one tenant that the report was narrowed to; empty for the whole run."""
+    schema_version: int = SCHEMA_VERSION

@@ -1,0 +1,59 @@
+"""A Report -> HTML, Markdown or JSON text; pure but for reading templates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from immy_nornir.model.record import Outcome
+from immy_nornir.report import document, templates, words
+from immy_nornir.report.model import UNFINISHED, Report
+
+Format = Literal["html", "markdown", "json"]
+FORMATS: tuple[Format, ...] = ("html", "markdown", "json")
+
+HTML = "report.html.j2"
+MARKDOWN = "report.md.j2"
+
+ALWAYS = (Outcome.SUCCESS, Outcome.FAILED, Outcome.SKIPPED, Outcome.LEFT)
+"""Outcomes that have a column in every table; the others only where the run has them."""
+
+LISTED_HTML = 200
+"""Computers that need attention which are listed one by one; the rest is found in the tables."""
+
+LISTED_MARKDOWN = 50
+OPEN_TABLES = 200
+"""Up to so many computers the tenants' tables are unfolded."""
+
+
+def render(report: Report, format: Format, *, templates_folder: Path | None = None) -> str:  # noqa: A002 - as --format
+    """The report as text: HTML in one file without scripts or references, Markdown for tickets, or all of it as JSON.
+
+    A `report.html.j2` or `report.md.j2` in `templates_folder` takes the place of the shipped one.
+    Raises: FilesError when such a template cannot be read or expanded.
+    """
+    if format == "json":
+        return document.text(report)
+    name, listed = (HTML, LISTED_HTML) if format == "html" else (MARKDOWN, LISTED_MARKDOWN)
+    values = {
+        "report": report,
+        "columns": columns(report),
+        "several_plays": report.totals.sessions > report.totals.computers,
+        "listed": listed,
+        "unfold": report.totals.computers <= OPEN_TABLES,
+        "statuses": list(words.STATUSES),
+        "title": title(report),
+    }
+    return templates.expand(name, templates_folder, values)
+
+
+def columns(report: Report) -> list[tuple[str, str]]:
+    """(outcome, label) of the tables' count columns."""
+    shown = [one for one in (*Outcome, UNFINISHED) if one in ALWAYS or one in report.totals.by_outcome]
+    return [(str(one), words.outcome_word(one)) for one in shown if one != Outcome.NOTHING]
+
+
+def title(report: Report) -> str:
+    """What was run, in few words."""
+    name = report.run.playbook or report.run.command or report.run.id
+    return f"{name}, {report.only_tenant}" if report.only_tenant else name
