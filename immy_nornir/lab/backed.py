@@ -33,6 +33,7 @@ _KEPT = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRA
 """Of our own environment, what a computer sees; nothing else, for it may hold secrets."""
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 0.5
+_PATIENCE_SECONDS = 5.0
 _CHUNK = 65536
 
 
@@ -46,6 +47,7 @@ class BackedMachine:
         self.state = State(computer.spec, computer.site.now())
         self._running: set[BackedProcess] = set()
         self._prepare()
+        self._patience = 0.0
         self._poll = computer.site.loop.call_later(_POLL_SECONDS, self._look)
 
     def _prepare(self) -> None:
@@ -60,9 +62,7 @@ class BackedMachine:
                 target = self.folder / "ProgramData" / name[len("%programdata%/") :]
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text(str(file.get("content", "")) if isinstance(file, dict) else str(file), "utf-8")
-        self._write(
-            "services.json", {name: dict(self.state.services[name.lower()]) for name in self.computer.spec.services}
-        )
+        self._write("services.json", {name: self.state.service(name) for name in self.computer.spec.services})
         self._save_boot()
 
     def _save_boot(self) -> None:
@@ -116,6 +116,8 @@ class BackedMachine:
             "PWSH_REGISTRY": str(self.folder / "registry.json"),
             "ProgramData": data,
             "ALLUSERSPROFILE": data,
+            # .NET does not ask the variable ProgramData where this folder is; without this, all would share one spool.
+            "IMMY_SPOOL": str(self.folder / "ProgramData" / "immy" / "spool"),
             "COMPUTERNAME": spec.name,
             "USERNAME": user,
             "TEMP": temp,
@@ -153,10 +155,14 @@ class BackedMachine:
         self._poll = loop.call_later(_POLL_SECONDS, self._look)
         asked = self.folder / "reboot"
         if not self.computer.up or not asked.exists():
+            self._patience = loop.time() + _PATIENCE_SECONDS
             return
         try:
             wish = json.loads(asked.read_text("utf-8-sig"))
         except ValueError:
+            return
+        # Windows, too, lets programs end: who asked has its answer before the computer goes down.
+        if any(process.is_bundle for process in self._running) and loop.time() < self._patience:
             return
         asked.unlink(missing_ok=True)
         self.computer.ask_reboot(float(wish.get("delay") or 0), str(wish.get("reason") or ""))
@@ -177,9 +183,9 @@ class BackedMachine:
         registry = json.loads((self.folder / "registry.json").read_text("utf-8-sig"))
         self.state.load_registry(registry)
         services = json.loads((self.folder / "services.json").read_text("utf-8-sig"))
-        self.state.services = {name.lower(): dict(value) for name, value in services.items()}
+        self.state.services = {name.lower(): str(value["state"]) for name, value in services.items()}
         self.state.reboot(self.computer.site.now())
-        self._write("services.json", {name: self.state.services[name.lower()] for name in services})
+        self._write("services.json", {name: self.state.service(name) for name in services})
         self._save_boot()
 
     def close(self) -> None:
@@ -205,7 +211,7 @@ class BackedProcess:
     ) -> None:
         self._machine = machine
         self._sink = sink
-        self._is_bundle = is_bundle
+        self.is_bundle = is_bundle
         self._stdin = bytearray()
         self._ended = False
         self._input: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -216,11 +222,11 @@ class BackedProcess:
         """Hand bytes to the process's stdin."""
         if data:
             self._input.put_nowait(data)
-        if self._is_bundle:
+        if self.is_bundle:
             self._stdin += data
         if end:
             self._input.put_nowait(None)
-            if self._is_bundle:
+            if self.is_bundle:
                 self._log_request()
 
     def _log_request(self) -> None:
@@ -234,8 +240,7 @@ class BackedProcess:
             self._stdin.clear()
         computer.log("request", operations=len(request.operations))
         for operation in request.operations:
-            params = operation.get("params") or {}
-            computer.log("operation", op=operation.get("op"), item=params.get("item"), purpose=params.get("purpose"))
+            computer.log_operation(operation)
 
     def end(self) -> None:
         """Kill the whole group."""
@@ -265,13 +270,18 @@ class BackedProcess:
             return
         if self._ended:
             kill_group(process.pid)
-        feeding = asyncio.ensure_future(self._feed(process))
-        reading = asyncio.gather(self._read("stdout", process.stdout), self._read("stderr", process.stderr))
-        code = await process.wait()
-        # What it wrote last is still in the pipes; a grandchild may hold them open for ever.
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(reading, _GRACE_SECONDS)
-        feeding.cancel()
+        helpers = [
+            asyncio.ensure_future(self._feed(process)),
+            asyncio.ensure_future(self._read("stdout", process.stdout)),
+            asyncio.ensure_future(self._read("stderr", process.stderr)),
+        ]
+        try:
+            code = await process.wait()
+            # What it wrote last is still in the pipes; a grandchild may hold them open for ever.
+            await asyncio.wait(helpers[1:], timeout=_GRACE_SECONDS)
+        finally:
+            for helper in helpers:
+                helper.cancel()
         if not self._ended:
             self._ended = True
             kill_group(process.pid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from immy_nornir.lab.auth import Accounts
 from immy_nornir.lab.shells import ShellService
@@ -62,10 +62,28 @@ class LabComputer:
         return False
 
     def ask_reboot(self, delay: float, reason: str) -> None:
-        """Go down after `delay` seconds; asked twice, it goes down once."""
+        """Go down after `delay` seconds, but not before who asked has its answer; asked twice, it goes down once."""
         self.log("reboot_asked", delay=delay, reason=reason)
         if not self._timers:
-            self._timers.append(self.site.loop.call_later(delay, self._go_down, reason, 1))
+            soonest = 0.1 + 5 * self.reply_delay
+            self._timers.append(self.site.loop.call_later(max(delay, soonest), self._go_down, reason, 1))
+
+    def power_cut(self, reason: str) -> None:
+        """Go down at once."""
+        if self.up:
+            for timer in self._timers:
+                timer.cancel()
+            self._go_down(reason, 1)
+
+    def log_operation(self, operation: dict[str, Any]) -> None:
+        """Write the event of one operation of a bundle."""
+        params = operation.get("params") or {}
+        job = params.get("job") or {}
+        fields = {"item": params.get("item") or job.get("item"), "purpose": params.get("purpose")}
+        job_id = params.get("job_id") or job.get("job_id")
+        if job_id:
+            fields["job_id"] = job_id
+        self.log("operation", op=operation.get("op"), **fields)
 
     def _go_down(self, reason: str, times: int) -> None:
         self.log("reboot", reason=reason)

@@ -74,7 +74,7 @@ def _change(state: State, kind: str, item: str, work: Mapping[str, Any]) -> Json
         case "package":
             _package(state, item, work)
         case "declare":
-            return [_declare(state, one) for one in work.get("resources", [])]
+            return [change for one in work.get("resources", []) for change in _declare(state, one)]
         case "script":
             if work.get("expect"):
                 _install(state, item, work["expect"])
@@ -158,10 +158,10 @@ def _package(state: State, item: str, work: Mapping[str, Any]) -> None:
 # --- declared resources -----------------------------------------------------------------------------------------
 
 
-def _declare(state: State, resource: Mapping[str, Any]) -> Json:
+def _declare(state: State, resource: Mapping[str, Any]) -> list[Json]:
     match resource.get("resource"):
         case "registry":
-            name, before, after = _declare_registry(state, resource)
+            return _declare_registry(state, resource)
         case "service":
             name, before, after = _declare_service(state, resource)
         case "file":
@@ -170,24 +170,29 @@ def _declare(state: State, resource: Mapping[str, Any]) -> Json:
             name, before, after = _declare_package(state, resource)
         case other:
             raise OperationError(f"unknown resource '{other}'")
-    return {"name": name, "before": before, "after": after}
+    return _difference(name, before, after)
 
 
-def _declare_registry(state: State, resource: Mapping[str, Any]) -> tuple[str, Json, Json]:
+def _difference(name: str, before: Json, after: Json) -> list[Json]:
+    """What changed, or nothing where it was already so."""
+    return [] if before == after else [{"name": name, "before": before, "after": after}]
+
+
+def _declare_registry(state: State, resource: Mapping[str, Any]) -> list[Json]:
     key, name = str(resource["key"]), str(resource.get("name") or "")
     hive, path = split_key(key)
     keys = [key]
     if hive == "HKCU" or resource.get("every_user"):
         keys = [f"HKU\\{sid}\\{path}" for sid in state.users.values()]
-    before = after = None
+    changes: list[Json] = []
     for one in keys:
         before = _plain(state, one, name)
         if resource.get("absent"):
             state.registry.delete(one, name)
         else:
             state.registry.set(one, name, stored(str(resource.get("type") or "String"), resource.get("value")))
-        after = _plain(state, one, name)
-    return f"{key}\\{name}", before, after
+        changes += _difference(f"{one}\\{name}", before, _plain(state, one, name))
+    return changes
 
 
 def _plain(state: State, key: str, name: str) -> Json:
@@ -196,12 +201,16 @@ def _plain(state: State, key: str, name: str) -> Json:
 
 def _declare_service(state: State, resource: Mapping[str, Any]) -> tuple[str, Json, Json]:
     name = str(resource["name"])
-    service = state.services.get(name.lower())
-    if service is None:
+    before = state.service(name)
+    if before is None:
         raise OperationError(f"there is no service '{name}'")
-    before: Json = dict(service)
-    service.update({key: resource[key] for key in ("state", "startup") if resource.get(key)})
-    return name, before, dict(service)
+    if resource.get("startup"):
+        state.set_startup(name, str(resource["startup"]))
+    if resource.get("state") == "running" and state.startup(name) == "disabled":
+        raise OperationError(f"service '{name}' cannot be started because it is disabled")
+    if resource.get("state"):
+        state.services[name.lower()] = str(resource["state"])
+    return name, before, state.service(name)
 
 
 def _declare_file(state: State, resource: Mapping[str, Any]) -> tuple[str, Json, Json]:

@@ -163,7 +163,7 @@ class Spool:
     def _forget(self, params: Mapping[str, Any]) -> Json:
         job = self._job(params)
         if job and job.state in (JobState.STARTING, JobState.RUNNING):
-            return {"forgotten": False}
+            raise OperationError("the job is running")
         if job:
             del self.jobs[_folder(job.job_id)]
             self._computer.log("job_forgotten", job_id=job.job_id)

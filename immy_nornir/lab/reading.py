@@ -38,7 +38,7 @@ def read(state: State, name: str, params: Mapping[str, Any], now: float) -> Json
         case Read.FILE:
             return {str(path): _file(state, str(path)) for path in params["paths"]}
         case Read.DRIVER:
-            return state.drivers.get(str(params["name"]).lower())
+            return {"version": state.drivers.get(str(params["name"]).lower())}
         case Read.SCRIPT:
             return _script(state, str(params.get("purpose", "")), str(params.get("item", "")))
         case _:
@@ -119,8 +119,8 @@ def registry_value(state: State, key: str, name: str) -> dict[str, Json]:
     if hive != "HKCU":
         return _one_value(state, key, name)
     users: dict[str, Json] = {sid: _one_value(state, f"HKU\\{sid}\\{path}", name) for sid in state.users.values()}
-    first = next(iter(users.values()), None)
-    return {**(first if isinstance(first, dict) else _ABSENT), "users": users}
+    # Who asks is the system: its own hive holds nothing of the users.
+    return {**_ABSENT, "users": users}
 
 
 _ABSENT: dict[str, Json] = {"exists": False, "type": None, "value": None}
@@ -134,8 +134,7 @@ def _one_value(state: State, key: str, name: str) -> dict[str, Json]:
 
 
 def _service(state: State, name: str) -> Json:
-    service = state.services.get(name.lower())
-    return None if service is None else {"state": service["state"], "startup": service["startup"]}
+    return state.service(name)
 
 
 def _file(state: State, path: str) -> Json:

@@ -172,7 +172,7 @@ class SimulatedProcess:
         computer = self._machine.computer
         id_, name = str(operation.get("id")), str(operation.get("op"))
         params = operation.get("params") or {}
-        computer.log("operation", op=name, item=params.get("item"), purpose=params.get("purpose"))
+        computer.log_operation(operation)
         before = computer.site.loop.time()
         try:
             if name == Read.SCRIPT:

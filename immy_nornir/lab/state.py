@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from immy_nornir.lab.spec import ComputerSpec
     from immy_nornir.model.values import Json
 
+SERVICES = r"HKLM\SYSTEM\CurrentControlSet\Services"
 UNINSTALL = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall"
 UNINSTALL_32 = r"SOFTWARE\WOW6432Node\Microsoft\Windows\CurrentVersion\Uninstall"
 PREFETCH = r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters"
@@ -53,9 +54,12 @@ class State:
         self.boot_time = boot_time
         self.registry = Registry(spec.registry)
         self.users: dict[str, str] = {user: sid_of(user) for user in spec.users}
-        self.services: dict[str, dict[str, Json]] = {}
+        self.services: dict[str, str] = {}
+        """Lower-case name -> state; how a service starts is in the registry, as on Windows."""
         for name, service in spec.services.items():
-            self.services[name.lower()] = {"state": "running", "startup": "automatic", **service}
+            self.services[name.lower()] = str(service.get("state") or "running")
+            if not self.registry.has(f"{SERVICES}\\{name}", "Start"):
+                self.set_startup(name, str(service.get("startup") or "automatic"))
         self.files: dict[str, dict[str, Json]] = {}
         for path, file in spec.files.items():
             self.files[path_key(path)] = file_entry(file)
@@ -119,8 +123,8 @@ class State:
             if name in PENDING:
                 self.registry.delete(*PENDING[name])
         self.pending.clear()
-        for service in self.services.values():
-            service["state"] = "running" if service["startup"] in ("automatic", "delayed") else "stopped"
+        for name in self.services:
+            self.services[name] = "running" if self.startup(name) in ("automatic", "delayed") else "stopped"
 
     def add_pending(self, name: str) -> None:
         """Make a source say that a reboot is pending."""
@@ -181,6 +185,26 @@ class State:
         else:
             root = f"HKLM\\{UNINSTALL_32 if entry['view'] == '32' else UNINSTALL}"
         self.registry.delete(f"{root}\\{entry['key']}")
+
+    # --- services ---------------------------------------------------------------------------------------------
+
+    def service(self, name: str) -> dict[str, Json] | None:
+        """State and start-up of a service, None when there is none of this name."""
+        state = self.services.get(name.lower())
+        return None if state is None else {"state": state, "startup": self.startup(name)}
+
+    def startup(self, name: str) -> str:
+        """How a service starts: `automatic`, `delayed`, `manual` or `disabled`."""
+        key = f"{SERVICES}\\{name}"
+        start = self.registry.get(key, "Start")
+        if start == 2:
+            return "delayed" if self.registry.get(key, "DelayedAutostart") == 1 else "automatic"
+        return "manual" if start == 3 else "disabled"
+
+    def set_startup(self, name: str, startup: str) -> None:
+        """Change how a service starts."""
+        self.registry.set(f"{SERVICES}\\{name}", "Start", {"manual": 3, "disabled": 4}.get(startup, 2))
+        self.registry.set(f"{SERVICES}\\{name}", "DelayedAutostart", int(startup == "delayed"))
 
     # --- files ------------------------------------------------------------------------------------------------
 

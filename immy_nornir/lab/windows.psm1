@@ -54,7 +54,8 @@ function Get-LabTaskFile([string]$path, [string]$name) {
 function Get-LabTaskParts([string]$path, [string]$name) {
     $whole = "$path\$name" -replace '/', '\' -replace '\\+', '\'
     $cut = $whole.LastIndexOf('\')
-    @(('\' + $whole.Substring(0, [Math]::Max(0, $cut)).Trim('\') + '\') -replace '\\+', '\'), $whole.Substring($cut + 1)
+    $folder = ('\' + $whole.Substring(0, [Math]::Max(0, $cut)).Trim('\') + '\') -replace '\\+', '\'
+    return @([string]$folder, [string]$whole.Substring($cut + 1))
 }
 
 function Register-ScheduledTask {
@@ -246,7 +247,7 @@ function Get-Service {
             }
             foreach ($one in $found) {
                 $status = switch ($one.Value.state) { 'running' { 'Running' } 'stopped' { 'Stopped' } default { 'Paused' } }
-                $startup = switch ($one.Value.startup) { 'automatic' { 'Automatic' } 'delayed' { 'AutomaticDelayedStart' } 'manual' { 'Manual' } default { 'Disabled' } }
+                $startup = Get-LabStartup $one.Name
                 $service = [pscustomobject]@{ Name = $one.Name; ServiceName = $one.Name; DisplayName = $one.Name; Status = $status; StartType = $startup; CanStop = ($status -eq 'Running') }
                 $service | Add-Member -MemberType ScriptMethod -Name WaitForStatus -Value { } -PassThru |
                     Add-Member -MemberType ScriptMethod -Name Refresh -Value { } -PassThru
@@ -255,27 +256,44 @@ function Get-Service {
     }
 }
 
-function Set-LabService([string[]]$names, [string]$property, [string]$value) {
+function Set-LabService([string[]]$names, [string]$state) {
     Use-LabServices {
         param($services)
         foreach ($name in $names) {
             $entry = $services.PSObject.Properties | Where-Object { $_.Name -eq $name }
             if (-not $entry) { throw "Service '$name' was not found on computer '.'." }
-            if ($property -eq 'state' -and $value -eq 'running' -and $entry.Value.startup -eq 'disabled') {
+            if ($state -eq 'running' -and (Get-LabStartup $name) -eq 'Disabled') {
                 throw "Service '$name' cannot be started because it is disabled."
             }
-            $entry.Value.$property = $value
+            $entry.Value.state = $state
         }
     }
+}
+
+# How a service starts is in the registry, as on Windows.
+function Get-LabStartup([string]$name) {
+    $key = Get-ItemProperty "HKLM:\SYSTEM\CurrentControlSet\Services\$name" -ErrorAction SilentlyContinue
+    switch ($key.Start) {
+        2 { if ($key.DelayedAutostart -eq 1) { return 'AutomaticDelayedStart' } else { return 'Automatic' } }
+        3 { return 'Manual' }
+        default { return 'Disabled' }
+    }
+}
+
+function Set-LabStartup([string]$name, [string]$startup) {
+    if (-not (Get-Service -Name $name -ErrorAction SilentlyContinue)) { throw "Service '$name' was not found on computer '.'." }
+    $start = @{ Automatic = 2; AutomaticDelayedStart = 2; Manual = 3; Disabled = 4 }[$startup]
+    $key = "HKLM:\SYSTEM\CurrentControlSet\Services\$name"
+    Set-ItemProperty $key -Name Start -Value $start -Type DWord
+    Set-ItemProperty $key -Name DelayedAutostart -Value ([int]($startup -eq 'AutomaticDelayedStart')) -Type DWord
 }
 
 function Set-Service {
     [CmdletBinding()]
     param([Parameter(Position = 0, ValueFromPipelineByPropertyName)][string]$Name, [string]$StartupType, [string]$Status, [switch]$PassThru)
     process {
-        $words = @{ Automatic = 'automatic'; AutomaticDelayedStart = 'delayed'; Manual = 'manual'; Disabled = 'disabled' }
-        if ($StartupType) { Set-LabService $Name 'startup' $words[$StartupType] }
-        if ($Status) { Set-LabService $Name 'state' $Status.ToLower() }
+        if ($StartupType) { Set-LabStartup $Name $StartupType }
+        if ($Status) { Set-LabService $Name $Status.ToLower() }
         if ($PassThru) { Get-Service -Name $Name }
     }
 }
@@ -283,19 +301,19 @@ function Set-Service {
 function Start-Service {
     [CmdletBinding()]
     param([Parameter(Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)][string[]]$Name)
-    process { Set-LabService $Name 'state' 'running' }
+    process { Set-LabService $Name 'running' }
 }
 
 function Stop-Service {
     [CmdletBinding()]
     param([Parameter(Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)][string[]]$Name, [switch]$Force, [switch]$NoWait)
-    process { Set-LabService $Name 'state' 'stopped' }
+    process { Set-LabService $Name 'stopped' }
 }
 
 function Restart-Service {
     [CmdletBinding()]
     param([Parameter(Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)][string[]]$Name, [switch]$Force)
-    process { Set-LabService $Name 'state' 'running' }
+    process { Set-LabService $Name 'running' }
 }
 
 # sc.exe as far as start-up types and states go.
@@ -305,13 +323,13 @@ function sc.exe {
     switch ($verb) {
         'config' {
             if ($word -match 'start=\s*(\S+)') {
-                $words = @{ 'auto' = 'automatic'; 'delayed-auto' = 'delayed'; 'demand' = 'manual'; 'disabled' = 'disabled' }
-                Set-LabService $name 'startup' $words[$Matches[1]]
+                $words = @{ 'auto' = 'Automatic'; 'delayed-auto' = 'AutomaticDelayedStart'; 'demand' = 'Manual'; 'disabled' = 'Disabled' }
+                Set-LabStartup $name $words[$Matches[1]]
             }
             "[SC] ChangeServiceConfig SUCCESS"
         }
-        'start' { Set-LabService $name 'state' 'running' }
-        'stop' { Set-LabService $name 'state' 'stopped' }
+        'start' { Set-LabService $name 'running' }
+        'stop' { Set-LabService $name 'stopped' }
     }
     $global:LASTEXITCODE = 0
 }

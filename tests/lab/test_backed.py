@@ -28,6 +28,8 @@ SPEC = ComputerSpec(
     services={"Spooler": {"state": "running", "startup": "automatic"}},
 )
 
+SAID = "[SC] ChangeServiceConfig SUCCESS\nTrue"
+
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
@@ -70,13 +72,11 @@ def test_errors_of_an_encoded_script_are_clixml(client: Protocol) -> None:
         ),
         ("(Get-CimInstance Win32_ComputerSystemProduct).UUID", SPEC.identity_uuid.upper()),
         ("(Get-Service spooler).Status", "Running"),
-        (
-            "Stop-Service Spooler; Set-Service Spooler -StartupType Manual; "
-            '$s = Get-Service Spooler; "$($s.Status) $($s.StartType)"',
-            "Stopped\r\nManual",
-        ),
+        ("Stop-Service Spooler; (Get-Service Spooler).Status", "Stopped"),
+        ("Set-Service Spooler -StartupType Manual; (Get-Service Spooler).StartType", "Manual"),
+        ("sc.exe config Spooler start= delayed-auto; (Get-CimInstance Win32_Service).DelayedAutoStart", SAID),
         ("[powershell]::Create().AddScript('(Get-CimInstance Win32_OperatingSystem).Caption').Invoke()", SPEC.os),
-        ('"$env:IMMY_SPOOL|$([IO.Directory]::Exists($env:ProgramData))"', "|True"),
+        ("$env:IMMY_SPOOL.StartsWith($env:ProgramData)", "True"),
     ],
 )
 def test_what_windows_has_is_there(client: Protocol, script: str, expected: str) -> None:

@@ -81,7 +81,7 @@ def read(lab: Lab, spec: ComputerSpec, op: str, **params: Any) -> Any:
                 "x": {"installed": None, "candidate": None},
             },
         ),
-        ("driver", {"name": "x.inf"}, None),
+        ("driver", {"name": "x.inf"}, {"version": None}),
         ("script", {"purpose": "test", "item": "task/good"}, True),
         ("script", {"purpose": "test", "item": "task/bad"}, False),
         ("script", {"purpose": "get", "item": "task/good"}, {"size": 5}),
@@ -231,6 +231,8 @@ def test_a_job_is_stopped_and_forgotten() -> None:
     with Lab([PC], https_port=None, knobs=Knobs(install_seconds=60)) as lab:
         one = job("software/x")
         start(lab, PC, one, wait=0)
+        refused = ask(protocol(lab, PC), ("job.forget", {"job_id": one["job_id"]})).frames[0]
+        assert (refused["status"], refused["error"]) == ("failed", "the job is running")
         assert read(lab, PC, "job.stop", job_id=one["job_id"]) == {"stopped": True}
         status = read(lab, PC, "job.wait", job_id=one["job_id"], **{"from": 0, "wait_seconds": 0})
         assert (status["state"], status["result"]["error"], status["result"]["exit_code"]) == (
