@@ -1,7 +1,8 @@
 """A backed computer: its command lines really run, in the PowerShell that the lab was given.
 
 Implements Machine over processes. Registry, services, scheduled tasks and boots are files of the computer's folder,
-which `windows.psm1` and the PowerShell's own registry work on. POSIX only.
+which `windows.psm1` and the PowerShell's own registry work on. POSIX only. Of the misbehaviours, `corrupt` and
+`slow_detection` are for simulated computers alone.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import itertools
 import re
 from typing import TYPE_CHECKING
@@ -58,6 +59,7 @@ def split(text: str) -> list[str]:
     return words
 
 
+@functools.lru_cache(maxsize=64)  # a client sends the same bootstrap again and again
 def encoded_script(command_line: str) -> str | None:
     """The text of -EncodedCommand of a PowerShell command line, None where there is none."""
     arguments = powershell_arguments(command_line) or []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,15 +116,23 @@ def _install(state: State, item: str, expect: Mapping[str, Any]) -> None:
         old = _matching(state, expect)
         for one in old:
             state.remove_software(one)
-        glob = str(expect.get("display_name") or "").replace("*", " ")
-        name = " ".join(glob.split()) or (str(old[0]["name"]) if old else item.rpartition("/")[2])
+        name = _name_for(str(expect.get("display_name") or ""), str(version or ""))
+        name = name or (str(old[0]["name"]) if old else item.rpartition("/")[2])
         publisher = expect.get("publisher") or (old[0]["publisher"] if old else None)
         if publisher is not None:
             publisher = str(publisher).replace("*", "").strip()
         state.add_software({**expect, "name": name, "publisher": publisher})
+        state.installed_names[item] = name
     if expect.get("file"):
         state.files[path_key(str(expect["file"]))] = {"content": item, "version": version, "mode": None}
     state.versions[item] = version if version is not None else "1.0"
+
+
+def _name_for(glob: str, version: str) -> str:
+    """A display name that the glob matches: the version where a star stands after a blank, nothing for other stars."""
+    name = glob.replace(" *", f" {version}", 1).replace("*", "").replace("?", "0")
+    name = re.sub(r"\[(.)[^\]]*\]", r"\1", name)
+    return name if name.strip() else ""
 
 
 def _uninstall(state: State, item: str, work: Mapping[str, Any]) -> None:
@@ -146,7 +155,8 @@ def _package(state: State, item: str, work: Mapping[str, Any]) -> None:
     entry = state.packages.setdefault((manager.lower(), name.lower()), {"installed": None, "candidate": None})
     if work.get("action") == "uninstall":
         entry["installed"] = None
-        state.versions.pop(item, None)
+        name = state.installed_names.pop(item, "")
+        _uninstall(state, item, {"expect": {"display_name": name}})
         return
     version = work.get("version") or entry["candidate"] or "1.0"
     entry.update(installed=str(version), candidate=entry["candidate"] or str(version))

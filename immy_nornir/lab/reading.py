@@ -158,7 +158,7 @@ def _script(state: State, purpose: str, item: str) -> Json:
     match purpose:
         case "test":
             if item.startswith("software/"):
-                return item not in state.spec.breaks
+                return item not in state.spec.breaks or item in state.compliant
             return item in state.compliant
         case "detect":
             return state.versions.get(item)

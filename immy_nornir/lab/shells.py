@@ -144,7 +144,7 @@ class ShellService:
             answer(
                 500,
                 soap.fault(
-                    "", soap.BAD_REQUEST, "w:SchemaValidationError", f"The request is no XML: {error}", self.name
+                    "", soap.RESOURCE_NOT_FOUND, "w:SchemaValidationError", f"The request is no XML: {error}", self.name
                 ),
             )
             return None
@@ -177,6 +177,10 @@ class ShellService:
         self.shells.clear()
 
     def _create(self, request: soap.Request, owner: str, address: str, answer: Answer) -> None:
+        if request.resource and request.resource != soap.CMD_RESOURCE:
+            text = "The service cannot process the request: there is no such resource on this computer."
+            self._fault(request, soap.RESOURCE_NOT_FOUND, text, answer)
+            return
         if sum(shell.owner == owner for shell in self.shells.values()) >= MAX_SHELLS:
             text = (
                 "The WS-Management service cannot process the request. The maximum number of concurrent shells for this"

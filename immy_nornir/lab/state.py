@@ -70,6 +70,8 @@ class State:
         self.drivers = {name.lower(): version for name, version in spec.drivers.items()}
         self.compliant = set(spec.compliant)
         self.versions: dict[str, Json] = dict(spec.scripts)
+        self.installed_names: dict[str, str] = {}
+        """Item -> display name of the entry that its last installation left."""
         self.pending: list[str] = []
         for name in spec.pending_reboots:
             self.add_pending(name)

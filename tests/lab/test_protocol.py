@@ -72,6 +72,18 @@ def test_ntlm_seals_the_messages(username: str) -> None:
         assert ask(client, ("identity", {}), ("script", big)).result()["name"] == "pc1"
 
 
+def test_ntlm_works_over_https_too() -> None:
+    with Lab([PC1]) as lab:
+        client = protocol(
+            lab,
+            PC1,
+            endpoint=f"https://127.1.0.1:{lab.https_port}/wsman",
+            transport="ntlm",
+            ca_trust_path=str(lab.certificate_path),
+        )
+        assert ask(client, ("identity", {})).result()["name"] == "pc1"
+
+
 @pytest.mark.parametrize("transport", ["plaintext", "ntlm"])
 def test_a_wrong_password_is_refused(transport: str) -> None:
     with Lab([PC1], https_port=None) as lab:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fnmatch
 import threading
 import time
 from collections.abc import Mapping
@@ -117,14 +118,35 @@ def test_a_failed_operation_says_why_and_the_next_one_runs() -> None:
     assert "HKXX" in reply.frames[0]["error"]
 
 
-def test_an_upgrade_replaces_the_older_entry() -> None:
-    expect = {"display_name": "7-Zip *", "version": "24.08", "publisher": "Igor Pavlov"}
+@pytest.mark.parametrize(
+    ("glob", "name"),
+    [
+        ("7-Zip *", "7-Zip 24.08"),
+        ("7-Zip*", "7-Zip"),
+        ("7-zip * (x64*)", "7-zip 24.08 (x64)"),
+        ("7-Zip 2?.01*", "7-Zip 20.01"),
+    ],
+)
+def test_an_upgrade_replaces_the_older_entry_by_one_that_is_found_again(glob: str, name: str) -> None:
+    expect = {"display_name": glob, "version": "24.08", "publisher": "Igor Pavlov"}
     with Lab([PC], https_port=None) as lab:
         status = start(lab, PC, job("software/7zip", expect=expect))
         names = {one["name"]: one["version"] for one in read(lab, PC, "software") if one["name"].startswith("7")}
         assert (status["state"], status["created"], status["result"]["exit_code"]) == ("finished", True, 0)
         assert base64.b64decode(status["output"])
-        assert names == {"7-Zip": "24.08"}
+        assert names == {name: "24.08"}
+        assert fnmatch.fnmatch(name.lower(), glob.lower())
+
+
+def test_a_package_leaves_an_entry_and_takes_it_away() -> None:
+    package: dict[str, Any] = {"manager": "winget", "name": "A.B"}
+    with Lab([PC], https_port=None) as lab:
+        before = read(lab, PC, "software")
+        expect = {"display_name": "A and B", "version": "1"}
+        start(lab, PC, job("software/ab", "package", **package, action="install", version="1", expect=expect))
+        assert len(read(lab, PC, "software")) == len(before) + 1
+        start(lab, PC, job("software/ab", "package", 2, **package, action="uninstall"))
+        assert read(lab, PC, "software") == before
 
 
 @pytest.mark.parametrize(
