@@ -42,7 +42,7 @@ immy_op() {
   immy_clock
   immy_begun=$immy_now
   # A shell between us and the operation: a script that kills its parent costs only itself.
-  immy_child "$2" "$3" "$5" "$6" >/dev/null 2>&1 &
+  immy_child "$2" "$3" "$5" "$6" &
   wait "$!"
   immy_clock
   immy_status='done'
@@ -60,6 +60,8 @@ immy_op() {
 }
 
 immy_child() {
+  # Whatever becomes of the runner, nothing that outlives it holds its streams.
+  exec >/dev/null 2>&1
   immy_export "$3"
   if [ "$2" = script ]; then immy_start=immy_script; else immy_start='immy_session sh'; fi
   if [ -n "$4" ]; then
