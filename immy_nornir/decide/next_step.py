@@ -7,18 +7,20 @@ action, post-actions, the reboot at the end.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from immy_nornir.decide import outcomes, windows
 from immy_nornir.decide.names import job_id
-from immy_nornir.decide.state import ActionState, State
+from immy_nornir.decide.state import ActionState, RebootState, State, meaning_of
 from immy_nornir.decide.work import steps_of
 from immy_nornir.errors import ImmyError
-from immy_nornir.model.items import DEFAULT_EXIT_CODES, ExitMeaning, RebootNeed
+from immy_nornir.model.items import ExitMeaning, RebootNeed
 from immy_nornir.model.playbooks import ActionType, Offline, OnFailure, Reboot, Stage
 from immy_nornir.model.record import (
     ActionEnded,
+    ContactLost,
     Entry,
     JobIntended,
     Outcome,
@@ -31,6 +33,8 @@ from immy_nornir.model.record import (
     Status,
     WaitKind,
 )
+
+__all__ = ["Do", "Finish", "Note", "Perform", "Step", "Wait", "meaning_of", "next_step"]
 
 
 class Do(StrEnum):
@@ -65,6 +69,8 @@ class Wait:
     kind: WaitKind
     until: float
     about: str
+    deferred: bool = False
+    """The run need not stay for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,12 @@ _STAGE_WORK = {
 LOST_PATIENCE_SECONDS = 30 * 60
 """How long a computer that was lost in the middle of a session is waited for."""
 
+CONNECT_TRIES = 3
+"""How often a computer that drops the very first connection is asked again."""
+
+_STUMBLES = {"garbled": 3}
+"""How often contact may be lost in a row without anything achieved, by kind."""
+
 SELF_REBOOT_PATIENCE_SECONDS = 10 * 60
 """How long an installer that said it reboots (1641) is given before the session asks for the reboot itself."""
 
@@ -105,14 +117,20 @@ def next_step(state: State, now: float) -> Step:
     """The one next step of a session; total: every state has one."""
     if state.finished is not None:
         return Finish(state.finished.status, state.finished.message)
+    step = _wanted(state, now)
+    if not state.connected and _needs_computer(step):
+        return _contact(state, now)
+    return step
+
+
+def _wanted(state: State, now: float) -> Step:
+    """The next step of a session whose computer answers."""
     if state.failure is not None:
-        return _after_failure(state, now)
+        return _after_failure(state, state.failure, now)
     if state.reboot is not None:
-        return _reboot_under_way(state, now)
+        return _reboot_under_way(state, state.reboot, now)
     if state.stop is not None and state.plan is None:
         return _finish(state)
-    if not state.connected and _needs_contact(state, now):
-        return _contact(state, now)
     for stage in state.spec.stages:
         if stage in state.done or stage is Stage.REPORT or (stage is Stage.VERIFY and state.stop is not None):
             continue
@@ -131,16 +149,17 @@ def _did_anything(state: State) -> bool:
     return any(one.attempt for one in state.actions.values())
 
 
-def _needs_contact(state: State, now: float) -> bool:
-    """Whether the next thing needs the computer: a session that waits for its window or a retry is left alone."""
-    if Stage.PLAN not in state.done or Stage.EXECUTE not in state.spec.stages:
-        return not _all_done(state)
-    step = _execute(state, now)
-    return step is None or isinstance(step, Perform)
-
-
-def _all_done(state: State) -> bool:
-    return all(stage in state.done for stage in state.spec.stages if stage is not Stage.REPORT)
+def _needs_computer(step: Step) -> bool:
+    """Whether a step acts on the computer, or is an intent that holds for the boot in which it is."""
+    match step:
+        case Perform(Do.ASK_REBOOT | Do.CHECK_BOOT):
+            return False  # they find out themselves whether the computer is there
+        case Perform():
+            return True
+        case Note(durable=durable):
+            return durable
+        case _:
+            return False
 
 
 # --- contact --------------------------------------------------------------------------------------------------
@@ -151,20 +170,20 @@ def _contact(state: State, now: float) -> Step:
     if lost is None:
         return Perform(Do.CONNECT)
     began = Stage.CONNECT in state.done
-    apply_later = state.spec.options.offline is Offline.APPLY_ON_CONNECT
-    if not began and lost.kind != "dropped" and not apply_later:
-        status = Status.MISSED if lost.kind in ("unreachable", "timeout") else Status.FAILED
-        return Finish(status, f"{lost.kind}: {lost.message}")
-    patience = LOST_PATIENCE_SECONDS if began else 120.0
-    if now - state.lost_at >= patience and not apply_later:
+    away = lost.kind in ("unreachable", "timeout", "dropped")
+    apply_later = away and state.spec.options.offline is Offline.APPLY_ON_CONNECT
+    if not began and not apply_later and (lost.kind != "dropped" or state.losses >= CONNECT_TRIES):
+        return Finish(Status.MISSED if away else Status.FAILED, f"{lost.kind}: {lost.message}")
+    if began and lost.kind not in ("unreachable", "timeout") and state.stumbles >= _STUMBLES.get(lost.kind, 8):
+        return Finish(Status.FAILED, f"{lost.kind} {state.stumbles} times while {lost.doing}: {lost.message}")
+    impatient = now - state.lost_at >= LOST_PATIENCE_SECONDS
+    if impatient and not apply_later:
         what = f" while {state.current} was under way; its result is not known" if state.current else ""
         return Finish(Status.FAILED, f"lost contact{what}: {lost.message}")
-    if began and state.stumbles >= (3 if lost.kind == "garbled" else 8) and lost.kind not in ("unreachable", "timeout"):
-        return Finish(Status.FAILED, f"{lost.kind} {state.stumbles} times while {lost.doing}: {lost.message}")
-    pause = min(2.0 * 2 ** min(state.losses - 1, 6), 300.0)
-    until = state.checked_at + pause
+    until = state.checked_at + min(2.0 * 2 ** min(state.losses - 1, 7), 300.0)
     if now < until:
-        return Wait(WaitKind.CONNECTIVITY, until, f"the computer to answer again: {lost.message}")
+        deferred = apply_later and (impatient or not began)
+        return Wait(WaitKind.CONNECTIVITY, until, f"the computer to answer again: {lost.message}", deferred)
     return Perform(Do.CONNECT)
 
 
@@ -177,25 +196,28 @@ def _execute(state: State, now: float) -> Step | None:
         return _current(state, state.actions[state.current], now)
     todo = [one for one in state.actions.values() if one.ended is None and not one.plan.always]
     last = [one for one in state.actions.values() if one.ended is None and one.plan.always]
-    wants_force = state.spec.options.reboot is Reboot.FORCE and not state.stop
-    if todo or last or (wants_force and not state.reboots):
-        waiting = _window(state, now)
-        if waiting is not None:
-            return waiting
     halted = _halted(state)
     if halted is not None and todo:
-        outcome, reason, message = halted
-        return Note(ActionEnded(todo[0].plan.id, outcome, reason, message))
+        return Note(ActionEnded(todo[0].plan.id, *halted))
+    wants_force = state.spec.options.reboot is Reboot.FORCE and state.stop is None and not state.reboots
+    if todo or last or wants_force:
+        waiting = _window(state, now)
+        if waiting is not None and halted is not None and last:
+            # Nothing began that they would have to follow.
+            return Note(ActionEnded(last[0].plan.id, *halted)) if not _did_anything(state) else waiting
+        if waiting is not None:
+            return waiting
     if todo:
         if _phase_zero(state):
-            return _reboot(state, now, f"pending before execution: {', '.join(state.pending)}")
+            return _reboot(state, now, f"pending before execution: {', '.join(_counting(state))}")
         return _next_action(state, todo, now)
     if last:
         return _next_action(state, last, now)
     return _reboot_at_end(state, now)
 
 
-def _window(state: State, now: float) -> Wait | None:
+def _window(state: State, now: float) -> Step | None:
+    """What keeps execution waiting; a window that cannot be worked out never opens, which ends the session."""
     spec = state.spec
     if spec.options.window == "now":
         return None
@@ -203,9 +225,9 @@ def _window(state: State, now: float) -> Wait | None:
     try:
         hours = windows.parse_business_hours(spec.business_hours) if spec.business_hours is not None else None
         opens = windows.opens_at(spec.options.window, hours, spec.time_zone, start)
-    except ImmyError:
-        return Wait(WaitKind.WINDOW, now + 86400.0, f"window {spec.options.window}, which cannot be worked out")
-    return Wait(WaitKind.WINDOW, opens, f"window {spec.options.window}") if now < opens else None
+    except ImmyError as error:
+        return Note(StageFailed(Stage.EXECUTE, f"window {spec.options.window}: {error}"))
+    return Wait(WaitKind.WINDOW, opens, f"window {spec.options.window}", True) if now < opens else None
 
 
 def _halted(state: State) -> tuple[Outcome, OutcomeReason, str] | None:
@@ -222,9 +244,13 @@ def _halted(state: State) -> tuple[Outcome, OutcomeReason, str] | None:
 
 
 def _phase_zero(state: State) -> bool:
-    wanted = state.spec.options.reboot in (Reboot.AUTOMATIC, Reboot.FORCE)
-    untouched = not state.acted and state.reboots == 0
-    return wanted and untouched and bool(_counting(state)) and not _capped(state)
+    untouched = not _did_anything(state) and state.phase == 0
+    return _reboots(state) and untouched and bool(_counting(state)) and not _capped(state)
+
+
+def _reboots(state: State) -> bool:
+    """Whether this session may reboot the computer at all."""
+    return state.spec.options.reboot in (Reboot.AUTOMATIC, Reboot.FORCE)
 
 
 def _counting(state: State) -> tuple[str, ...]:
@@ -246,7 +272,7 @@ def _next_action(state: State, candidates: list[ActionState], now: float) -> Ste
             return hindrance
         if hindrance == "wait":
             continue
-        if hindrance or (one.plan.reboot is RebootNeed.BEFORE and state.phase == 0):
+        if hindrance or _wants_fresh_boot(state, one):
             why = hindrance or f"{one.plan.id} requires a reboot before it"
             needs_reboot = needs_reboot or (one, why)
             continue
@@ -256,15 +282,10 @@ def _next_action(state: State, candidates: list[ActionState], now: float) -> Ste
         return _start(state, one)
     if needs_reboot is not None:
         one, why = needs_reboot
-        if state.spec.options.reboot is Reboot.SKIP:
-            return Note(
-                ActionEnded(
-                    one.plan.id, Outcome.SKIPPED, OutcomeReason.REBOOTS_SKIPPED, f"{why}, and the option reboot is skip"
-                )
-            )
-        if _capped(state):
-            message = f"{why}, and this session has rebooted {state.reboots} times already"
-            return Note(ActionEnded(one.plan.id, Outcome.SKIPPED, OutcomeReason.REBOOT_FAILED, message))
+        hindered = _no_reboot(state)
+        if hindered is not None:
+            reason, because = hindered
+            return Note(ActionEnded(one.plan.id, Outcome.SKIPPED, reason, f"{why}, and {because}"))
         return _reboot(state, now, why)
     if retries:
         return Wait(WaitKind.RETRY, min(retries), "another installation on the computer to end")
@@ -272,9 +293,42 @@ def _next_action(state: State, candidates: list[ActionState], now: float) -> Ste
     return Note(ActionEnded(stuck, Outcome.SKIPPED, OutcomeReason.DEPENDENCY, "what it depends on cannot be done"))
 
 
+def _no_reboot(state: State) -> tuple[OutcomeReason, str] | None:
+    """Why an action cannot have the reboot that it needs."""
+    if state.reboot_failure:
+        return OutcomeReason.REBOOT_FAILED, f"a reboot has failed: {state.reboot_failure}"
+    if state.stop is not None:
+        return OutcomeReason.CANCELLED, state.stop.message
+    if not _reboots(state):
+        return OutcomeReason.REBOOTS_SKIPPED, f"the option reboot is {state.spec.options.reboot}"
+    if _capped(state):
+        return OutcomeReason.REBOOT_FAILED, f"this session has rebooted {state.reboots} times already"
+    return None
+
+
+def _wants_fresh_boot(state: State, one: ActionState) -> bool:
+    """Whether an action wants a reboot before it, and nothing has rebooted since what it builds on was done."""
+    if one.plan.reboot is not RebootNeed.BEFORE or one.attempt:
+        return False
+    return state.phase == 0 or any(other.attempt and other.phase == state.phase for other in _builds_on(state, one))
+
+
+def _builds_on(state: State, one: ActionState) -> Iterator[ActionState]:
+    """The actions that one depends on, also through those that needed nothing done."""
+    waiting, seen = list(one.plan.after), set[str]()
+    while waiting:
+        name = waiting.pop()
+        other = state.actions.get(name)
+        if other is None or name in seen:
+            continue
+        seen.add(name)
+        yield other
+        if not other.attempt:
+            waiting.extend(other.plan.after)
+
+
 def _dependencies(state: State, one: ActionState) -> Note | str:
     """Empty when all are met; `wait`; why a reboot must come first; or the note that skips the action."""
-    owed = ""
     for name in one.plan.after:
         other = state.actions.get(name)
         if other is None:
@@ -287,17 +341,18 @@ def _dependencies(state: State, one: ActionState) -> Note | str:
             case Outcome.FAILED | Outcome.SKIPPED | Outcome.CANCELLED if not one.plan.always:
                 message = f"{name} {other.ended.outcome}: {other.ended.message}"
                 return Note(ActionEnded(one.plan.id, Outcome.SKIPPED, OutcomeReason.DEPENDENCY, message))
-            case _ if other.reboot_due and other.ended.reboot_owed:
-                owed = f"{one.plan.id} needs the reboot after {name}"
             case _:
                 pass
-    return owed
+    if one.plan.always and not _reboots(state):
+        return ""  # a post-action runs whatever happened
+    owed = next((other.plan.id for other in _builds_on(state, one) if other.reboot_due), None)
+    return f"{one.plan.id} needs the reboot after {owed}" if owed is not None else ""
 
 
 def _start(state: State, one: ActionState) -> Step:
     if one.plan.type is ActionType.UNDETERMINED:
         return Perform(Do.DETERMINE, one.plan.id)
-    return _intend(state, one, one.attempt + 1, 0)
+    return _intend(state, one, one.attempt + 1, one.step)
 
 
 def _intend(state: State, one: ActionState, attempt: int, step: int) -> Note:
@@ -331,9 +386,7 @@ def _current(state: State, one: ActionState, now: float) -> Step:
                 return Note(RetryLater(one.plan.id, at, f"exit code {one.result.exit_code}: try again later"))
             message = f"exit code {one.result.exit_code} after {one.attempt} attempts"
             return Note(ActionEnded(one.plan.id, Outcome.FAILED, OutcomeReason.RETRIES, message))
-        case ExitMeaning.HARD_REBOOT if (
-            state.identity is not None and not state.identity.boot.differs(one.boot) and not state.reboot_failure
-        ):
+        case ExitMeaning.HARD_REBOOT if not _is_new_boot(state, one) and not state.reboot_failure:
             why = f"{one.plan.id} rebooted the computer (exit code {one.result.exit_code})"
             return Note(RebootIntended(state.reboots + 1, why, one.boot, by_itself=True), durable=True)
         case ExitMeaning.SUCCESS | ExitMeaning.SOFT_REBOOT | ExitMeaning.HARD_REBOOT if one.step + 1 < _step_count(
@@ -344,13 +397,8 @@ def _current(state: State, one: ActionState, now: float) -> Step:
             return Perform(Do.VERIFY_ACTION, one.plan.id)
 
 
-def meaning_of(state: State, one: ActionState) -> ExitMeaning:
-    """What the last job's exit code means for its item."""
-    if one.result is None or one.result.exit_code is None:
-        return ExitMeaning.FAILED
-    item = state.definitions.get(one.plan.definition)
-    codes = DEFAULT_EXIT_CODES if item is None else item.exit_codes
-    return codes.get(one.result.exit_code, ExitMeaning.FAILED)
+def _is_new_boot(state: State, one: ActionState) -> bool:
+    return state.identity is not None and state.identity.boot.differs(one.boot)
 
 
 def _step_count(state: State, one: ActionState) -> int:
@@ -362,13 +410,12 @@ def _step_count(state: State, one: ActionState) -> int:
 
 
 def _reboot(state: State, now: float, why: str) -> Step:
-    held = _business_hours(state, now)
+    held = _window(state, now) or _business_hours(state, now)
     if held is not None:
         return held
-    boot = state.identity.boot if state.identity is not None else None
-    if boot is None:
+    if state.identity is None:
         return Perform(Do.CONNECT)
-    return Note(RebootIntended(state.reboots + 1, why, boot), durable=True)
+    return Note(RebootIntended(state.reboots + 1, why, state.identity.boot), durable=True)
 
 
 def _business_hours(state: State, now: float) -> Wait | None:
@@ -380,35 +427,41 @@ def _business_hours(state: State, now: float) -> Wait | None:
         opens = windows.opens_at("after_hours", hours, spec.time_zone, now)
     except ImmyError:
         return None
-    return Wait(WaitKind.WINDOW, opens, "the end of business hours, to reboot") if now < opens else None
+    return Wait(WaitKind.WINDOW, opens, "the end of business hours, to reboot", True) if now < opens else None
 
 
 def _reboot_at_end(state: State, now: float) -> Step | None:
-    option = state.spec.options.reboot
-    if option not in (Reboot.AUTOMATIC, Reboot.FORCE) or state.reboot_failure or state.stop is not None:
+    if _no_reboot(state) is not None:
         return None
     new = [name for name in _counting(state) if name not in state.pending_after_reboot]
     if state.owed or (state.acted and new):
-        if _capped(state):
-            return None
         return _reboot(state, now, "what was done needs it" if state.owed else f"pending now: {', '.join(new)}")
-    if option is Reboot.FORCE and (state.acted or state.reboots == 0) and not _capped(state):
+    if state.spec.options.reboot is Reboot.FORCE and (state.acted or state.reboots == 0):
         return _reboot(state, now, "the option reboot is force")
     return None
 
 
-def _reboot_under_way(state: State, now: float) -> Step:
-    reboot = state.reboot
-    assert reboot is not None  # noqa: S101 - the caller looked
-    patience = state.spec.options.reboot_timeout_minutes * 60.0
-    if now - reboot.intended_at >= patience:
-        minutes = state.spec.options.reboot_timeout_minutes
+def _reboot_under_way(state: State, reboot: RebootState, now: float) -> Step:
+    since = now - reboot.asked_at
+    pause = 2.0 if since < 60 else 5.0 if since < 300 else 15.0
+    minutes = state.spec.options.reboot_timeout_minutes
+    # Counted at the last look, not now: a session that was away itself looks once more.
+    if state.checked_at - reboot.asked_at >= minutes * 60.0:
         return Note(RebootEnded(reboot.number, None, f"it did not come back from its reboot within {minutes} minutes"))
-    impatient = reboot.by_itself and now - reboot.intended_at >= SELF_REBOOT_PATIENCE_SECONDS
-    if not reboot.asked and (not reboot.by_itself or impatient):
+    if not reboot.asked and not reboot.by_itself:
+        if state.stop is not None and state.identity is not None:
+            return Note(RebootEnded(reboot.number, state.identity, "stopped before it was asked for"))
+        if state.lost is not None and now < state.checked_at + pause:
+            return Wait(
+                WaitKind.REBOOT, state.checked_at + pause, f"the computer to answer, to reboot it: {reboot.why}"
+            )
         return Perform(Do.ASK_REBOOT)
-    age = now - reboot.intended_at
-    pause = 2.0 if age < 60 else 5.0 if age < 300 else 15.0
+    if reboot.by_itself and not reboot.asked and since >= SELF_REBOOT_PATIENCE_SECONDS and state.identity is not None:
+        if _no_reboot(state) is None and _business_hours(state, now) is None:
+            if state.lost is None or now >= state.checked_at + pause:
+                return Perform(Do.ASK_REBOOT)
+        elif state.checked_at - reboot.asked_at >= SELF_REBOOT_PATIENCE_SECONDS:
+            return Note(RebootEnded(reboot.number, state.identity, "it did not reboot by itself"))
     if now < state.checked_at + pause:
         return Wait(WaitKind.REBOOT, state.checked_at + pause, f"the reboot: {reboot.why}")
     return Perform(Do.CHECK_BOOT)
@@ -417,26 +470,24 @@ def _reboot_under_way(state: State, now: float) -> Step:
 # --- the end --------------------------------------------------------------------------------------------------
 
 
-def _after_failure(state: State, now: float) -> Step:
+def _after_failure(state: State, failure: StageFailed | Refused, now: float) -> Step:
     """A failed stage ends the session; post-actions that always run are done first where the computer is there."""
-    failure = state.failure
-    if isinstance(failure, StageFailed) and state.plan is not None and state.connected and not state.current:
-        todo = next((one for one in state.actions.values() if one.ended is None and not one.plan.always), None)
-        if todo is not None:
-            ended = ActionEnded(todo.plan.id, Outcome.SKIPPED, OutcomeReason.STOPPED, failure.message)
-            return Note(ended)
-        last = [one for one in state.actions.values() if one.ended is None]
-        if last:
-            return _next_action(state, last, now)
-    if state.current and state.connected and isinstance(failure, StageFailed):
-        return _current(state, state.actions[state.current], now)
-    match failure:
-        case Refused(kind, message):
-            return Finish(Status.FAILED, f"{kind}: {message}")
-        case StageFailed(stage, message):
-            return Finish(Status.FAILED, f"{stage}: {message}")
-        case None:
-            return _finish(state)
+    there = isinstance(failure, StageFailed) and state.connected and state.reboot is None
+    if state.current:
+        if there:
+            return _current(state, state.actions[state.current], now)
+        message = f"its result is not known: {failure.message}"
+        return Note(ActionEnded(state.current, Outcome.FAILED, OutcomeReason.IN_DOUBT, message))
+    left = sorted((one for one in state.actions.values() if one.ended is None), key=lambda one: one.plan.always)
+    if left and left[0].plan.always and there and _window(state, now) is None:
+        return _next_action(state, left, now)
+    if left:
+        return Note(ActionEnded(left[0].plan.id, Outcome.SKIPPED, OutcomeReason.STOPPED, failure.message))
+    if state.reboot_failure:
+        return _finish(state)
+    what = failure.kind if isinstance(failure, Refused) else failure.stage.value
+    status = Status.FAILED if state.stop is None else Status.CANCELLED
+    return Finish(status, f"{what}: {failure.message}")
 
 
 def _finish(state: State) -> Finish:

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from immy_nornir.decide.outcomes import immediate
 from immy_nornir.model.facts import Boot, Facts, Finding, Identity
-from immy_nornir.model.items import Item
+from immy_nornir.model.items import DEFAULT_EXIT_CODES, ExitMeaning, Item, RebootNeed
 from immy_nornir.model.plan import Desire, Plan, PlannedAction
 from immy_nornir.model.playbooks import Stage
 from immy_nornir.model.record import (
@@ -67,8 +67,15 @@ class ActionState:
     """How often a job of this action was lost."""
     retry_at: float | None = None
     reboot_due: bool = False
-    """A step ended with 'reboot needed'."""
+    """A reboot is owed for what it did since the last one."""
+    stayed: bool = False
+    """The reboot that its installer announced did not come."""
     boot: Boot = field(default_factory=Boot)
+    """The boot in which its last job was intended."""
+    phase: int = 0
+    """The actual phase in which it last did something."""
+    pending: tuple[str, ...] = ()
+    """Pending-reboot sources that were there before its last job."""
     ended: ActionEnded | None = None
 
     @property
@@ -87,6 +94,7 @@ class RebootState:
     intended_at: float
     by_itself: bool = False
     asked: bool = False
+    asked_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,7 @@ class State:
     lost_at: float = 0.0
     losses: int = 0
     stumbles: int = 0
-    """Losses of contact since anything was achieved: answering to its name is not enough."""
+    """Established contacts that were lost since anything was achieved: answering to its name is not enough."""
     checked_at: float = 0.0
     """When the computer was last asked about what is being waited for."""
     done: frozenset[Stage] = frozenset()
@@ -117,7 +125,7 @@ class State:
     reboot: RebootState | None = None
     reboots: int = 0
     phase: int = 0
-    """Actual phase: counts the reboots of this session."""
+    """Actual phase: counts the boots that this session saw, those that it did not ask for included."""
     pending: tuple[str, ...] = ()
     """Pending-reboot sources that the computer names now."""
     pending_after_reboot: tuple[str, ...] = ()
@@ -149,13 +157,13 @@ def fold(state: State, stamped: Stamped) -> State:
     if not isinstance(stamped.entry, Waiting | Noted):
         state = replace(state, waiting=None)
     if isinstance(stamped.entry, ContactLost):
-        state = replace(state, stumbles=state.stumbles + 1)
+        state = replace(state, stumbles=state.stumbles + (state.lost is None))
     elif not isinstance(stamped.entry, Waiting | Noted | ContactBack | PendingFound):
         state = replace(state, stumbles=0)
     return _fold(state, stamped)
 
 
-def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901, PLR0915 - one case for each kind of entry, nothing else
+def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for each kind of entry, nothing else
     at = stamped.at
     match stamped.entry:
         case Resumed(epoch=epoch):
@@ -205,27 +213,28 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901, PLR0915 - one
                 over=False,
                 result=None,
                 retry_at=None,
+                stayed=False,
                 boot=job.boot,
                 began_at=state.actions[job.action_id].began_at or at,
+                phase=state.phase,
+                pending=state.pending,
             )
             return replace(changed, current=job.action_id, checked_at=0.0, acted=True)
         case JobSeen() as seen:
             changed = _with_action(state, seen.action_id, seen=True, offset=seen.offset)
             return replace(changed, checked_at=at)
         case JobEnded() as over:
-            before = state.actions[over.action_id]
-            doubts = before.doubts + (1 if over.result is None else 0)
-            return _with_action(state, over.action_id, seen=True, over=True, result=over.result, doubts=doubts)
+            return _job_ended(state, over)
         case RetryLater() as later:
-            changed = _with_action(state, later.action_id, retry_at=later.at, job_id="", seen=False, over=False, step=0)
+            changed = _with_action(state, later.action_id, retry_at=later.at, job_id="", seen=False, over=False)
             return replace(changed, current="" if state.current == later.action_id else state.current)
         case ActionEnded() as ended:
             return _action_ended(state, ended)
         case RebootIntended() as reboot:
-            coming = RebootState(reboot.number, reboot.why, reboot.boot, at, reboot.by_itself)
+            coming = RebootState(reboot.number, reboot.why, reboot.boot, at, reboot.by_itself, asked_at=at)
             return replace(state, reboot=coming, checked_at=0.0)
         case RebootAsked():
-            asked = None if state.reboot is None else replace(state.reboot, asked=True)
+            asked = None if state.reboot is None else replace(state.reboot, asked=True, asked_at=at)
             return replace(state, reboot=asked, connected=False, checked_at=at)
         case RebootEnded(identity=identity, message=message):
             return _rebooted(state, identity, message)
@@ -251,8 +260,31 @@ def _id(finding: Finding) -> str:
     return f"{finding.item}#{finding.instance}" if finding.instance else finding.item
 
 
+def meaning_of(state: State, one: ActionState) -> ExitMeaning:
+    """What the jobs of an action mean for its item: the last exit code, and a reboot that an earlier one needs."""
+    if one.result is None or one.result.exit_code is None:
+        return ExitMeaning.FAILED
+    item = state.definitions.get(one.plan.definition)
+    codes = DEFAULT_EXIT_CODES if item is None else item.exit_codes
+    meaning = codes.get(one.result.exit_code, ExitMeaning.FAILED)
+    if (one.reboot_due and meaning is ExitMeaning.SUCCESS) or (one.stayed and meaning is ExitMeaning.HARD_REBOOT):
+        return ExitMeaning.SOFT_REBOOT
+    return meaning
+
+
 def _known(state: State, identity: Identity) -> State:
-    return replace(state, identity=identity, lost=None, lost_at=0.0, losses=0)
+    """The computer answered; in another boot than before, nothing is owed to the old one any more."""
+    answered = replace(state, identity=identity, lost=None, lost_at=0.0, losses=0)
+    if state.identity is None or not state.identity.boot.differs(identity.boot):
+        return answered
+    return replace(
+        answered,
+        phase=state.phase + 1,
+        pending_after_reboot=identity.pending_reboots,
+        owed=False,
+        acted=False,
+        actions={key: replace(one, reboot_due=False) for key, one in state.actions.items()},
+    )
 
 
 def _with_action(state: State, action_id: str, **changes: object) -> State:
@@ -260,21 +292,50 @@ def _with_action(state: State, action_id: str, **changes: object) -> State:
     return replace(state, actions={**state.actions, action_id: changed})
 
 
+def _job_ended(state: State, over: JobEnded) -> State:
+    before = state.actions[over.action_id]
+    doubts = before.doubts + (1 if over.result is None else 0)
+    changed = replace(before, seen=True, over=True, result=over.result, doubts=doubts)
+    soft = meaning_of(state, changed) is ExitMeaning.SOFT_REBOOT and not _rebooted_since(state, before)
+    changed = replace(changed, reboot_due=before.reboot_due or soft)
+    return replace(state, actions={**state.actions, over.action_id: changed})
+
+
+def _rebooted_since(state: State, one: ActionState) -> bool:
+    """Whether the computer has started anew since the action's last job was intended."""
+    return state.identity is not None and one.boot.differs(state.identity.boot)
+
+
+def _left_pending(state: State, one: ActionState) -> bool:
+    """Whether an action that reboots if needed left a pending reboot that was not there before."""
+    if one.plan.reboot is not RebootNeed.IF_NEEDED or not one.attempt:
+        return False
+    return bool(set(state.pending) - set(one.pending) - set(state.spec.options.ignore_pending_reboots))
+
+
 def _action_ended(state: State, ended: ActionEnded) -> State:
-    changed = _with_action(state, ended.action_id, ended=ended)
+    one = state.actions[ended.action_id]
+    # A result that was left before the computer started anew is followed by its reboot already.
+    served = one.result is not None and _rebooted_since(state, one)
+    due = (ended.reboot_owed or one.reboot_due or _left_pending(state, one)) and not served
+    changed = _with_action(state, ended.action_id, ended=ended, reboot_due=due)
     findings = changed.findings
     if ended.finding is not None:
         findings = {**findings, ended.action_id: ended.finding}
     current = "" if state.current == ended.action_id else state.current
-    owed = state.owed or (ended.reboot_owed and ended.outcome in (Outcome.SUCCESS, Outcome.FAILED))
+    owed = state.owed or (due and ended.outcome in (Outcome.SUCCESS, Outcome.FAILED))
     return replace(changed, findings=findings, current=current, owed=owed)
 
 
 def _rebooted(state: State, identity: Identity | None, message: str) -> State:
     if identity is None:
         return replace(state, reboot=None, reboot_failure=message or "the computer did not come back")
+    coming = state.reboot
+    if coming is not None and not coming.boot.differs(identity.boot):
+        return _not_rebooted(state)
+    known = _known(replace(state, identity=None), identity)
     return replace(
-        _known(state, identity),
+        known,
         connected=True,
         reboot=None,
         reboots=state.reboots + 1,
@@ -285,3 +346,10 @@ def _rebooted(state: State, identity: Identity | None, message: str) -> State:
         acted=False,
         actions={key: replace(one, reboot_due=False) for key, one in state.actions.items()},
     )
+
+
+def _not_rebooted(state: State) -> State:
+    """A reboot that was announced or intended, and is not waited for any longer: what asked for it still owes it."""
+    if not state.current:
+        return replace(state, reboot=None)
+    return replace(_with_action(state, state.current, reboot_due=True, stayed=True), reboot=None)
