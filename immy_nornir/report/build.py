@@ -62,6 +62,8 @@ def build(
         attention=attention,
         unfinished=tuple(one for one in parts if one.status in OPEN),
         causes=_causes(attention),
+        not_compliant=_not_compliant(parts),
+        owed=tuple(dict.fromkeys(one.computer for one in parts if one.reboot_owed)),
         only_tenant=only_tenant,
     )
 
@@ -103,7 +105,7 @@ def _session(row: SessionRow, jobs: Sequence[JobRow]) -> SessionPart:
         play=row.play,
         status=row.status,
         reason=row.reason,
-        text=row.reason or row.waiting or words.status_meaning(row.status),
+        text=words.session_sentence(row.status, row.reason, row.waiting),
         stage=row.stage,
         waiting=row.waiting,
         created_at=row.created_at,
@@ -227,6 +229,20 @@ def _ordered(counted: Counter[str]) -> dict[str, int]:
     """Known outcomes in their order, then any that a newer history has."""
     known = {name: counted[name] for name in _OUTCOME_ORDER if counted[name]}
     return {str(name): number for name, number in {**known, **counted}.items()}
+
+
+def _not_compliant(sessions: Sequence[SessionPart]) -> tuple[Cause, ...]:
+    """What audits found not to be so, by item, with the first one's sentence."""
+    computers: dict[str, dict[str, ActionPart]] = defaultdict(dict)
+    for one in sessions:
+        for action in one.actions:
+            if action.outcome == Outcome.NOT_COMPLIANT:
+                computers[action.id].setdefault(one.computer, action)
+    found = []
+    for item, by_name in computers.items():
+        first = next(iter(by_name.values()))
+        found.append(Cause(item, Outcome.NOT_COMPLIANT.value, first.text, first.message or first.why, tuple(by_name)))
+    return tuple(sorted(found, key=lambda cause: (-len(cause.computers), cause.item)))
 
 
 def _causes(sessions: Sequence[SessionPart]) -> tuple[Cause, ...]:

@@ -8,6 +8,7 @@
                      actions}, reboots, reboots_owed (computers); the maps hold only what is there
     causes []        reasons that several computers share: item ("" where the session itself failed), outcome, text,
                      example, computers []
+    not_compliant [] what audits found, by item; keys as in causes
     tenants []       name, totals (as above), computers []:
       computers []   name, status (the worst of its sessions), sessions []:
         sessions []  id, type, play, status, reason, text, stage, waiting, created_at, started_at, ended_at, seconds,
@@ -79,6 +80,7 @@ def _head(report: Report) -> dict[str, Json]:
         "run": _run(report.run),
         "totals": _totals(report.totals),
         "causes": [_cause(one) for one in report.causes],
+        "not_compliant": [_cause(one) for one in report.not_compliant],
     }
 
 

@@ -200,6 +200,10 @@ class Report:
     """Sessions that run, wait or have not begun."""
     causes: tuple[Cause, ...] = ()
     """Reasons that more than one computer has, the most frequent first."""
+    not_compliant: tuple[Cause, ...] = ()
+    """What audits found, by item."""
+    owed: tuple[str, ...] = ()
+    """Computers with something done that still needs a reboot."""
     only_tenant: str = ""
     """The one tenant that the report was narrowed to; empty for the whole run."""
     schema_version: int = SCHEMA_VERSION

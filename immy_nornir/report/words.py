@@ -133,6 +133,13 @@ def status_meaning(status: str) -> str:
     return STATUSES[status][1] if status in STATUSES else ""
 
 
+def session_sentence(status: str, reason: str, waiting: str) -> str:
+    """Why a session has its status; what the status means where the history gives no reason."""
+    if status == Status.WAITING and (reason or waiting):
+        return f"Waits for {reason or waiting.partition(': ')[2] or waiting}."
+    return reason or status_meaning(status)
+
+
 def run_word(status: str) -> str:
     """A run's status as a label."""
     return _RUNS.get(status) or status_word(status)

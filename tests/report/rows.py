@@ -123,7 +123,7 @@ def every_status() -> tuple[list[SessionRow], dict[str, list[JobRow]]]:
         session("nb8", Status.INTERRUPTED, "its process ended without a word", tenant="fabrikam"),
         session("nb9", Status.CANCELLED, "cancelled by kim", tenant="fabrikam", actions=_cancelled()),
         session("nb11", Status.RUNNING, actions=_under_way()),
-        session("nb12", Status.WAITING, "until 18:00 in Europe/Berlin", waiting="window: until 18:00 in Europe/Berlin"),
+        session("nb12", Status.WAITING, "window 18:00", waiting="window: window 18:00"),
         session("nb13", Status.CREATED),
         session("every-reason", Status.PARTIALLY_PASSED, "of everything something", actions=_every_end()),
     ]
@@ -192,12 +192,38 @@ def _under_way() -> tuple[ActionRow, ...]:
     )
 
 
+_ENDS: dict[Outcome, tuple[OutcomeReason, ...]] = {
+    Outcome.SUCCESS: (OutcomeReason.VERIFIED, OutcomeReason.REBOOT_PENDING, OutcomeReason.MONITOR),
+    Outcome.FAILED: (
+        OutcomeReason.EXIT_CODE,
+        OutcomeReason.NOT_CONVERGED,
+        OutcomeReason.DEADLINE,
+        OutcomeReason.IN_DOUBT,
+        OutcomeReason.DETECTION_FAILED,
+        OutcomeReason.CONFLICT,
+        OutcomeReason.NO_METHOD,
+        OutcomeReason.COULD_NOT_START,
+        OutcomeReason.RETRIES,
+    ),
+    Outcome.SKIPPED: (
+        OutcomeReason.REBOOTS_SKIPPED,
+        OutcomeReason.DEPENDENCY,
+        OutcomeReason.STOPPED,
+        OutcomeReason.USER_CONTEXT,
+        OutcomeReason.REBOOT_FAILED,
+    ),
+    Outcome.CANCELLED: (OutcomeReason.CANCELLED,),
+    Outcome.NOT_COMPLIANT: (OutcomeReason.AUDIT,),
+    Outcome.LEFT: (OutcomeReason.NOT_THIS_TYPE,),
+    Outcome.NOTHING: (OutcomeReason.ALREADY_SO, OutcomeReason.IGNORED, OutcomeReason.NOT_APPLICABLE),
+}
+
+
 def _every_end() -> tuple[ActionRow, ...]:
-    reasons = list(OutcomeReason)
-    pairs = [(list(Outcome)[number % len(Outcome)], reason) for number, reason in enumerate(reasons)]
     return tuple(
         action(f"task/{reason}", type="enforce", outcome=outcome.value, outcome_reason=reason.value)
-        for outcome, reason in pairs
+        for outcome, reasons in _ENDS.items()
+        for reason in reasons
     )
 
 

@@ -1,0 +1,134 @@
+"""`immy report`: a run of the history as HTML, Markdown or JSON; options -> build -> render -> stdout or a file."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from immy_nornir.cli.surroundings import root_of, state_of
+from immy_nornir.errors import ImmyError, UsageError
+
+if TYPE_CHECKING:
+    from immy_nornir.history.queries import JobRow, Reader, RunRow, SessionRow
+    from immy_nornir.report.render import Format
+
+_ENDINGS: Mapping[str, Format] = {
+    ".html": "html",
+    ".htm": "html",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".json": "json",
+}
+_SHOWN = 5
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "markdown", "json"]),
+    help="[default: by the ending of --output; else markdown on a terminal, html in a pipe]",
+)
+@click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file."
+)
+@click.option("--tenant", metavar="NAME", help="Only this tenant's computers, for sending to the customer.")
+@click.pass_context
+def report(ctx: click.Context, run: str | None, form: Format | None, output: Path | None, tenant: str | None) -> None:
+    """Show a run as a report.
+
+    RUN is the id of a run, or its beginning; without it, the newest run is shown. The HTML is one file that needs
+    nothing else. A fleet's own reports/report.html.j2 or reports/report.md.j2 takes the place of the shipped template.
+    """
+    from immy_nornir.history.queries import Reader
+    from immy_nornir.history.store import FILE
+    from immy_nornir.report.build import build
+    from immy_nornir.report.render import render
+
+    root = root_of(ctx)
+    chosen: Format = form or _format_for(output)
+    with Reader(state_of(ctx, root) / FILE) as reader:
+        row = _run(reader, run)
+        sessions = _sessions(reader, row, tenant)
+        jobs = _jobs(reader, sessions, everything=chosen == "json")
+    made = build(row, sessions, jobs, generated_at=time.time(), only_tenant=tenant or "")
+    own = root / "reports"
+    _write(render(made, chosen, templates_folder=own if own.is_dir() else None), output)
+
+
+def _format_for(output: Path | None) -> Format:
+    if output is not None:
+        return _ENDINGS.get(output.suffix.lower(), "html")
+    return "markdown" if sys.stdout.isatty() else "html"
+
+
+def _run(reader: Reader, wanted: str | None) -> RunRow:
+    """The run that is meant. Raises UsageError, with the ids that come nearest."""
+    runs = reader.runs(limit=1 if wanted is None else None)
+    if wanted is None:
+        if not runs:
+            raise UsageError("the history holds no run yet", "immy run makes one")
+        return runs[0]
+    found = [one for one in runs if one.id == wanted] or [one for one in runs if one.id.startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        shown = ", ".join(one.id for one in found[:_SHOWN])
+        raise UsageError(f"'{wanted}' is the beginning of several runs: {shown}{more}", "give more of the id")
+    ids = [one.id for one in runs]
+    near = difflib.get_close_matches(wanted, ids, _SHOWN) or [one for one in ids if wanted.startswith(one)]
+    what = "the nearest" if near else "the newest"
+    raise UsageError(f"there is no run '{wanted}'", _listed(what, near or ids, "run") if ids else "immy run makes one")
+
+
+def _sessions(reader: Reader, run: RunRow, tenant: str | None) -> list[SessionRow]:
+    """The run's sessions with their actions. Raises UsageError when the tenant has none."""
+    from immy_nornir.history.queries import Asked
+
+    sessions = reader.sessions(Asked(run_id=run.id, tenant=tenant), actions=True)
+    if tenant is not None and not sessions:
+        tenants = sorted({one.tenant for one in reader.sessions(Asked(run_id=run.id))})
+        near = difflib.get_close_matches(tenant, tenants, _SHOWN)
+        advice = _listed("the nearest" if near else "its", near or tenants, "tenant") if tenants else ""
+        raise UsageError(f"run {run.id} has no computer of tenant '{tenant}'", advice)
+    return sessions
+
+
+def _listed(what: str, names: Sequence[str], noun: str) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    return f"{what} {noun}{'s are' if len(names) > 1 else ' is'} {shown}"
+
+
+def _jobs(reader: Reader, sessions: Iterable[SessionRow], *, everything: bool) -> dict[str, list[JobRow]]:
+    """Jobs by session: of all that had any, or only where something failed or goes on."""
+    return {
+        one.id: reader.jobs(one.id)
+        for one in sessions
+        if any(action.attempts and (everything or action.outcome in (None, "failed")) for action in one.actions)
+    }
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is not None:
+        try:
+            output.write_text(text, encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise ImmyError(
+                f"{output} cannot be written: {error.strerror}", "give a file in a folder that exists"
+            ) from error
+        click.echo(f"report written to {output}", err=True)
+    elif sys.stdout.isatty():
+        click.echo(text, nl=False)
+    else:
+        # A pipe gets UTF-8, as the document says of itself, whatever the system's own encoding is.
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8"))
+        sys.stdout.buffer.flush()
