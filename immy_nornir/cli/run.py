@@ -18,7 +18,7 @@ from immy_nornir.cli import surroundings
 from immy_nornir.errors import UsageError
 from immy_nornir.model.places import Place
 from immy_nornir.model.playbooks import Offline, OnFailure, Play, Reboot, UserContext
-from immy_nornir.model.record import DEFERRED, Outcome, Status
+from immy_nornir.model.record import Outcome, Status
 
 if TYPE_CHECKING:
     from immy_nornir.plugins.running import Pace, PlayRun
@@ -285,7 +285,7 @@ def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:  # noqa: FBT
     statuses = [status_of(live.state)[0] for live in sessions]
     if Status.INTERRUPTED in statuses:
         return 130
-    deferred = [live for live in sessions if live.state.waiting is not None and live.state.waiting.kind in DEFERRED]
+    deferred = [live for live in sessions if live.state.waiting is not None and live.state.waiting.deferred]
     if any(one not in (Status.PASSED, Status.WAITING) for one in statuses):
         return 1
     if deferred:
@@ -346,13 +346,24 @@ def show_summary(engine: Engine, run_id: str, sessions: Sequence[LiveSession], r
     words = {Outcome.SUCCESS: "done", Outcome.NOTHING: "as they should be"}
     told = ", ".join(f"{n} {words.get(o, o.value.replace('_', ' '))}" for o, n in outcomes.most_common())
     click.echo(f"  actions: {told or 'none'}; reboots: {reboots}")
-    for live in sessions[:5000]:
-        status, reason = status_of(live.state)
-        if status is not Status.PASSED:
-            click.echo(f"  {live.computer}: {status.value.replace('_', ' ')}: {reason}")
+    for text, names in _attention(sessions).items():
+        shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        click.echo(f"  {shown}: {text}")
     click.echo(f"  history: {_near(engine.history.path)}")
     if report is not None:
         click.echo(f"  report:  {_near(report)}")
+
+
+def _attention(sessions: Sequence[LiveSession]) -> dict[str, list[str]]:
+    """Computers that did not pass, together where the reason is the same."""
+    from immy_nornir.history.projection import status_of
+
+    found: dict[str, list[str]] = {}
+    for live in sessions:
+        status, reason = status_of(live.state)
+        if status is not Status.PASSED:
+            found.setdefault(f"{status.value.replace('_', ' ')}: {reason}", []).append(live.computer)
+    return found
 
 
 def _near(path: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import cast
 
 from immy_nornir.model.items import Declarative, Resource
 from immy_nornir.model.values import Value
@@ -27,7 +26,7 @@ def _expanded(resource: Resource, params: Mapping[str, Value]) -> Resource:
             new = templates.expand(value, {"params": params, **params})
             text_wanted = isinstance(value, str) and field.name != "value"
             changed[field.name] = str(new) if text_wanted else new
-    return cast("Resource", dataclasses.replace(resource, **changed)) if changed else resource  # type: ignore[arg-type]  # fields keep their types
+    return dataclasses.replace(resource, **changed) if changed else resource  # type: ignore[arg-type]  # fields keep their types
 
 
 def _holds_template(value: object) -> bool:

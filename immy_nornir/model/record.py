@@ -47,10 +47,6 @@ class WaitKind(StrEnum):
     SLOT = "slot"
 
 
-DEFERRED = frozenset({WaitKind.WINDOW, WaitKind.CONNECTIVITY, WaitKind.PAUSE})
-"""Waits that do not hold a run or a wave."""
-
-
 class Outcome(StrEnum):
     """How an action ended."""
 
@@ -312,6 +308,8 @@ class Waiting:
     kind: WaitKind
     until: float
     about: str
+    deferred: bool = False
+    """No run or wave is held for it."""
 
 
 @dataclass(frozen=True, slots=True)

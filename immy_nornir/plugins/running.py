@@ -26,10 +26,10 @@ from immy_nornir.model.deployments import StateKind
 from immy_nornir.model.inventory import Computer
 from immy_nornir.model.items import ItemKind, RebootNeed, Software
 from immy_nornir.model.playbooks import ActionType, MaintenanceType, Play, Reboot
-from immy_nornir.model.record import DEFERRED, Finished, SessionSpec, Status, StopAsked
+from immy_nornir.model.record import Finished, SessionSpec, Status, StopAsked
 from immy_nornir.plugins.runner import ImmyRunner
 from immy_nornir.plugins.tasks import maintain
-from immy_nornir.session.create import Asking, specs_of
+from immy_nornir.session.create import Asking, merge_options, specs_of
 from immy_nornir.session.engine import Engine
 from immy_nornir.session.live import LiveSession
 
@@ -88,8 +88,7 @@ def preview(engine: Engine, plays: Sequence[PlayRun], asking: Asking) -> Preview
             tenants.add(computer.tenant)
             onboarding = computer.variables.get("immy_onboarding") is True
             asked = Asked(items, bool(asking.items), onboarding)
-            live = run.sessions.get(computer.name)
-            restarts = live is not None and live.state.spec.options.reboot is not Reboot.SKIP
+            restarts = merge_options(computer, run.play.options, asking.options).reboot is not Reboot.SKIP
             may = False
             for choice in choose(engine.targets.of_computer(computer.name), computer, {}, asked).values():
                 winner = choice.winner
@@ -255,8 +254,7 @@ def execute(engine: Engine, plays: Sequence[PlayRun], pace: Pace) -> None:
 
 def _failed(state: State) -> bool:
     status, _ = status_of(state)
-    deferred = state.waiting is not None and state.waiting.kind in DEFERRED
-    return status in (Status.FAILED, Status.PARTIALLY_PASSED, Status.MISSED) and not deferred
+    return status in (Status.FAILED, Status.PARTIALLY_PASSED, Status.MISSED)
 
 
 def _wave(engine: Engine, run: PlayRun, names: Sequence[str], pace: Pace) -> AggregatedResult:

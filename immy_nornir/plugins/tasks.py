@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from nornir.core.task import Result, Task
 
-from immy_nornir.model.record import DEFERRED, Outcome, Status
+from immy_nornir.model.record import Outcome, Status
 from immy_nornir.session.live import LiveSession, Parked, Settled
 
 _may_park: contextvars.ContextVar[bool] = contextvars.ContextVar("immy_may_park", default=False)
@@ -45,7 +45,7 @@ def maintain(task: Task, sessions: Mapping[str, LiveSession], *, wait: bool = Fa
             case Settled():
                 return _result(task, live)
             case Parked(pause) as parked:
-                if pause.kind in DEFERRED and not wait:
+                if pause.deferred and not wait:
                     live.engine.history.defer(live.computer, live.id)
                     return _result(task, live)
                 if _may_park.get():

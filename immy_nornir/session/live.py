@@ -158,8 +158,8 @@ class LiveSession:
     def _park(self, wait: Wait) -> Parked:
         self.close()
         known = self.state.waiting
-        if known is None or (known.kind, known.about) != (wait.kind, wait.about):
-            self.append(Waiting(wait.kind, wait.until, wait.about))
+        if known is None or (known.kind, known.about, known.deferred) != (wait.kind, wait.about, wait.deferred):
+            self.append(Waiting(wait.kind, wait.until, wait.about, wait.deferred))
         return Parked(wait, self.address)
 
     def _perform(self, do: Do, action_id: str) -> None:

@@ -1,0 +1,48 @@
+"""What all tests share: where the tools are, and guards against touching what is not the test's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--soak` runs full counts."""
+    parser.addoption("--soak", action="store_true", help="run the full counts of kills, matrices and fuzzing")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Full counts run only when asked for."""
+    if config.getoption("--soak"):
+        return
+    skip = pytest.mark.skip(reason="full counts: make soak")
+    for item in items:
+        if "soak" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def powershell() -> str:
+    """A PowerShell, or a skip with the reason."""
+    found = os.environ.get("IMMY_PWSH") or shutil.which("pwsh")
+    if not found:
+        pytest.skip("no PowerShell: set IMMY_PWSH or put pwsh on the PATH")
+    return found
+
+
+@pytest.fixture(scope="session")
+def immy() -> list[str]:
+    """The command line of immy, as a process of its own."""
+    return [sys.executable, "-m", "immy_nornir"]
