@@ -74,18 +74,19 @@ function Restore-ImmyProcess {
     [Net.ServicePointManager]::SecurityProtocol = $protocols
     $now = [Environment]::GetEnvironmentVariables()
     foreach ($name in @($now.Keys)) {
-        if (-not $environment.ContainsKey($name)) { [Environment]::SetEnvironmentVariable($name, $null) }
+        if (-not $environment.ContainsKey($name)) { [Environment]::SetEnvironmentVariable($name, [NullString]::Value) }
     }
     foreach ($name in $environment.Keys) {
         if ($now[$name] -cne $environment[$name]) { [Environment]::SetEnvironmentVariable($name, $environment[$name]) }
     }
 }
 
-function Stop-ImmyDescendants([DateTime]$since) {
-    foreach ($id in Get-ImmyDescendants $PID) {
+function Stop-ImmyProcesses($ids, [DateTime]$since) {
+    foreach ($id in @($ids)) {
         try {
             $process = [Diagnostics.Process]::GetProcessById($id)
-            if ($process.StartTime -ge $since) { $process.Kill() }
+            # Older ones belong to earlier operations; the clocks of processes are coarse.
+            if ($process.StartTime -ge $since.AddSeconds(-1)) { $process.Kill() }
         } catch { $null = $_ }
     }
 }
@@ -103,22 +104,26 @@ function Wait-ImmyInvocation($running, [double]$seconds) {
 
 # The ladder of a time-out: Stop does not end a blocked .NET call nor a child process. False: it still runs.
 function Stop-ImmyInvocation($shell, $running, [DateTime]$since) {
+    # Before Stop, which ends the nearest child and leaves the grandchildren without a parent to be found by.
+    $below = @(Get-ImmyDescendants $PID)
     [void]$shell.BeginStop($null, $null)
-    if (Wait-ImmyInvocation $running 2) { return $true }
-    Stop-ImmyDescendants $since
+    $isEnded = Wait-ImmyInvocation $running 2
+    Stop-ImmyProcesses $below $since
+    if ($isEnded) { return $true }
+    Stop-ImmyProcesses (Get-ImmyDescendants $PID) $since
     return Wait-ImmyInvocation $running 2
 }
 
 # Runs what the shell holds; fills the answer; false when the shell could not be ended.
 function Invoke-ImmyShell($shell, $answer, [double]$seconds, $output) {
     $since = [DateTime]::Now
-    $running = $shell.BeginInvoke((New-Object 'Management.Automation.PSDataCollection[psobject]'), $output)
+    $nothing = New-Object 'Management.Automation.PSDataCollection[psobject]'
+    $nothing.Complete()
+    $running = $shell.BeginInvoke($nothing, $output)
     if (-not (Wait-ImmyInvocation $running $seconds)) {
         $answer.status = 'timed_out'
         $answer.error = "ended after $seconds seconds"
         if (-not (Stop-ImmyInvocation $shell $running $since)) { return $false }
-        # A stopped script leaves its child processes behind.
-        Stop-ImmyDescendants $since
     }
     try { $shell.EndInvoke($running) }
     catch {
@@ -170,12 +175,13 @@ function Invoke-ImmyBuiltIn($operation, $answer) {
     return $ended
 }
 
+# ReadAll, since an enumeration of a stream waits for its end.
 function Get-ImmyStreams($shell, [string]$printed) {
     $texts = New-Object Collections.ArrayList
     if ($printed) { [void]$texts.Add($printed.TrimEnd("`r", "`n")) }
-    foreach ($record in $shell.Streams.Information) { [void]$texts.Add([string]$record.MessageData) }
-    foreach ($record in $shell.Streams.Verbose) { [void]$texts.Add([string]$record.Message) }
-    foreach ($record in $shell.Streams.Debug) { [void]$texts.Add([string]$record.Message) }
+    foreach ($record in $shell.Streams.Information.ReadAll()) { [void]$texts.Add([string]$record.MessageData) }
+    foreach ($record in $shell.Streams.Verbose.ReadAll()) { [void]$texts.Add([string]$record.Message) }
+    foreach ($record in $shell.Streams.Debug.ReadAll()) { [void]$texts.Add([string]$record.Message) }
     return , $texts
 }
 
@@ -223,7 +229,7 @@ function Invoke-ImmyScript($operation, $answer) {
         foreach ($value in ($output | Select-Object -First ([Math]::Min($rest, 1000)))) { [void]$texts.Add([string]$value) }
     }
     $answer.output = ($texts -join "`n")
-    $answer.warnings = @($shell.Streams.Warning | ForEach-Object { $_.Message }) + @($shell.Streams.Error | ForEach-Object { 'error: ' + (Get-ImmyErrorText $_) })
+    $answer.warnings = @($shell.Streams.Warning.ReadAll() | ForEach-Object { $_.Message }) + @($shell.Streams.Error.ReadAll() | ForEach-Object { 'error: ' + (Get-ImmyErrorText $_) })
     # Encoded while the script's runspace is open: properties of its objects may be scripts of their own.
     Add-ImmyAnswer $answer
     if ($ended) { $shell.Dispose(); $runspace.Dispose() }
