@@ -26,7 +26,11 @@ def problems_of(root: Path, sources: Sequence[Path] | None = None) -> list[Probl
         playbook, found = load_playbook(root, file)
         playbooks.append(playbook)
         problems.extend(found)
-    return sorted({*problems, *check_fleet(fleet, playbooks)})
+    return sorted({*problems, *check_fleet(fleet, playbooks, read_file=_lines)})
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text(encoding="utf-8").splitlines()
 
 
 @click.command()

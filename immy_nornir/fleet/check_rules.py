@@ -19,10 +19,11 @@ from immy_nornir.model.playbooks import Fleet
 
 
 class Targets:
-    """What patterns reach, each expanded once."""
+    """What patterns reach, each expanded once; `read_file` gives the lines of files that they name with `@`."""
 
-    def __init__(self, inventory: Inventory) -> None:
+    def __init__(self, inventory: Inventory, read_file: patterns.ReadFile | None = None) -> None:
         self._inventory = inventory
+        self._read_file = read_file
         self._reached: dict[str, frozenset[str]] = {}
         self._problems: dict[str, tuple[Level, str, str] | None] = {}
 
@@ -44,11 +45,11 @@ class Targets:
         self._reached[pattern] = frozenset()
         self._problems[pattern] = None
         try:
-            unknown = patterns.unknown(self._inventory, pattern)
+            unknown = patterns.unknown(self._inventory, pattern, read_file=self._read_file)
             if unknown:
                 self._problems[pattern] = self._unknown(unknown, pattern)
                 return
-            self._reached[pattern] = frozenset(patterns.select(self._inventory, pattern))
+            self._reached[pattern] = frozenset(patterns.select(self._inventory, pattern, read_file=self._read_file))
         except PatternError as error:
             self._problems[pattern] = (Level.ERROR, error.message, error.advice)
             return

@@ -11,6 +11,7 @@ import graphlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from immy_nornir.decide import windows
+from immy_nornir.decide.patterns import ReadFile
 from immy_nornir.errors import ImmyError
 from immy_nornir.fleet.check_rules import Targets, check_rules, condition_problems
 from immy_nornir.fleet.check_scripts import check_reading_scripts
@@ -28,8 +29,13 @@ _SHORT = 4
 """A display name's glob with fewer fixed characters than this meets strangers."""
 
 
-def check_fleet(fleet: Fleet, playbooks: Iterable[Playbook] = ()) -> list[Problem]:
-    """Every problem of the whole fleet and of the given playbooks, in order of their places."""
+def check_fleet(
+    fleet: Fleet, playbooks: Iterable[Playbook] = (), *, read_file: ReadFile | None = None
+) -> list[Problem]:
+    """Every problem of the whole fleet and of the given playbooks, in order of their places.
+
+    `read_file` gives the lines of a file that a play's hosts name with `@`; without it such a pattern is an error.
+    """
     targets = Targets(fleet.inventory)
     problems = [
         *check_references(fleet),
@@ -43,9 +49,10 @@ def check_fleet(fleet: Fleet, playbooks: Iterable[Playbook] = ()) -> list[Proble
         *check_variables(fleet.inventory),
         *check_hours(fleet.inventory),
     ]
+    reached = Targets(fleet.inventory, read_file)
     for playbook in playbooks:
         for play in playbook.plays:
-            problems.extend(check_play(play, fleet, targets))
+            problems.extend(check_play(play, fleet, reached))
     return sorted(set(problems))
 
 

@@ -303,3 +303,11 @@ def test_a_mode_that_a_tasks_scripts_cannot_do_is_an_error(
     assert len(found) == (0 if missing is None else 1)
     if missing is not None:
         assert f"cannot be in the mode {mode} on windows: it has no {missing}" in found[0]
+
+
+def test_hosts_may_name_a_file_of_computers(tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("r1\n# a comment\nblue\n")
+    assert checked(tmp_path, p=f"- {{hosts: '@{names.as_posix()}'}}\n") == []
+    found = checked(tmp_path, p=f"- {{hosts: '@{names.as_posix()}x'}}\n")
+    assert any("names.txtx" in line and "error" in line for line in found)
