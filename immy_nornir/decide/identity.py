@@ -13,7 +13,8 @@ from immy_nornir.model.facts import Identity
 def identity_mismatch(pinned: Mapping[str, str], found: Identity, before: Identity | None = None) -> str:
     """Why this is another computer; empty when it is the one.
 
-    `pinned` holds what is known of it (`uuid` with `uuid_source`, `name`, `domain`), `before` what the session saw first.
+    `pinned` holds what is known of it (`uuid` with `uuid_source`, `name`, `domain`), `before` what the session saw
+    first.
     """
     wanted = dict(pinned)
     if before is not None and before.uuid:
@@ -24,7 +25,7 @@ def identity_mismatch(pinned: Mapping[str, str], found: Identity, before: Identi
             continue
         if field == "uuid" and wanted.get("uuid_source") not in (None, "", found.uuid_source):
             continue  # a board's UUID and an installation's GUID cannot be compared
-        if expected.lower() != value.lower():
+        if expected.strip("{} ").lower() != value.strip("{} ").lower():
             advice = "set immy_identity in the inventory if it was replaced"
             return f"this is another computer: its {field} is {value}, expected {expected} ({advice})"
     return ""

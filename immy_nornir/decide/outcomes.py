@@ -47,15 +47,12 @@ def immediate(action: PlannedAction, finding: Finding | None) -> ActionEnded | N
 
 
 def status_of(ended: Iterable[ActionEnded], *, not_converged: bool = False) -> Status:
-    """Passed when nothing failed or was skipped; failed when nothing that was to be done succeeded; else partially passed."""
-    outcomes = [one.outcome for one in ended]
-    failed = Outcome.FAILED in outcomes
-    skipped = Outcome.SKIPPED in outcomes or not_converged
-    if not failed and not skipped:
+    """Passed: nothing failed or was skipped; failed: something did, and nothing is as it should be; else partially."""
+    outcomes = {one.outcome for one in ended}
+    if not outcomes & {Outcome.FAILED, Outcome.SKIPPED} and not not_converged:
         return Status.PASSED
-    succeeded = Outcome.SUCCESS in outcomes
-    if failed and not succeeded:
-        return Status.FAILED if Outcome.NOTHING not in outcomes else Status.PARTIALLY_PASSED
+    if Outcome.FAILED in outcomes and not outcomes & {Outcome.SUCCESS, Outcome.NOTHING}:
+        return Status.FAILED
     return Status.PARTIALLY_PASSED
 
 

@@ -58,28 +58,61 @@ class Asked:
         )
 
 
+class Candidates(dict[Key, tuple[Deployment, ...]]):
+    """Deployments by item and instance, strongest first; computers share them, and what is the same for all of them."""
+
+    def __init__(self, deployments: Sequence[Deployment] = ()) -> None:
+        keys: dict[Key, list[Deployment]] = {}
+        for deployment in deployments:
+            keys.setdefault(deployment.key, []).append(deployment)
+        super().__init__((key, tuple(keys[key])) for key in sorted(keys))
+        self._settled: dict[Asked, dict[Key, Choice | None]] = {}
+
+    def settled(self, asked: Asked) -> Mapping[Key, Choice | None]:
+        """What is selected; the choices that ask nothing of a computer are made already."""
+        if asked not in self._settled:
+            self._settled[asked] = {
+                key: None if any(one.where is not None for one in some) else _choose(key, some, {}, {}, asked)
+                for key, some in self.items()
+                if asked.selects(key[0])
+            }
+        return self._settled[asked]
+
+
+_NONE = Candidates()
+
+
 @dataclass(frozen=True, slots=True)
 class Targets:
     """For every computer the deployments whose target names it, grouped by item and instance; made once for a fleet."""
 
-    by_computer: Mapping[str, Mapping[Key, tuple[Deployment, ...]]] = field(default_factory=dict)
+    by_computer: Mapping[str, Candidates] = field(default_factory=dict)
 
     @classmethod
     def of(cls, fleet: Fleet) -> Targets:
         """Expand each target pattern once."""
-        members: dict[str, frozenset[str]] = {}
-        found: dict[str, dict[Key, list[Deployment]]] = {}
-        for deployment in sorted(fleet.deployments, key=_rank):
+        members: dict[str, list[str]] = {}
+        numbers: dict[str, list[int]] = {}
+        ranked = sorted(fleet.deployments, key=_rank)
+        for number, deployment in enumerate(ranked):
             names = members.get(deployment.target)
             if names is None:
-                names = members[deployment.target] = frozenset(_members(fleet.inventory, deployment.target))
+                names = members[deployment.target] = _members(fleet.inventory, deployment.target)
             for name in names:
-                found.setdefault(name, {}).setdefault(deployment.key, []).append(deployment)
-        return cls({name: {key: tuple(some) for key, some in keys.items()} for name, keys in found.items()})
+                numbers.setdefault(name, []).append(number)
+        # Most computers have the candidates of many others: they share them.
+        shared: dict[tuple[int, ...], Candidates] = {}
+        found: dict[str, Candidates] = {}
+        for name, its in numbers.items():
+            same = tuple(its)
+            if same not in shared:
+                shared[same] = Candidates([ranked[number] for number in its])
+            found[name] = shared[same]
+        return cls(found)
 
-    def of_computer(self, name: str) -> Mapping[Key, tuple[Deployment, ...]]:
+    def of_computer(self, name: str) -> Candidates:
         """Candidates of one computer, strongest first."""
-        return self.by_computer.get(name, {})
+        return self.by_computer.get(name, _NONE)
 
 
 def _members(inventory: Inventory, target: str) -> list[str]:
@@ -94,7 +127,7 @@ def _rank(deployment: Deployment) -> tuple[int, int]:
 
 
 def choose(
-    candidates: Mapping[Key, Sequence[Deployment]],
+    candidates: Candidates,
     computer: Computer,
     facts: Mapping[str, Json],
     asked: Asked,
@@ -106,36 +139,43 @@ def choose(
     """
     known = computer.variables if variables is None else variables
     return {
-        key: _choose(key, some, known, facts, asked)
-        for key, some in sorted(candidates.items())
-        if asked.selects(key[0])
+        key: _choose(key, candidates[key], known, facts, asked) if made is None else made
+        for key, made in candidates.settled(asked).items()
     }
 
 
 def _choose(
     key: Key, candidates: Sequence[Deployment], variables: Mapping[str, Value], facts: Mapping[str, Json], asked: Asked
 ) -> Choice:
-    winner: Deployment | None = None
+    best: list[Deployment] = []
     lost: list[Lost] = []
     reads: set[str] = set()
     for candidate in candidates:
         why = _why_not(candidate, variables, facts, asked, reads)
         if why:
             lost.append(Lost(candidate, why))
-        elif winner is None:
-            winner = candidate
-        elif _rank(candidate) == _rank(winner):
-            error = (
-                f"{winner.place} and {candidate.place} both want {key[0]} with scope {winner.scope} and priority "
-                f"{winner.priority}; give one of them a higher priority or a narrower target"
-            )
-            lost += [Lost(winner, "ties with another"), Lost(candidate, "ties with another")]
-            return Choice(*key, None, tuple(lost), error, frozenset(reads))
-        elif candidate.scope is not winner.scope:
-            lost.append(Lost(candidate, f"scope {winner.scope} beats {candidate.scope}"))
+        elif not best or _rank(candidate) == _rank(best[0]):
+            best.append(candidate)
+        elif candidate.scope is not best[0].scope:
+            lost.append(Lost(candidate, f"scope {best[0].scope} beats {candidate.scope}"))
         else:
-            lost.append(Lost(candidate, f"priority {winner.priority} beats {candidate.priority}"))
-    return Choice(*key, winner, tuple(lost), "", frozenset(reads))
+            lost.append(Lost(candidate, f"priority {best[0].priority} beats {candidate.priority}"))
+    if len(best) < 2:
+        return Choice(*key, best[0] if best else None, tuple(lost), "", frozenset(reads))
+    places = [str(one.place) for one in best]
+    tied = [
+        Lost(one, f"ties with {_listed([place for place in places if place != str(one.place)] or ['another'])}")
+        for one in best
+    ]
+    error = (
+        f"{_listed(places)} {'both' if len(best) == 2 else 'all'} want {key[0]} with scope {best[0].scope} and "
+        f"priority {best[0].priority}; give one of them a higher priority or a narrower target"
+    )
+    return Choice(*key, None, (*tied, *lost), error, frozenset(reads))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _why_not(

@@ -6,6 +6,7 @@ chains (playbooks/types.yml) have the same form and are checked by `problems_of_
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 from immy_nornir.model.items import ItemKind
@@ -63,7 +64,7 @@ def problems_of_chain(stages: tuple[Stage, ...]) -> list[str]:
     if not stages or stages[0] is not Stage.CONNECT:
         found.append("a chain begins with 'connect': nothing is known of a computer before")
     order = list(Stage)
-    for earlier, later in zip(stages, stages[1:], strict=False):
+    for earlier, later in itertools.pairwise(stages):
         if order.index(later) <= order.index(earlier):
             found.append(f"'{later}' cannot come after '{earlier}'; the order is {', '.join(order)}")
     for stage in stages:
