@@ -53,7 +53,7 @@ def _joined(names: Sequence[str]) -> str:
 @functools.cache
 def job_text() -> str:
     """The script that a job runs by itself on the computer."""
-    return f"param([switch]$Worker)\n{_joined((*JOB, 'job'))}"
+    return f"param([string]$Role)\n{_joined((*JOB, 'job'))}"
 
 
 class Kind(Enum):

@@ -1,4 +1,4 @@
-# A job's own process, started by the task scheduler in its folder. Without -Worker it watches: starts itself again as the
+# A job's own process, started by the task scheduler in its folder. Without -Role worker it watches: starts itself again as the
 # worker, writes the worker's output to the file `output`, keeps the deadline and listens for `stop`, and writes `result`.
 # The worker does the work and leaves `outcome`. Functions of the library stand before this text.
 
@@ -167,7 +167,7 @@ function Invoke-ImmyWork {
 # --- the watch -----------------------------------------------------------------------------------------------------
 
 function Start-ImmyWorker {
-    $info = New-Object Diagnostics.ProcessStartInfo $shell, ('-NoProfile -NonInteractive -ExecutionPolicy Bypass -File "{0}" -Worker' -f $PSCommandPath)
+    $info = New-Object Diagnostics.ProcessStartInfo $shell, ('-NoProfile -NonInteractive -ExecutionPolicy Bypass -File "{0}" -Role worker' -f $PSCommandPath)
     $info.UseShellExecute = $false
     $info.CreateNoWindow = $true
     $info.WorkingDirectory = $folder
@@ -243,7 +243,7 @@ function Watch-ImmyJob {
 }
 
 $shell = [Diagnostics.Process]::GetCurrentProcess().MainModule.FileName
-if ($Worker) {
+if ($Role -eq 'worker') {
     # Output is read as UTF-8; without a console there is no code page to set.
     try { [Console]::OutputEncoding = New-Object Text.UTF8Encoding $false } catch { $null = $_ }
     Invoke-ImmyWork

@@ -17,7 +17,7 @@ from immy_nornir.model.wire import Answer, AnswerStatus, Effect, EffectOperation
 from immy_nornir.remote.channel import PowerShellConnection
 from tests.remote.processes import Machine, ProcessTransport, needs_pwsh, script, value
 
-pytestmark = needs_pwsh
+pytestmark = [needs_pwsh, pytest.mark.slow]
 
 OBJECT = """
 $text = 'line' | Add-Member -NotePropertyName PSPath -NotePropertyValue x -PassThru

@@ -13,7 +13,7 @@ from immy_nornir.model.facts import Identity
 from immy_nornir.model.wire import Answer, AnswerStatus, Read, ReadOperation
 from tests.remote.processes import Machine, needs_pwsh, value
 
-pytestmark = needs_pwsh
+pytestmark = [needs_pwsh, pytest.mark.slow]
 
 SID = "S-1-5-21-1-2-3-1001"
 UNINSTALL = "Microsoft\\Windows\\CurrentVersion\\Uninstall"
