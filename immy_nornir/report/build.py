@@ -252,7 +252,9 @@ def _causes(sessions: Sequence[SessionPart]) -> tuple[Cause, ...]:
     for one in sessions:
         bad = [action for action in one.bad_actions if action.outcome_reason != "dependency"]
         keys = [((action.item, action.outcome or "", action.text), action.message) for action in bad]
-        for key, example in keys or [(("", one.status.value, one.text), "")]:
+        contact = words.contact_sentence(one.reason)
+        own = ("", one.status.value, contact or one.text), one.reason if contact else ""
+        for key, example in keys or [own]:
             computers[key][one.computer] = None
             examples.setdefault(key, example)
     shared = [

@@ -38,7 +38,7 @@ def expand(name: str, folder: Path | None, values: Mapping[str, Any]) -> str:
         raise _problem(place, f"not readable as a template: {error.message}", "check brackets and block ends") from None
     except jinja2.TemplateNotFound as error:
         advice = "templates include others of their folder, and the shipped ones as 'immy/NAME'"
-        raise _problem(Place(name), f"there is no template '{error.message}'", advice) from None
+        raise _problem(_place_of(error, name), f"there is no template '{error.message}'", advice) from None
     except UnicodeDecodeError as error:
         file = str(folder / name) if folder else name
         raise _problem(Place(file), f"not UTF-8 text ({error.reason})", "save it as UTF-8") from None

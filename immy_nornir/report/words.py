@@ -71,6 +71,18 @@ HELD: Mapping[str, str] = {
 }
 """Why a session will not do an action that there is."""
 
+CONTACT: Mapping[str, str] = {
+    "unreachable": "The computer did not answer: it is off, not in this network, or its port is closed.",
+    "timeout": "The computer did not answer in time.",
+    "authentication": "The computer refused the user or the password.",
+    "certificate": "The computer's certificate or host key is not the trusted one.",
+    "garbled": "What answered does not speak the protocol.",
+    "dropped": "The connection ended too early.",
+    "refused": "The computer runs no scripts of ours.",
+    "identity": "Another computer answered at this address.",
+}
+"""Kind of failed contact, which a session's reason begins with -> what it means."""
+
 ACTIONS: Mapping[str, str] = {
     ActionType.INSTALL: "install",
     ActionType.UPDATE: "update",
@@ -138,6 +150,11 @@ def session_sentence(status: str, reason: str, waiting: str) -> str:
     if status == Status.WAITING and (reason or waiting):
         return f"Waits for {reason or waiting.partition(': ')[2] or waiting}."
     return reason or status_meaning(status)
+
+
+def contact_sentence(reason: str) -> str:
+    """What the kind of failed contact means that a session's reason begins with; empty for other reasons."""
+    return CONTACT.get(reason.partition(":")[0], "")
 
 
 def run_word(status: str) -> str:

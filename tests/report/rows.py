@@ -25,6 +25,12 @@ RUN = RunRow(
     "",
 )
 
+
+def run(**changes: Any) -> RunRow:
+    """The run, with changes."""
+    return dataclasses.replace(RUN, **changes)
+
+
 _ACTION = ActionRow(
     id="software/7-zip",
     item="software/7-zip",
@@ -109,7 +115,7 @@ def every_status() -> tuple[list[SessionRow], dict[str, list[JobRow]]]:
     """One session of each status and one action of each outcome and reason, with the jobs of what failed."""
     sessions = [
         session("pc2", actions=(action("software/7-zip"), quiet("software/vlc"), quiet("task/power", "already so"))),
-        session("pc10", Status.FAILED, "1 failed, 1 skipped (software/vpn: exit code 1603)", actions=_failing()),
+        session("pc10", Status.FAILED, "1 failed, 1 skipped (software/vpn: exit code 1603)", actions=failing()),
         session(
             "srv1",
             Status.PARTIALLY_PASSED,
@@ -127,14 +133,15 @@ def every_status() -> tuple[list[SessionRow], dict[str, list[JobRow]]]:
         session("nb13", Status.CREATED),
         session("every-reason", Status.PARTIALLY_PASSED, "of everything something", actions=_every_end()),
     ]
-    jobs = {f"{RUN.id}-pc10": [_job(1, 1603, FAILED_OUTPUT), _job(2, None, "")]}
+    jobs = {f"{RUN.id}-pc10": [job(1, 1603, FAILED_OUTPUT), job(2, None, "")]}
     return sessions, jobs
 
 
-def _job(attempt: int, code: int | None, output: str) -> JobRow:
+def job(attempt: int, code: int | None, output: str, action_id: str = "software/vpn") -> JobRow:
+    """A job of the computer pc10, lost where it has no exit code."""
     return JobRow(
-        f"{RUN.id}-pc10/software/vpn/{attempt}",
-        "software/vpn",
+        f"{RUN.id}-pc10/software-vpn/{attempt}",
+        action_id,
         attempt,
         0,
         "finished" if code is not None else "lost",
@@ -147,7 +154,8 @@ def _job(attempt: int, code: int | None, output: str) -> JobRow:
     )
 
 
-def _failing() -> tuple[ActionRow, ...]:
+def failing() -> tuple[ActionRow, ...]:
+    """Software that failed, and its configuration, which was skipped for that."""
     return (
         action(
             "software/vpn",
@@ -231,7 +239,7 @@ def many(number: int, actions: int = 12) -> list[SessionRow]:
     """A large run: a few tenants, one in fifty failed, most actions with nothing to do."""
     calm = tuple(quiet(f"software/item-{one}") for one in range(actions - 2))
     good = (action("software/7-zip"), action("software/vlc", type="update", found="3.0.18"), *calm)
-    bad = (*_failing(), *calm)
+    bad = (*failing(), *calm)
     return [
         session(f"pc{one}", tenant=f"tenant-{one % 25}", actions=good, reason="2 done, 10 nothing to do")
         if one % 50
