@@ -11,7 +11,7 @@ import base64
 import binascii
 import contextlib
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
@@ -124,15 +124,20 @@ class WinrmTransport:
 
     def close(self) -> None:
         """Delete the shell and close the socket; never raises."""
-        protocol, shell = self._protocol, self._shell
-        self._protocol, self._shell, self._finished = None, "", ""
-        if protocol is None:
-            return
-        if shell:
-            with contextlib.suppress(*FOREIGN):
-                _delete(protocol, shell)
-        with contextlib.suppress(*FOREIGN):
-            protocol.transport.close_session()
+        if self._shell:
+            self._orphans.append(self._shell)
+        shells, self._orphans = self._orphans, []
+        try:
+            protocol = self._protocol
+            if protocol is None and shells:
+                # A new connection for shells that a broken one left; not for long, the computer may be away.
+                quick = replace(self._endpoint, operation_seconds=4, read_seconds=5)
+                protocol = open_protocol(quick, self._endpoint.methods[self._authentication])
+            while protocol is not None and shells:
+                _delete(protocol, shells.pop())
+        except (*FOREIGN, TransportError):
+            pass  # the computer ends idle shells by itself
+        self._abandon()
 
     # --- opening --------------------------------------------------------------------------------------------
 

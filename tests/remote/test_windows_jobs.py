@@ -79,11 +79,11 @@ def test_a_script_job_leaves_its_output_value_and_exit_code(machine: Machine, co
     text = """param([string]$Name)
 Write-Host "hällo $Name"; [Console]::Error.WriteLine('on stderr'); & sh -c 'exit 4'
 @{ name = $Name; all = $params.other; stdin = [Console]::In.ReadToEnd() }"""
-    status = _finish(connection, _script("s1/script/1", text, Name="o'b \"q\" $(1)", other=[1]))
+    status = _finish(connection, _script("s1/script/1", text, Name='o\'b "q" $(1)', other=[1]))
     assert status.result is not None
     assert (status.result.exit_code, status.result.error) == (0, "")
-    assert status.result.value == {"name": "o'b \"q\" $(1)", "all": [1], "stdin": ""}
-    assert "hällo o'b \"q\" $(1)" in status.output
+    assert status.result.value == {"name": 'o\'b "q" $(1)', "all": [1], "stdin": ""}
+    assert 'hällo o\'b "q" $(1)' in status.output
     assert "on stderr" in status.output
     assert status.next_offset == (_folder(machine, "s1/script/1") / "output").stat().st_size
     # Again: the same answer, and nothing is started.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from immy_nornir.model.facts import Identity
+from immy_nornir.model.values import Json
 from immy_nornir.model.wire import Answer, AnswerStatus, Read, ReadOperation
 from tests.remote.processes import Machine, needs_pwsh, value
 
@@ -109,10 +109,23 @@ esac
 """
 
 
-def _operations(folder: Path) -> list[ReadOperation]:
-    kinds = [{"key": "HKLM:\\SOFTWARE\\Kinds", "name": name} for name in ("text", "expand", "dword", "qword")]
+def add_package_managers(machine: Machine) -> None:
+    """Programs that print what winget and choco print."""
+    folder = machine.folder / "bin"
+    folder.mkdir()
+    for name, text in (("winget", WINGET), ("choco", CHOCO)):
+        path = folder / name
+        path.write_text(f"#!/bin/sh\n{text}")
+        path.chmod(0o755)
+    machine.environment["PATH"] = f"{folder}:{machine.environment['PATH']}"
+
+
+def operations(folder: Path) -> list[ReadOperation]:
+    kinds: list[Json] = [
+        {"key": "HKLM:\\SOFTWARE\\Kinds", "name": name} for name in ("text", "expand", "dword", "qword")
+    ]
     kinds += [{"key": "HKEY_LOCAL_MACHINE\\SOFTWARE\\Kinds", "name": name} for name in ("many", "bytes", "", "none")]
-    user: dict[str, Any] = {"key": "HKCU\\Software\\Setting", "name": "on"}
+    user: dict[str, Json] = {"key": "HKCU\\Software\\Setting", "name": "on"}
     return [
         ReadOperation("identity", Read.IDENTITY),
         ReadOperation("facts", Read.FACTS, {"sections": ["hardware", "users", "network"]}),
@@ -136,19 +149,14 @@ def _operations(folder: Path) -> list[ReadOperation]:
 def machine(edition: str, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     folder = tmp_path_factory.mktemp("reads")
     (folder / "a.txt").write_bytes(b"hello\n")
-    (folder / "bin").mkdir()
-    for name, text in (("winget", WINGET), ("choco", CHOCO)):
-        path = folder / "bin" / name
-        path.write_text(f"#!/bin/sh\n{text}")
-        path.chmod(0o755)
     machine = Machine(folder, edition, REGISTRY)
-    machine.environment["PATH"] = f"{folder / 'bin'}:{machine.environment['PATH']}"
+    add_package_managers(machine)
     return machine
 
 
 @pytest.fixture(scope="module")
 def answers(machine: Machine) -> Mapping[str, Answer]:
-    transport_answers = machine.connection().read(_operations(machine.folder))
+    transport_answers = machine.connection().read(operations(machine.folder))
     assert all(answer.warnings == () for answer in transport_answers.values())
     return transport_answers
 

@@ -73,7 +73,9 @@ def lab() -> Iterator[Lab]:
         yield lab
 
 
-def _connect(lab: Lab, name: str, *, https: bool = False, password: Any = PASSWORD, **settings: Any) -> PowerShellConnection:
+def _connect(
+    lab: Lab, name: str, *, https: bool = False, password: Any = PASSWORD, **settings: Any
+) -> PowerShellConnection:
     spec = next(spec for spec in SPECS if spec.name == name)
     port = lab.https_port if https else lab.port
     settings.setdefault("ansible_winrm_scheme", "https" if https else "http")
@@ -111,7 +113,7 @@ def test_every_way_in_answers(lab: Lab, way: str) -> None:
 
 def test_a_request_larger_than_a_send_arrives_whole(lab: Lab) -> None:
     connection = _connect(lab, "good", **PLAIN)
-    text = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=400_000))
+    text = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=400_000))  # noqa: S311 - it only must not compress well
     operation = ReadOperation("r", Read.REGISTRY, {"values": [{"key": f"HKLM\\{text}", "name": "x"}]})
     assert connection.read([operation])["r"].status is AnswerStatus.OK
     connection.close()
