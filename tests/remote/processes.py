@@ -66,7 +66,7 @@ class Machine:
             **os.environ,
             "IMMY_SPOOL": str(folder / "spool"),
             "IMMY_TEST_TASKS": str(folder / "tasks"),
-            "PSModulePath": f"{MODULES}{os.pathsep}{os.environ.get('PSModulePath', '')}",
+            "PSModulePath": f"{MODULES}{os.pathsep}{os.environ.get('PSModulePath', '')}",  # noqa: SIM112
             "PWSH_REGISTRY": str(self.registry_path),
             "TMPDIR": str(folder),
         }

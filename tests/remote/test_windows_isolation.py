@@ -1,5 +1,7 @@
 """What one operation may not do to another, in both editions: state, endings, noise, time-outs."""
 
+# ruff: noqa: E501 - scripts stand on one line each
+
 from __future__ import annotations
 
 import re

@@ -183,4 +183,5 @@ def test_nobody_there_is_unreachable(lab: Lab) -> None:
     address = Address("pc", "winrm", "127.0.7.1", 1, "u", PASSWORD, {"ansible_winrm_server_cert_validation": "ignore"})
     with pytest.raises(UnreachableError, match=r"127\.0\.7\.1"):
         connect(address, Vault(), RealClock()).identify()
-    assert lab.shells() == {}
+    # Whose id was garbage cannot be deleted.
+    assert set(lab.shells()) <= {Misbehaviour.GARBAGE.value}
