@@ -130,11 +130,19 @@ def _present(item: Software, wanted: Desired, finding: Finding, target: Release 
 
 
 def _broken(item: Software, finding: Finding, wanted: Desired, architecture: str | None) -> Decision:
+    """Repaired as it is, or, where another version is wanted anyway, replaced by that one."""
     found = finding.version or "present"
+    why = f"{found} is there, and its own test says it is broken"
+    target = pick(item, wanted, finding.available, architecture)
+    otherwise = _present(item, wanted, finding, target)
+    if otherwise.error:
+        return otherwise
+    if otherwise.type is not ActionType.NONE:
+        return Decision(ActionType.REINSTALL, Reason.TEST_FAILED, f"{why}; {otherwise.why}", target, found)
     same = Desired(StateKind.EXACT, finding.version) if finding.version else wanted
-    release = pick(item, same, finding.available, architecture) or pick(item, wanted, finding.available, architecture)
+    release = pick(item, same, finding.available, architecture) or target
     kind = ActionType.REINSTALL if item.repair is None else ActionType.REPAIR
-    return Decision(kind, Reason.TEST_FAILED, f"{found} is there, and its own test says it is broken", release, found)
+    return Decision(kind, Reason.TEST_FAILED, why, release, found)
 
 
 def pick(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from immy_nornir.decide import conditions, versions
-from immy_nornir.decide.conditions import Holds
+from immy_nornir.decide.conditions import Holds, Unknown
 from immy_nornir.decide.resolve import Choice, Key
 from immy_nornir.errors import ImmyError
 from immy_nornir.model.deployments import Desired, StateKind, TaskMode
@@ -35,6 +35,8 @@ class _Builder:
     fingerprint: Fingerprint
     desires: dict[str, Desire] = field(default_factory=dict)
     definitions: dict[str, Item] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+    """Ids of desires whose own needs are added already."""
 
     def add_choice(self, choice: Choice) -> None:
         if choice.error:
@@ -85,6 +87,8 @@ class _Builder:
         origins: dict[str, str] = {}
         for name, parameter in definition.parameters.items():
             if name not in given:
+                if parameter.required and parameter.default is None:
+                    raise ImmyError(f"parameter '{name}' is required and has no value", "set it in params")
                 params[name] = templates.expand(parameter.default, self.variables)
                 origins[name] = f"default, {parameter.place}" if parameter.place else "default"
         for name, sourced in given.items():
@@ -109,6 +113,8 @@ class _Builder:
                 verdict = conditions.evaluate(needs.where, self.variables, self.facts)
             except ImmyError as error:
                 return f"its requirement cannot be read: {error.message}"
+            if isinstance(verdict, Unknown):
+                return f"its requirement reads what is not known: {', '.join(sorted(verdict.names))}"
             if not isinstance(verdict, Holds):
                 return f"its requirement does not hold: {needs.where}"
         return ""
@@ -122,7 +128,7 @@ class _Builder:
 
     def _require(self, desire: Desire, path: tuple[str, ...]) -> None:
         definition = self.definitions.get(desire.definition)
-        if definition is None or not wants_presence(desire):
+        if definition is None or not wants_presence(desire) or desire.id in self.asked:
             return
         for need in definition.prerequisites:
             if need.item in path:
@@ -131,11 +137,14 @@ class _Builder:
                     dataclasses.replace(self.desires[desire.id], error=f"its prerequisites go in a circle: {circle}")
                 )
                 return
-            self._ask(need, f"prerequisite of {desire.item}")
+            self._ask(need, f"prerequisite of {desire.id}")
             self._require(self.desires[need.item], (*path, need.item))
+        self.asked.add(desire.id)
         if isinstance(definition, Software) and definition.configuration:
-            need = Prerequisite(definition.configuration, TaskMode.ENFORCE)
-            self._ask(need, f"configuration of {desire.item}", desire)
+            name = definition.configuration
+            need = Prerequisite(name if name.startswith("task/") else f"task/{name}", TaskMode.ENFORCE)
+            self._ask(need, f"configuration of {desire.id}", desire)
+            self._require(self.desires[need.item], (*path, need.item))
 
     def _ask(self, need: Prerequisite, why: str, parent: Desire | None = None) -> None:
         known = self.desires.get(need.item)
@@ -143,6 +152,9 @@ class _Builder:
             given = {name: Sourced(value) for name, value in (parent.params if parent else {}).items()}
             known = self._described(self._bare(need.item, ""), given)
             known = dataclasses.replace(known, **_goal(known.kind, need.state))  # type: ignore[arg-type]  # desired and mode
+        elif not known.deployment and known.desired == Desired(StateKind.INSTALLED):
+            # Whoever only wants it to be there is content with what others want more exactly.
+            known = dataclasses.replace(known, desired=parse_state(need.state))
         if why not in known.requested_by:
             known = dataclasses.replace(known, requested_by=(*known.requested_by, why))
         self._put(known)

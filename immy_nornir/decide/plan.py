@@ -10,11 +10,12 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from immy_nornir.decide import order, phases
+from immy_nornir.decide import order, phases, versions
 from immy_nornir.decide.actions import Decision, decide
-from immy_nornir.decide.order import OrderKey
+from immy_nornir.decide.desires import parse_state
+from immy_nornir.decide.order import CycleError, OrderKey
 from immy_nornir.decide.phases import PhaseInput
-from immy_nornir.errors import ImmyError
+from immy_nornir.decide.work import uninstall_command
 from immy_nornir.model.deployments import Desired, StateKind, TaskMode
 from immy_nornir.model.facts import Finding, FindingStatus, Identity
 from immy_nornir.model.items import (
@@ -23,13 +24,15 @@ from immy_nornir.model.items import (
     ItemKind,
     OrderClass,
     PackageManager,
+    Prerequisite,
     RebootNeed,
     Scripts,
     Software,
     Task,
+    UpgradeStrategy,
 )
 from immy_nornir.model.plan import Desire, Held, Plan, PlannedAction, Reason
-from immy_nornir.model.playbooks import ActionType, MaintenanceType, Options, Reboot, UserContext
+from immy_nornir.model.playbooks import CHANGING, ActionType, MaintenanceType, Options, Reboot, UserContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,9 @@ def to_detect(kind: MaintenanceType, desires: tuple[Desire, ...]) -> tuple[Desir
 
 
 def _ignored(desire: Desire) -> bool:
+    """Whether nobody wants to know of an item: it is ignored, and nothing that is wanted builds on it."""
     if desire.kind is ItemKind.TASK:
-        return desire.mode in (TaskMode.IGNORED, None)
+        return desire.mode in (TaskMode.IGNORED, None) and not _is_prerequisite(desire)
     return desire.desired is None or (desire.desired.kind is StateKind.IGNORED and not desire.requested_by)
 
 
@@ -72,48 +76,108 @@ def _is_prerequisite(desire: Desire) -> bool:
 
 def make_plan(planning: Planning) -> Plan:
     """The plan: all actions in their order, the phases of those that will be done, and the planned reboots."""
-    actions = _Actions(planning)
-    decided = actions.all()
-    ordered, edges = _ordered(decided)
-    doing = [one for one in ordered if one.to_do and not one.always]
-    pending = (
-        bool(planning.pending_reboots) and planning.options.reboot in (Reboot.AUTOMATIC, Reboot.FORCE) and bool(doing)
-    )
-    cut = phases.cut([PhaseInput(one.id, one.reboot) for one in doing], edges, pending)
+    actions = _settled(planning)
+    edges = {one.id: frozenset(one.after) for one in actions.values()}
+    names = _sorted(planning, actions)
+    ordered = sorted((actions[name] for name in names), key=lambda one: one.always)
+    doing = [one for one in ordered if one.to_do]
+    first = planning.options.reboot in (Reboot.AUTOMATIC, Reboot.FORCE) and any(not one.always for one in doing)
+    cut = phases.cut([PhaseInput(one.id, one.reboot) for one in doing], edges, bool(planning.pending_reboots) and first)
     number = {action_id: index for index, phase in enumerate(cut) for action_id in phase}
     placed = tuple(dataclasses.replace(one, phase=number.get(one.id, 0)) for one in ordered)
-    return Plan(placed, tuple(cut), _reboots(doing, cut, planning.options))
+    return Plan(placed, tuple(cut), _reboots(planning, doing, cut))
 
 
-def _reboots(doing: list[PlannedAction], cut: list[tuple[str, ...]], options: Options) -> int:
-    if options.reboot is Reboot.SKIP:
+def _reboots(planning: Planning, doing: list[PlannedAction], cut: phases.Cut) -> int:
+    option = planning.options.reboot
+    if option is Reboot.SKIP or not planning.type.executes:
         return 0
-    between = max(0, len(cut) - 1)
-    last = set(cut[-1]) if cut else set[str]()
-    owed = any(one.reboot is RebootNeed.AFTER and one.id in last for one in doing)
-    return between + (1 if owed or options.reboot is Reboot.FORCE else 0)
+    counted = phases.count_reboots(cut, [PhaseInput(one.id, one.reboot) for one in doing])
+    owed_at_end = counted > max(0, len(cut) - 1)
+    return counted + (1 if option is Reboot.FORCE and not owed_at_end else 0)
 
 
-def _ordered(actions: Mapping[str, PlannedAction]) -> tuple[list[PlannedAction], dict[str, frozenset[str]]]:
+def _settled(planning: Planning) -> dict[str, PlannedAction]:
+    """All actions, after everything that one of them means for another.
+
+    An action that is held may leave what only it needed without need, and holds what builds on it: decided again with
+    that known, until nothing changes. Each round holds at least one more.
+    """
+    hindered: dict[str, str] = {}
+    circles: dict[str, str] = {}
+    while True:
+        actions = _Actions(planning, hindered, circles).all()
+        try:
+            _sorted(planning, actions)
+        except CycleError as error:
+            circles |= dict.fromkeys(error.ids, error.message)
+            continue
+        more = {one.id: why for one in actions.values() if one.to_do and (why := _hindrance(planning, actions, one))}
+        if not more:
+            return actions
+        hindered |= more
+
+
+def _sorted(planning: Planning, actions: Mapping[str, PlannedAction]) -> list[str]:
+    priorities = {desire.id: desire.priority for desire in planning.desires}
+    keys = [
+        OrderKey(one.id, one.order_class, one.place, one.fresh, priorities[one.id], one.id) for one in actions.values()
+    ]
     edges = {one.id: frozenset(one.after) for one in actions.values()}
-    follows = {one.id: one.follows for one in actions.values() if one.follows}
-    keys = [OrderKey(one.id, one.order_class, one.place, one.fresh, 0, one.id) for one in actions.values()]
-    try:
-        names = order.sort(keys, edges, follows)
-    except ImmyError as error:
-        names, circle = sorted(actions), error.message
-        broken = {
-            name: dataclasses.replace(actions[name], held=Held.DEPENDENCY, held_why=circle)
-            for name in names
-            if actions[name].changing
-        }
-        return [broken.get(name, actions[name]) for name in names], edges
-    return [actions[name] for name in names], edges
+    return order.sort(keys, edges, {one.id: one.follows for one in actions.values() if one.follows})
+
+
+def _hindrance(planning: Planning, actions: Mapping[str, PlannedAction], action: PlannedAction) -> str:
+    """Why an action cannot be done because of others; empty when it can. What always runs is hindered by nothing."""
+    if action.always:
+        return ""
+    item = planning.definitions[action.definition]
+    for need in item.prerequisites:
+        other = actions.get(need.item)
+        if other is None:
+            continue
+        definition = planning.definitions.get(other.definition)
+        scheme = definition.version_scheme if isinstance(definition, Software) else ""
+        why = _unmet(need, other, planning.findings.get(other.id), scheme)
+        if why:
+            return why
+    for name in action.after:
+        other = actions[name]
+        # What is left for another type says nothing against what only comes after it.
+        if other.held is not None and other.changing and other.held is not Held.NOT_THIS_TYPE:
+            return f"{other.id} will not be done: {other.held_why}"
+    return ""
+
+
+def _unmet(need: Prerequisite, other: PlannedAction, finding: Finding | None, scheme: str) -> str:
+    """Why a prerequisite will not be as it is needed when its requester's turn comes."""
+    if other.held is not None and other.changing:
+        return f"it needs {other.id}, which will not be done: {other.held_why}"
+    if finding is None:
+        return ""  # not applicable here: there is nothing to bring
+    if other.kind is ItemKind.TASK:
+        if not other.to_do and finding.status is FindingStatus.NOT_COMPLIANT:
+            return f"it needs {other.id}, which is not compliant, and its own deployment says {other.desired}"
+        return ""
+    wanted = parse_state(need.state)
+    there = other.type is not ActionType.UNINSTALL and (other.to_do or finding.status is FindingStatus.FOUND)
+    if wanted.kind is StateKind.ABSENT:
+        return f"it needs {other.id} to be absent, and its own deployment wants {other.desired}" if there else ""
+    if not there:
+        return f"it needs {other.id}, which its own deployment wants {other.desired}"
+    version = (other.version if other.to_do else None) or finding.version
+    if version and not versions.satisfies(version, wanted, scheme):
+        return f"it needs {other.id} {wanted}, and it will be {version}: its own deployment wants {other.desired}"
+    return ""
 
 
 @dataclass(slots=True)
 class _Actions:
     planning: Planning
+    hindered: Mapping[str, str]
+    """Action -> why others hinder it, as far as it is known."""
+    circles: Mapping[str, str]
+    """Actions whose dependencies lead back to them -> the circle."""
     by_id: dict[str, Desire] = field(default_factory=dict)
     done: dict[str, PlannedAction] = field(default_factory=dict)
 
@@ -124,17 +188,19 @@ class _Actions:
             self._action(desire, ())
         return {desire.id: self._with_edges(self.done[desire.id]) for desire in self.planning.desires}
 
-    def _action(self, desire: Desire, path: tuple[str, ...]) -> PlannedAction:
-        if desire.id in self.done:
-            return self.done[desire.id]
-        if desire.id not in path:
-            for why in desire.requested_by:
-                parent = self.by_id.get(why.partition(" of ")[2])
-                if parent is not None:
-                    self._action(parent, (*path, desire.id))
+    def _action(self, desire: Desire, path: tuple[str, ...]) -> None:
+        if desire.id in self.done or desire.id in path:
+            return
+        for why in desire.requested_by:
+            parent = self.by_id.get(why.partition(" of ")[2])
+            if parent is not None:
+                self._action(parent, (*path, desire.id))
         action = self._decided(desire)
+        if action.changing and desire.id in self.circles:
+            action = _failed(action, Reason.CONFLICT, self.circles[desire.id])
+        elif action.to_do and desire.id in self.hindered:
+            action = _hold(action, Held.DEPENDENCY, self.hindered[desire.id])
         self.done[desire.id] = action
-        return action
 
     def _decided(self, desire: Desire) -> PlannedAction:
         item = self.planning.definitions.get(desire.definition)
@@ -162,8 +228,7 @@ class _Actions:
         finding = self.planning.findings.get(desire.id)
         if finding is None:
             return self._not_looked_at(action, desire)
-        architecture = self.planning.identity.system.get("architecture")
-        decision = decide(desire, item, finding, architecture if isinstance(architecture, str) else None)
+        decision = decide(desire, item, finding, self._architecture())
         decision = self._by_requesters(desire, item, finding, decision)
         action = dataclasses.replace(
             action,
@@ -177,7 +242,7 @@ class _Actions:
         )
         if decision.error:
             return _failed(action, decision.reason, decision.why)
-        return self._held(action, desire, item)
+        return self._held(action, desire, item, finding)
 
     def _not_looked_at(self, action: PlannedAction, desire: Desire) -> PlannedAction:
         if _ignored(desire):
@@ -201,25 +266,31 @@ class _Actions:
         ]
         if not parents:
             return decision
-        working = [one for _, one in parents if one.to_do]
+        needing = [one for kind, one in parents if kind == "prerequisite" and self._works(one)]
         configures = [one for kind, one in parents if kind == "configuration"]
-        if configures:
-            return _configuration(configures, decision, own=bool(desire.deployment))
-        own = desire.desired is not None and desire.desired.kind not in (StateKind.UPDATE_IF_FOUND, StateKind.IGNORED)
-        if not desire.deployment and decision.type in (ActionType.INSTALL, ActionType.ENFORCE) and not working:
-            return Decision(
-                ActionType.NONE,
-                Reason.NOT_NEEDED,
-                "what it is a prerequisite of needs nothing done",
-                found=decision.found,
-            )
-        if working and not own and isinstance(item, Software) and finding.status is FindingStatus.NOT_FOUND:
+        if configures and not needing:
+            enforces = desire.mode is TaskMode.ENFORCE
+            return _configuration(configures, decision, own=bool(desire.deployment)) if enforces else decision
+        if not needing and not desire.deployment and (decision.error or decision.type in CHANGING):
+            why = "what it is a prerequisite of needs nothing done"
+            return Decision(ActionType.NONE, Reason.NOT_NEEDED, why, found=decision.found)
+        waits = desire.desired is not None and desire.desired.kind is StateKind.UPDATE_IF_FOUND
+        if needing and waits and finding.status is FindingStatus.NOT_FOUND:
             wanted = dataclasses.replace(desire, desired=Desired(StateKind.LATEST))
-            needed = decide(wanted, item, finding)
-            return dataclasses.replace(needed, why=f"needed by {working[0].item}: {needed.why}")
+            needed = decide(wanted, item, finding, self._architecture())
+            return dataclasses.replace(needed, why=f"needed by {needing[0].id}: {needed.why}")
         return decision
 
-    def _held(self, action: PlannedAction, desire: Desire, item: Item) -> PlannedAction:
+    def _works(self, requester: PlannedAction) -> bool:
+        """Whether a requester has work here, or would have it if this type did anything."""
+        left = not self.planning.type.executes and requester.changing and requester.held is Held.NOT_THIS_TYPE
+        return requester.to_do or left
+
+    def _architecture(self) -> str | None:
+        value = self.planning.identity.system.get("architecture")
+        return value if isinstance(value, str) else None
+
+    def _held(self, action: PlannedAction, desire: Desire, item: Item, finding: Finding) -> PlannedAction:
         planning = self.planning
         if not action.changing:
             return action
@@ -234,7 +305,7 @@ class _Actions:
             return _hold(action, Held.REBOOT_SKIPPED, why)
         if action.context is Context.USER and not user_for(planning.options, planning.identity, planning.primary_user):
             return _hold(action, Held.USER_CONTEXT, _no_user(planning))
-        missing = _missing_method(action, item)
+        missing = _missing_method(action, item, finding)
         if missing:
             return _hold(action, Held.NO_METHOD, missing)
         return action
@@ -257,27 +328,19 @@ class _Actions:
             if kind == "configuration" and parent in self.done:
                 follows = parent
                 after.add(parent)
-        action = dataclasses.replace(action, after=tuple(sorted(after)), follows=follows)
-        held = next(
-            (self.done[one] for one in action.after if self.done[one].held is not None and self._must(action, one)),
-            None,
-        )
-        if action.to_do and held is not None and held.changing:
-            return _hold(action, Held.DEPENDENCY, f"{held.item} will not be done: {held.held_why}")
-        return action
-
-    def _must(self, action: PlannedAction, other: str) -> bool:
-        return self.done[other].reason is not Reason.NOT_NEEDED
+        if action.id in self.circles:
+            after -= self.circles.keys()
+        return dataclasses.replace(action, after=tuple(sorted(after)), follows=follows)
 
 
 def _configuration(parents: list[PlannedAction], decision: Decision, *, own: bool) -> Decision:
-    """A configuration task: after a change of its software it is decided in the session, without the software not at all."""
-    if any(one.to_do and one.type is not ActionType.UNINSTALL for one in parents) and not decision.error:
+    """A configuration task: decided in the session where its software changes first, not needed where there is none."""
+    if any(one.to_do and one.type is not ActionType.UNINSTALL for one in parents):
         why = "decided right after its software"
         return Decision(ActionType.UNDETERMINED, Reason.WAITS_FOR_SOFTWARE, why, found=decision.found)
     present = any(one.found and one.type is not ActionType.UNINSTALL for one in parents)
     if not present and not own:
-        return Decision(ActionType.NONE, Reason.NOT_NEEDED, "its software is not there")
+        return Decision(ActionType.NONE, Reason.NOT_NEEDED, "its software is not there", found=decision.found)
     return decision
 
 
@@ -329,20 +392,25 @@ def _no_user(planning: Planning) -> str:
             return "it runs as the current user, and nobody is logged on"
 
 
-def _missing_method(action: PlannedAction, item: Item) -> str:
+def _missing_method(action: PlannedAction, item: Item, finding: Finding) -> str:
     """Why an action has no way of being done, or nothing."""
     if isinstance(item, Task):
         if isinstance(item.body, Scripts) and item.body.set is None:
             return "the task has no 'set' script"
         return ""
     manager = item.package or (item.detection if isinstance(item.detection, PackageManager) else None)
-    match action.type:
-        case ActionType.UNINSTALL:
-            return ""
-        case ActionType.REPAIR if item.repair is not None and item.repair.script is not None:
-            return ""
-        case _:
-            has_file = action.release is not None and action.release.url is not None
-            if manager is not None or item.install.script is not None or has_file:
-                return ""
-            return "there is no url, package manager or install script to install it with"
+    first = action.type is ActionType.UPDATE and item.upgrade is UpgradeStrategy.UNINSTALL_FIRST
+    removes = first or action.type in (ActionType.UNINSTALL, ActionType.REINSTALL, ActionType.DOWNGRADE)
+    entry = finding.value if isinstance(finding.value, dict) else {}
+    if removes and item.uninstall.script is None and manager is None and not uninstall_command(item, entry):
+        return "there is no uninstall script, and its uninstall entry names no command to remove it with"
+    scripts = {
+        ActionType.REPAIR: item.repair.script if item.repair is not None else None,
+        ActionType.UPDATE: None if first else item.upgrade_script,
+    }
+    if action.type is ActionType.UNINSTALL or scripts.get(action.type) is not None:
+        return ""
+    has_file = action.release is not None and action.release.url is not None
+    if manager is not None or item.install.script is not None or has_file:
+        return ""
+    return "there is no url, package manager or install script to install it with"

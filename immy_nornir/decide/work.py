@@ -68,6 +68,8 @@ def _software_steps(action: PlannedAction, item: Software, finding: Finding | No
             return [_uninstall(action, item, finding)]
         case ActionType.REPAIR if item.repair is not None and item.repair.script is not None:
             return [_script_step("repair", item.repair.script, action.params, action.release)]
+        case ActionType.REPAIR if item.repair is not None and item.repair.arguments is not None:
+            return [_repair(action, item, item.repair.arguments)]
         case ActionType.REINSTALL | ActionType.DOWNGRADE:
             steps = [_uninstall(action, item, finding), _install(action, item)]
         case ActionType.UPDATE if item.upgrade is UpgradeStrategy.UNINSTALL_FIRST:
@@ -99,6 +101,12 @@ def _install(action: PlannedAction, item: Software) -> Step:
         work["expect"] = _expect(item, release)
         return Step("install", "package", work)
     return Step("install", "installer", _installer(release or Release(""), item))
+
+
+def _repair(action: PlannedAction, item: Software, arguments: str) -> Step:
+    """Repaired by its installer, started with arguments of its own."""
+    release = dataclasses.replace(action.release or Release(""), arguments=arguments)
+    return Step("repair", "installer", _installer(release, item))
 
 
 def _installer(release: Release, item: Software) -> dict[str, Json]:
@@ -157,7 +165,7 @@ def _uninstall(action: PlannedAction, item: Software, finding: Finding | None) -
 
 
 def uninstall_command(item: Software, entry: Mapping[str, Json]) -> str:
-    """The command that removes an installed software silently: by product code, else its own quiet string, else with our arguments."""
+    """The command that removes a software silently: by product code, its own quiet string, or with our arguments."""
     code = entry.get("product_code")
     if isinstance(item.detection, ProductCode):
         code = code or item.detection.code

@@ -49,9 +49,14 @@ def software(name: str, *versions: str, **more: Any) -> Software:
         "place": PLACE,
         "releases": tuple(release(version) for version in versions or ("1.0",)),
         "uninstall": Method(script=script("uninstall.ps1")),
-        "prerequisites": tuple(Prerequisite(*need.split(" ", 1)) for need in needs),
+        "prerequisites": tuple(_prerequisite(need) for need in needs),
     }
     return Software(**{**fields, **more})
+
+
+def _prerequisite(text: str) -> Prerequisite:
+    item, _, wants = text.partition(" ")
+    return Prerequisite(item, wants or "installed")
 
 
 def release(version: str, **more: Any) -> Release:
@@ -66,7 +71,7 @@ def task(name: str, **more: Any) -> Task:
         "platform": Platform.WINDOWS,
         "body": Scripts(script("get.ps1"), script("test.ps1"), script("set.ps1")),
         "place": PLACE,
-        "prerequisites": tuple(Prerequisite(*need.split(" ", 1)) for need in needs),
+        "prerequisites": tuple(_prerequisite(need) for need in needs),
     }
     return Task(**{**fields, **more})
 
