@@ -63,6 +63,7 @@ def lab() -> None:
 @click.option("--script-seconds", type=_seconds, default=0.0, metavar="SECONDS", help="One script operation.")
 @click.option("--install-seconds", type=_seconds, default=0.0, metavar="SECONDS", help="One job.")
 @click.option("--reboot-seconds", type=_seconds, default=1.0, metavar="SECONDS", help="How long a reboot takes.")
+@click.option("--slow-seconds", type=_seconds, default=1.0, metavar="SECONDS", help="What a slow computer adds.")
 @click.option("--detach", is_flag=True, help="Return when it is up; `immy lab down` ends it.")
 def up(
     inventory: tuple[Path, ...],
@@ -75,6 +76,7 @@ def up(
     script_seconds: float,
     install_seconds: float,
     reboot_seconds: float,
+    slow_seconds: float,
     *,
     detach: bool,
 ) -> None:
@@ -92,6 +94,7 @@ def up(
         script_seconds=script_seconds,
         install_seconds=install_seconds,
         reboot_seconds=reboot_seconds,
+        slow_seconds=slow_seconds,
     )
     _serve(fleet, knobs, state, port, https_port, shlex.split(powershell) if powershell else None)
 

@@ -43,6 +43,7 @@ def load(root: Path, sources: Sequence[Path], playbook: Path | None = None) -> t
 
     Raises: FilesError with every problem, when one of them is an error.
     """
+    from immy_nornir.fleet.checks import check_fleet
     from immy_nornir.fleet.load import load_fleet, load_playbook
 
     if not sources and not (root / "inventory").exists():
@@ -55,6 +56,7 @@ def load(root: Path, sources: Sequence[Path], playbook: Path | None = None) -> t
             raise UsageError(f"there is no playbook {playbook}", f"there are {', '.join(near)}" if near else "")
         book, more = load_playbook(root, playbook)
         problems = [*problems, *more]
+    problems = [*problems, *check_fleet(fleet, [book] if book is not None else [])]
     if any(one.level is Level.ERROR for one in problems):
         raise FilesError([one for one in sorted(set(problems)) if one.level is not Level.NOTE])
     return fleet, book

@@ -272,7 +272,7 @@ def _installed(desire: Desire, item: Software, answers: _Answers) -> tuple[str |
             there = isinstance(answer, dict)
             return (_text(answer.get("version")) if isinstance(answer, dict) else None), None, there
         case DriverVersion(name):
-            version = _text(_answer(answers, f"driver:{name}"))
+            version = _text(_map(_answer(answers, f"driver:{name}"), "driver").get("version"))
             return version, None, version is not None
         case DetectScript():
             result = _answer(answers, f"detect:{desire.id}")

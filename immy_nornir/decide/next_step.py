@@ -119,8 +119,16 @@ def next_step(state: State, now: float) -> Step:
         return Finish(state.finished.status, state.finished.message)
     step = _wanted(state, now)
     if not state.connected and _needs_computer(step):
-        return _contact(state, now)
+        return _gone(state) if state.reboot_failure else _contact(state, now)
     return step
+
+
+def _gone(state: State) -> Step:
+    """The end of a session whose computer did not come back from its reboot: it has been waited for long enough."""
+    left = next((one for one in state.actions.values() if one.ended is None), None)
+    if left is None:
+        return _finish(state)
+    return Note(ActionEnded(left.plan.id, Outcome.SKIPPED, OutcomeReason.REBOOT_FAILED, state.reboot_failure))
 
 
 def _wanted(state: State, now: float) -> Step:

@@ -1,0 +1,50 @@
+"""`immy demo`: the sample fleet's full maintenance on simulated computers; nothing on this machine changes but `.immy/`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from immy_nornir.cli import surroundings
+from immy_nornir.errors import UsageError
+
+PLAYBOOK = Path("playbooks") / "full.yml"
+_PACE = ("--install-seconds", "0.5", "--reboot-seconds", "4", "--slow-seconds", "0.2")
+PASSWORD = "IMMY_LAB_PASSWORD"  # noqa: S105 - the name of a variable
+
+
+@click.command()
+@click.option("--playbook", default=str(PLAYBOOK), show_default=True, help="What to run on the simulated fleet.")
+@click.pass_context
+def demo(ctx: click.Context, playbook: str) -> None:
+    """Run the sample fleet's full maintenance on simulated computers.
+
+    Starts the lab (simulated Windows computers on 127.0.0.0/8 that speak real WS-Management), runs the playbook with live
+    progress, and stops the lab. It writes only into the state folder.
+    """
+    root = surroundings.root_of(ctx)
+    if not (root / playbook).exists():
+        raise UsageError(f"there is no {playbook} in {root}", "immy init DIR makes a sample fleet; then immy -C DIR demo")
+    state = surroundings.state_of(ctx, root)
+    os.environ.setdefault(PASSWORD, secrets.token_urlsafe(12))
+    immy = [sys.executable, "-m", "immy_nornir", "-C", str(root)]
+    click.echo("All computers of this demo are simulated: a lab on 127.0.0.0/8 speaks WS-Management for them.", err=True)
+    up = [*immy, "lab", "up", "--detach", "--state", str(state), *_PACE]
+    if subprocess.run(up, check=False).returncode:
+        raise UsageError("the lab did not start", "another program may use its ports 5985 and 5986, or another lab runs: immy lab down")
+    try:
+        code = subprocess.run([*immy, "--state", str(state), "run", playbook, "--yes"], check=False).returncode
+    except KeyboardInterrupt:
+        code = 130
+    finally:
+        subprocess.run([*immy, "lab", "down", "--state", str(state)], check=False, stdout=subprocess.DEVNULL)
+    click.echo("Computers that did not pass are wrong on purpose: one for each way in which a computer can misbehave.")
+    click.echo("Try next:")
+    for line in ("immy sessions list --run last", "immy sessions show sd-chair-1", "immy explain sd-xray-1 software/firefox"):
+        click.echo(f"  {line}")
+    ctx.exit(0 if code in (0, 1) else code)
