@@ -1,4 +1,4 @@
-"""`immy report`: a run of the history as HTML, Markdown or JSON; options -> build -> render -> stdout or a file."""
+"""`immy report`: a run as HTML, Markdown, JSON or CSV; options -> build -> render -> stdout or a file."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ _ENDINGS: Mapping[str, Format] = {
     ".md": "markdown",
     ".markdown": "markdown",
     ".json": "json",
+    ".csv": "csv",
 }
 _SHOWN = 5
 
@@ -33,7 +34,7 @@ _SHOWN = 5
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["html", "markdown", "json"]),
+    type=click.Choice(["html", "markdown", "json", "csv"]),
     help="[default: by the ending of --output; else markdown on a terminal, html in a pipe]",
 )
 @click.option(

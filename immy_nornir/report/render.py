@@ -1,4 +1,4 @@
-"""A Report -> HTML, Markdown or JSON text; pure but for reading templates."""
+"""A Report -> HTML, Markdown, JSON or CSV text; pure but for reading templates."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from immy_nornir.model.record import Outcome
-from immy_nornir.report import document, templates, words
+from immy_nornir.report import document, table, templates, words
 from immy_nornir.report.model import UNFINISHED, Report
 
-Format = Literal["html", "markdown", "json"]
-FORMATS: tuple[Format, ...] = ("html", "markdown", "json")
+Format = Literal["html", "markdown", "json", "csv"]
+FORMATS: tuple[Format, ...] = ("html", "markdown", "json", "csv")
 
 HTML = "report.html.j2"
 MARKDOWN = "report.md.j2"
@@ -27,13 +27,16 @@ OPEN_TABLES = 200
 
 
 def render(report: Report, format: Format, *, templates_folder: Path | None = None) -> str:  # noqa: A002 - as --format
-    """The report as text: HTML in one file without scripts or references, Markdown for tickets, or all of it as JSON.
+    """The report as text: HTML in one file without scripts or references, Markdown for tickets, all of it as JSON,
+    or its actions as CSV.
 
     A `report.html.j2` or `report.md.j2` in `templates_folder` takes the place of the shipped one.
     Raises: FilesError when such a template cannot be read or expanded.
     """
     if format == "json":
         return document.text(report)
+    if format == "csv":
+        return table.text(report)
     name, listed = (HTML, LISTED_HTML) if format == "html" else (MARKDOWN, LISTED_MARKDOWN)
     values = {
         "report": report,

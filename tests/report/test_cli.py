@@ -162,7 +162,7 @@ def test_html_has_the_output_of_what_failed_only(capfd: pytest.CaptureFixture[st
 
 
 def test_one_tenants_report_names_no_other(capfd: pytest.CaptureFixture[str]) -> None:
-    for form in ("html", "markdown", "json"):
+    for form in ("html", "markdown", "json", "csv"):
         assert immy(["report", "--tenant", "fabrikam", "--format", form]) == 0
         text = capfd.readouterr().out
         assert "nb1" in text
@@ -172,7 +172,13 @@ def test_one_tenants_report_names_no_other(capfd: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize(
     ("name", "begin"),
-    [("r.html", "<!DOCTYPE"), ("r.md", "# full.yml"), ("r.json", '{\n  "schema_version": 1'), ("r.txt", "<!DOCTYPE")],
+    [
+        ("r.html", "<!DOCTYPE"),
+        ("r.md", "# full.yml"),
+        ("r.json", '{\n  "schema_version": 1'),
+        ("r.csv", "tenant,computer"),
+        ("r.txt", "<!DOCTYPE"),
+    ],
 )
 def test_a_files_ending_says_the_format(
     capfd: pytest.CaptureFixture[str], tmp_path: Path, name: str, begin: str

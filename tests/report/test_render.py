@@ -1,10 +1,12 @@
-"""Reports as HTML, Markdown and JSON, held against golden files; data never becomes markup.
+"""Reports as HTML, Markdown, JSON and CSV, held against golden files; data never becomes markup.
 
 IMMY_UPDATE_GOLDEN=1 writes the golden files anew: look at the difference before you commit it.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import time
@@ -21,10 +23,11 @@ from immy_nornir.report.build import build
 from immy_nornir.report.document import document
 from immy_nornir.report.model import Report
 from immy_nornir.report.render import FORMATS, Format, render
+from immy_nornir.report.table import COLUMNS
 from tests.report import rows
 
 GOLDEN = Path(__file__).parent / "golden"
-ENDINGS: dict[Format, str] = {"html": "html", "markdown": "md", "json": "json"}
+ENDINGS: dict[Format, str] = {"html": "html", "markdown": "md", "json": "json", "csv": "csv"}
 NASTY = "<script>alert('x')</script> & \"quotes\" | **bold** `code` [a](b) {{ 7*7 }} {% raw %}"
 
 
@@ -52,8 +55,8 @@ def test_reports_are_as_their_golden_files(name: str, form: Format) -> None:
     file = GOLDEN / f"{name}.{ENDINGS[form]}"
     if os.environ.get("IMMY_UPDATE_GOLDEN") == "1":
         file.parent.mkdir(exist_ok=True)
-        file.write_text(text, encoding="utf-8", newline="\n")
-    assert text == file.read_bytes().decode(), "IMMY_UPDATE_GOLDEN=1 writes it anew"
+        file.write_bytes(text.encode())
+    assert text.encode() == file.read_bytes(), "IMMY_UPDATE_GOLDEN=1 writes it anew"
 
 
 def test_the_formats_are_those_of_the_type() -> None:
@@ -191,6 +194,27 @@ def test_json_holds_every_computer_action_and_output() -> None:
     assert len(sessions) == 10
     outputs = [job["output"] for one in sessions for action in one["actions"] for job in action["jobs"]]
     assert any("The specified account already exists." in output for output in outputs)
+
+
+# --- CSV -----------------------------------------------------------------------------------------------------
+
+
+def test_csv_has_a_row_for_each_action_and_for_each_session_without_one() -> None:
+    report = everything()
+    table = list(csv.DictReader(io.StringIO(render(report, "csv"), newline="")))
+    bare = sum(not one.actions for tenant in report.tenants for pc in tenant.computers for one in pc.sessions)
+    assert len(table) == report.totals.actions + bare
+    assert {len(row) for row in table} == {len(COLUMNS)}
+    failed = next(row for row in table if row["action"] == "software/vpn")
+    assert (failed["computer"], failed["outcome"], failed["outcome_reason"]) == ("pc10", "failed", "exit_code")
+
+
+def test_csv_cells_are_never_formulas_and_keep_their_lines() -> None:
+    action = rows.action("task/a", message='=HYPERLINK("http://x")\n"second", line', found="-1", after="@SUM(A1)")
+    report = build(rows.RUN, [rows.session("+pc", actions=(action,))], generated_at=0.0)
+    row = next(csv.DictReader(io.StringIO(render(report, "csv"), newline="")))
+    assert row["message"] == '\'=HYPERLINK("http://x")\n"second", line'
+    assert (row["computer"], row["found"], row["after"]) == ("'+pc", "'-1", "'@SUM(A1)")
 
 
 # --- a fleet's own templates ---------------------------------------------------------------------------------
