@@ -1,0 +1,1 @@
+"""Tests of whole runs through the command line, judged by the lab's own log."""
