@@ -9,7 +9,7 @@ from pathlib import Path
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(handle: int) -> bool:
+    def _lock(handle: int, *, alone: bool = True) -> bool:  # noqa: ARG001 - there is one kind of lock here
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -19,9 +19,10 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(handle: int) -> bool:
+    def _lock(handle: int, *, alone: bool = True) -> bool:
+        """With `alone` False two who only ask do not take each other for the owner."""
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except OSError:
             return False
         return True
@@ -52,6 +53,6 @@ def is_alive(folder: Path, owner: str) -> bool:
     except OSError:
         return False
     try:
-        return not _lock(handle)
+        return not _lock(handle, alone=False)
     finally:
         os.close(handle)

@@ -107,18 +107,26 @@ class History:
         self._import_journals()
         for session_id, owner in self._writer.call(queries.open_sessions):
             if owner and owner != self.owner and not locks.is_alive(self.owners, owner):
-                self._interrupt(session_id)
+                self._interrupt(session_id, owner)
 
-    def _interrupt(self, session_id: str) -> None:
-        state = self.state_of(session_id)
-        if state is None or state.finished is not None or state.interrupted is not None:
-            return
-        doing = f" while {state.current} was under way" if state.current else ""
-        entry = Interrupted(f"its process ended without a word{doing}")
-        self.append(
-            fold(state, Stamped(state.entries + 1, self._clock.now(), entry)),
-            Stamped(state.entries + 1, self._clock.now(), entry),
-        )
+    def _interrupt(self, session_id: str, owner: str) -> None:
+        """Mark a dead owner's session, unless somebody else was quicker; in one transaction."""
+
+        def mark(connection: sqlite3.Connection) -> None:
+            row = connection.execute("SELECT owner, status FROM sessions WHERE id=?", (session_id,)).fetchone()
+            loaded = queries.record(connection, session_id)
+            if row is None or row[0] != owner or row[1] not in queries.OPEN or loaded is None:
+                return
+            state = fold_all(*loaded)
+            if state.finished is not None or state.interrupted is not None:
+                return
+            doing = f" while {state.current} was under way" if state.current else ""
+            entry = Interrupted(f"its process ended without a word{doing}")
+            stamped = Stamped(state.entries + 1, self._clock.now(), entry)
+            for sql, values in projection.rows(fold(state, stamped), stamped, self._clean):
+                connection.execute(sql, values)
+
+        self._writer.call(mark)
 
     def _import_journals(self) -> None:
         for path in self.folder.glob("journal-*.jsonl"):

@@ -18,7 +18,7 @@ from nornir.core.state import GlobalState
 from nornir.core.task import AggregatedResult
 
 from immy_nornir.decide.resolve import Asked, choose
-from immy_nornir.decide.state import State, fold_all
+from immy_nornir.decide.state import State
 from immy_nornir.history.projection import status_of
 from immy_nornir.history.queries import Asked as Question
 from immy_nornir.history.queries import SessionRow
@@ -26,7 +26,7 @@ from immy_nornir.model.deployments import StateKind
 from immy_nornir.model.inventory import Computer
 from immy_nornir.model.items import ItemKind, RebootNeed, Software
 from immy_nornir.model.playbooks import ActionType, MaintenanceType, Play, Reboot
-from immy_nornir.model.record import Finished, SessionSpec, Status, StopAsked
+from immy_nornir.model.record import Finished, Interrupted, SessionSpec, Status, StopAsked
 from immy_nornir.plugins.runner import ImmyRunner
 from immy_nornir.plugins.tasks import maintain
 from immy_nornir.session.create import Asking, merge_options, specs_of
@@ -124,37 +124,47 @@ def create(engine: Engine, run_id: str, plays: Sequence[PlayRun], asking: Asking
     said: list[str] = []
     with engine.history.read() as reader:
         names = {computer.name for run in plays for computer in run.computers}
-        left = {
-            row.computer: row
-            for row in reversed(reader.sessions(Question(statuses=(Status.INTERRUPTED,))))
-            if row.computer in names
-        }
+        left: dict[str, list[SessionRow]] = {}
+        for row in reversed(reader.sessions(Question(statuses=(Status.INTERRUPTED,)))):
+            if row.computer in names:
+                left.setdefault(row.computer, []).append(row)
         seen = {name: reader.facts(name) for name in names}
+    left_over: dict[str, list[State]] = {}
     first = 1
     for run in plays:
         specs = specs_of(run_id, first, run.play, run.type, run.computers, seen, asking, now)
         first += len(specs)
         fresh: list[SessionSpec] = []
         for spec in specs:
-            old = _left_over(engine, left.pop(spec.computer, None))
-            if old is not None and _same_work(old.spec, spec) and now - old.spec.created_at < RESUMABLE_SECONDS:
-                run.sessions[spec.computer] = LiveSession(engine, old)
-                said.append(f"{spec.computer}: session {old.spec.id} is taken up again")
+            olds = left_over.setdefault(spec.computer, _left_over(engine, left.get(spec.computer, ())))
+            again = next((old for old in olds if _goes_on(old.spec, spec, now)), None)
+            if again is not None:
+                olds.remove(again)
+                run.sessions[spec.computer] = LiveSession(engine, again)
+                said.append(f"{spec.computer}: session {again.spec.id} is taken up again")
                 continue
             fresh.append(spec)
-            live = LiveSession(engine, State(spec))
-            run.sessions[spec.computer] = live
-            if old is not None:
-                live.before = LiveSession(engine, old)
-                said.append(f"{spec.computer}: session {old.spec.id}, which was interrupted, is settled first")
+            run.sessions[spec.computer] = LiveSession(engine, State(spec))
         engine.history.create_sessions(fresh)
         for spec in fresh:
             _at_once(run.sessions[spec.computer], run)
+    for computer, olds in left_over.items():
+        first_of_all = next(run.sessions[computer] for run in plays if computer in run.sessions)
+        for old in olds:
+            before = LiveSession(engine, old)
+            before.before, first_of_all.before = first_of_all.before, before
+            said.append(f"{computer}: session {old.spec.id}, which was interrupted, is settled first")
     return said
 
 
-def _left_over(engine: Engine, row: SessionRow | None) -> State | None:
-    return None if row is None else engine.history.state_of(row.id)
+def _left_over(engine: Engine, rows: Sequence[SessionRow]) -> list[State]:
+    """Interrupted sessions of one computer, oldest first."""
+    states = (engine.history.state_of(row.id) for row in rows)
+    return [state for state in states if state is not None and state.finished is None]
+
+
+def _goes_on(old: SessionSpec, new: SessionSpec, now: float) -> bool:
+    return _same_work(old, new) and now - old.created_at < RESUMABLE_SECONDS
 
 
 def _same_work(old: SessionSpec, new: SessionSpec) -> bool:
@@ -175,9 +185,8 @@ def _at_once(live: LiveSession, run: PlayRun) -> None:
 
 
 def supersede(live: LiveSession, by: str) -> None:
-    """Tell an older session to start nothing new."""
-    if live.state.finished is None and live.state.stop is None:
-        live.begin()
+    """Tell an older session to start nothing new, unless another process has taken it up meanwhile."""
+    if live.begin() is None and live.state.stop is None:
         live.append(StopAsked("supersede", f"superseded by session {by}"))
 
 
@@ -249,7 +258,7 @@ def execute(engine: Engine, plays: Sequence[PlayRun], pace: Pace) -> None:
             if names and 100.0 * bad / len(names) > run.play.max_fail_percentage:
                 halted = f"{bad} of {len(names)} computers failed: more than max_fail_percentage {run.play.max_fail_percentage:g}"
         for name in names[done:]:
-            _not_begun(run.sessions[name], halted or "stopped by the operator before it began")
+            _not_begun(run.sessions[name], halted)
 
 
 def _failed(state: State) -> bool:
@@ -260,8 +269,9 @@ def _failed(state: State) -> bool:
 def _wave(engine: Engine, run: PlayRun, names: Sequence[str], pace: Pace) -> AggregatedResult:
     for name in names:
         live = run.sessions[name]
-        if live.before is not None:
-            supersede(live.before, live.id)
+        while live.before is not None:
+            supersede(live.before, run.sessions[name].id)
+            live = live.before
     tenants = {name: run.sessions[name].state.spec.tenant for name in names}
     runner = ImmyRunner(
         pace.workers, pace.per_tenant, pace.splay, lambda: engine.stop.level, lambda name: tenants[name]
@@ -269,19 +279,37 @@ def _wave(engine: Engine, run: PlayRun, names: Sequence[str], pace: Pace) -> Agg
     return nornir_of(names, runner).run(task=maintain, name=run.play.name, sessions=run.sessions, wait=pace.wait)
 
 
-def _not_begun(live: LiveSession, why: str) -> None:
-    if live.state.finished is None:
-        live.append(Finished(Status.CANCELLED, why))
+def _not_begun(live: LiveSession, halted: str) -> None:
+    """End a session whose wave never came; one that was taken up again stays as it was left, and can be resumed."""
+    if live.state.finished is not None or live.state.entries:
+        return
+    if halted:
+        live.append(Finished(Status.CANCELLED, halted))
+    else:
+        live.append(Interrupted("stopped by the operator before it began"))
 
 
 def resume(engine: Engine, rows: Sequence[SessionRow], pace: Pace) -> list[LiveSession]:
-    """Take up interrupted or deferred sessions again, all in one wave; unknown computers keep their status."""
-    sessions: dict[str, LiveSession] = {}
-    for row in rows:
-        with engine.history.read() as reader:
-            loaded = reader.record(row.id)
-        if loaded is not None and row.computer not in sessions:
-            sessions[row.computer] = LiveSession(engine, fold_all(*loaded))
-    runner = ImmyRunner(pace.workers, pace.per_tenant, pace.splay, lambda: engine.stop.level)
-    nornir_of(list(sessions), runner).run(task=maintain, name="resume", sessions=sessions, wait=pace.wait)
-    return list(sessions.values())
+    """Take up interrupted or deferred sessions again, those of one computer one after the other, oldest first.
+
+    Sessions of computers that the inventory no longer has are left as they are, and are not in the answer.
+    """
+    lives: list[LiveSession] = []
+    for row in sorted(rows, key=lambda one: (one.created_at, one.id)):
+        state = engine.history.state_of(row.id)
+        if state is not None and state.finished is None and _is_known(engine, row.computer):
+            lives.append(LiveSession(engine, state))
+    waiting = list(lives)
+    while waiting and not engine.stop.level:
+        sessions: dict[str, LiveSession] = {}
+        for live in waiting:
+            sessions.setdefault(live.computer, live)
+        waiting = [live for live in waiting if sessions[live.computer] is not live]
+        tenants = {name: live.state.spec.tenant for name, live in sessions.items()}
+        runner = ImmyRunner(pace.workers, pace.per_tenant, pace.splay, lambda: engine.stop.level, tenants.__getitem__)
+        nornir_of(list(sessions), runner).run(task=maintain, name="resume", sessions=sessions, wait=pace.wait)
+    return lives
+
+
+def _is_known(engine: Engine, name: str) -> bool:
+    return name in engine.fleet.inventory.computers or name in engine.names

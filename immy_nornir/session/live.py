@@ -6,6 +6,7 @@ raises an expected error: whatever goes wrong becomes an entry.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -63,6 +64,8 @@ class LiveSession:
     """Detection answers that came with the facts, in the same request."""
     crashes: int = 0
     begun: bool = False
+    waited: tuple[int, Waiting] | None = None
+    """The last wait and how many entries there were: the same wait again is not worth another entry."""
     before: LiveSession | None = None
     """An older session of the computer that has to be settled first."""
 
@@ -84,7 +87,8 @@ class LiveSession:
         state = fold(self.state, stamped)
         self.engine.history.append(state, stamped, durable=durable)
         self.state = state
-        self.engine.listener(state, stamped)
+        with contextlib.suppress(Exception):  # a terminal that went away must not cost the session
+            self.engine.listener(state, stamped)
 
     # --- the loop ---
 
@@ -99,15 +103,15 @@ class LiveSession:
         try:
             return self._advance(woken=woken)
         except HistoryError as error:
-            self.close()
-            self.state = replace(self.state, interrupted=Interrupted(f"history: {error.message}"))
-            return Settled(Status.INTERRUPTED, f"history: {error.message}")
+            return self._leave(f"history: {error.message}")
 
     def _advance(self, *, woken: bool) -> Parked | Settled:
         if not self.begun:
             refused = self.begin()
             if refused is not None:
                 return refused
+        if self.state.waiting is not None:
+            self.waited = (self.state.entries, self.state.waiting)
         self.state = replace(self.state, waiting=None, checked_at=0.0 if woken else self.state.checked_at)
         while True:
             step = next_step(self.state, self.engine.clock.now())
@@ -127,7 +131,10 @@ class LiveSession:
                     self._perform(do, action_id)
 
     def begin(self) -> Settled | None:
-        """Own the session's computer from now on; the end where somebody else does, or the session has ended."""
+        """Own the session's computer from now on; the end where somebody else does, or the session has ended.
+
+        Only a session that nobody has begun is written to when the computer is taken: another may be at work on it.
+        """
         if self.begun:
             return None
         self.begun = True
@@ -136,16 +143,41 @@ class LiveSession:
         claimed = self.engine.history.claim(self.computer, self.id)
         if isinstance(claimed, Busy):
             message = f"session {claimed.session_id} is at work on this computer ({claimed.owner})"
+            if self.state.entries:
+                return self._leave(message)
             self.append(Finished(Status.MISSED, message))
             return Settled(Status.MISSED, message)
+        if self.state.entries:
+            finished = self._catch_up()
+            if finished is not None:
+                self.engine.history.release([self.computer])
+                return Settled(finished.status, finished.message)
         self.append(Resumed(self.engine.history.owner, claimed))
         return None
+
+    def _catch_up(self) -> Finished | None:
+        """Take in what another process wrote between our reading of the record and our owning it."""
+        newest = self.engine.history.state_of(self.id)
+        if newest is not None and newest.entries > self.state.entries:
+            self.state = newest
+        return self.state.finished
+
+    def _leave(self, message: str) -> Settled:
+        """Stop here without a word in the record, which another writes or which cannot be written."""
+        self.close()
+        self.state = replace(self.state, interrupted=Interrupted(message))
+        return Settled(Status.INTERRUPTED, message)
 
     def _interrupt(self, step: object) -> Settled:
         self.close()
         state = self.state
-        if state.current:
+        action = state.actions.get(state.current)
+        if action is not None and action.seen and not action.over:
             message = f"stopped by the operator; the job of {state.current} goes on on the computer"
+        elif action is not None and not action.over:
+            message = f"stopped by the operator; whether the job of {state.current} was begun is not known yet"
+        elif action is not None:
+            message = f"stopped by the operator before the result of {state.current} was looked at"
         elif isinstance(step, Wait):
             message = f"stopped by the operator while waiting for {step.about}"
         elif state.entries <= 1:
@@ -158,8 +190,12 @@ class LiveSession:
     def _park(self, wait: Wait) -> Parked:
         self.close()
         known = self.state.waiting
+        if known is None and self.waited is not None and self.waited[0] == self.state.entries:
+            known = self.waited[1]
         if known is None or (known.kind, known.about, known.deferred) != (wait.kind, wait.about, wait.deferred):
             self.append(Waiting(wait.kind, wait.until, wait.about, wait.deferred))
+        else:
+            self.state = replace(self.state, waiting=known)
         return Parked(wait, self.address)
 
     def _perform(self, do: Do, action_id: str) -> None:

@@ -1,0 +1,91 @@
+"""A real installer on this very machine outlives a killed immy, is not started again, and its end is recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from immy_nornir.lab import Lab
+
+from .fleets import Fleet, eventually, kill, write
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="local computers are POSIX ones")]
+
+BOOK = "- {name: here, hosts: localhost, maintenance: full}\n"
+INSTALL = """echo begun >> "$IMMY_FOLDER/counter"
+printf 'first line\\n'
+sleep 2
+touch "$IMMY_FOLDER/installed"
+printf 'last line\\n'
+"""
+FILES = {
+    "inventory/hosts.yml": "all: {hosts: {localhost: {ansible_connection: local}}}\n",
+    "playbooks/here.yml": BOOK,
+    "tasks/maintenance/thing/task.yml": (
+        "platform: linux\nparameters: {folder: {type: text, required: true}}\ntest: test.sh\nset: set.sh\n"
+    ),
+    "tasks/maintenance/thing/test.sh": 'test -e "$IMMY_FOLDER/installed"\n',
+    "tasks/maintenance/thing/set.sh": INSTALL,
+    "tasks/software/app/software.yml": (
+        "platform: linux\nparameters: {folder: {type: text, required: true}}\n"
+        "detect: {script: detect.sh}\nversions: [{version: '1.0'}]\ninstall: {script: install.sh}\n"
+    ),
+    "tasks/software/app/detect.sh": 'test -e "$IMMY_FOLDER/installed" && echo 1.0\nexit 0\n',
+    "tasks/software/app/install.sh": INSTALL,
+}
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Fleet:
+    write(tmp_path, FILES)
+    spool = tmp_path / "spool"
+    return Fleet(tmp_path, Lab([], folder=tmp_path / "lab"), {"IMMY_SPOOL": str(spool)})
+
+
+def deploy(one: Fleet, item: str) -> Path:
+    folder = one.root / "effects"
+    folder.mkdir()
+    rule = {"item": item, "target": "localhost", "params": {"folder": str(folder)}}
+    rule |= {"mode": "enforce"} if item.startswith("task/") else {"state": "latest"}
+    write(one.root, {"playbooks/deployments/here.yml": json.dumps([rule])})
+    return folder
+
+
+@pytest.mark.parametrize("item", ["task/thing", "software/app"])
+@pytest.mark.parametrize("again", [("run", "playbooks/here.yml", "--yes"), ("sessions", "resume")])
+def test_an_installer_outlives_its_killed_immy(here: Fleet, item: str, again: tuple[str, ...]) -> None:
+    folder = deploy(here, item)
+    process = here.start("run", "playbooks/here.yml", "--yes")
+    eventually((folder / "counter").exists)
+    kill(process)
+    assert not (folder / "installed").exists()
+    assert here.statuses() == {"localhost": "interrupted"}
+
+    here.immy(*again)
+
+    assert (folder / "counter").read_text() == "begun\n"
+    shown = here.show("localhost")
+    assert shown["session"]["status"] == "passed"
+    [job] = shown["jobs"]
+    assert (job["state"], job["exit_code"]) == ("finished", 0)
+    assert job["output"].splitlines() == ["first line", "last line"]
+    here.immy("run", "playbooks/here.yml", "--yes")
+    assert (folder / "counter").read_text() == "begun\n"
+
+
+def test_an_installer_that_was_killed_too_is_begun_again_because_detection_says_so(here: Fleet) -> None:
+    folder = deploy(here, "task/thing")
+    write(here.root, {"tasks/maintenance/thing/set.sh": 'echo $$ > "$IMMY_FOLDER/pid"\n' + INSTALL})
+    process = here.start("run", "playbooks/here.yml", "--yes")
+    eventually((folder / "counter").exists)
+    kill(process)
+    os.killpg(os.getpgid(int((folder / "pid").read_text())), 9)
+
+    here.immy("sessions", "resume")
+
+    assert (folder / "counter").read_text() == "begun\nbegun\n"
+    assert [job["state"] for job in here.show("localhost")["jobs"]] == ["lost", "finished"]

@@ -1,0 +1,100 @@
+"""Ctrl-C once, twice, thrice: what has begun ends on its computer, nothing new begins, every computer has a status."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from immy_nornir.lab import Knobs
+
+from .fleets import SOFTWARE, Fleet, eventually, fleet
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="signals are what POSIX has")]
+
+REBOOTING = ("pc001", "pc002")
+NAMES = tuple(f"pc{number:03}" for number in range(1, 9))
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Iterator[Fleet]:
+    """Eight computers for three workers: two begin with a reboot of 3 s, the others with installers of 1.5 s."""
+    specs = {name: {"pending_reboots": ["windows_update"]} for name in REBOOTING}
+    with fleet(tmp_path, NAMES, specs=specs, knobs=Knobs(install_seconds=1.5, reboot_seconds=3.0)) as made:
+        yield made
+
+
+def stop(one: Fleet, times: int) -> tuple[subprocess.Popen[bytes], float]:
+    process = one.start("run", "playbooks/all.yml", "--yes", "-f", "3", "--no-report")
+    eventually(lambda: len(one.lab.events("reboot")) == 2 and one.lab.events("installer_started"))
+    for number in range(times):
+        process.send_signal(signal.SIGINT)
+        if number + 1 < times:
+            time.sleep(0.2)
+    began = time.time()
+    assert process.wait(20) == 130
+    return process, began
+
+
+def started(one: Fleet) -> list[Any]:
+    return [event["job_id"] for event in one.lab.events("installer_started")]
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_after_ctrl_c_nothing_begins_and_resume_completes(one: Fleet, times: int) -> None:
+    _, at = stop(one, times)
+    left = started(one)
+    assert time.time() - at < 4.0
+    assert all(event["time"] < at + 0.05 for event in one.lab.events("installer_started"))
+
+    rows = one.sessions()
+    assert {row["computer"] for row in rows} == set(NAMES)
+    assert {row["status"] for row in rows} == {"interrupted"}
+    reasons = {row["computer"]: row["reason"] for row in rows}
+    if times < 3:
+        assert all("waiting for the reboot" in reasons[name] for name in REBOOTING), reasons
+        working = {event["computer"] for event in one.lab.events("installer_started")}
+        for name in set(NAMES) - set(REBOOTING):
+            told = "software/alpha" if name in working else "before it began"
+            assert told in reasons[name], reasons
+    eventually(lambda: len(one.lab.events("installer_finished")) == len(left))
+    assert started(one) == left
+
+    one.immy("sessions", "resume")
+
+    assert set(one.statuses().values()) == {"passed"}
+    assert len(one.sessions()) == len(NAMES)
+    assert one.installs() == {(name, f"software/{item}"): 1 for name in NAMES for item in SOFTWARE}
+    log = [entry["kind"] for entry in one.log("pc001")]
+    assert log.count("Finished") == 1
+
+
+def test_a_stopped_resume_is_interrupted_too_and_goes_on_later(one: Fleet) -> None:
+    stop(one, 1)
+    process = one.start("sessions", "resume", "-f", "2")
+    eventually(lambda: len(one.lab.events("installer_started")) >= 4)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    assert "interrupted" in set(one.statuses().values())
+    one.immy("run", "playbooks/all.yml", "--yes", "--no-report")
+    assert {row["status"] for row in one.sessions()} == {"passed"}
+    assert max(one.installs().values()) == 1
+
+
+def test_waves_that_were_not_begun_are_interrupted_and_resumable(tmp_path: Path) -> None:
+    book = "- {name: waves, hosts: tenants, maintenance: full, serial: [2, 1]}\n"
+    with fleet(tmp_path, 4, knobs=Knobs(install_seconds=0.5)) as one:
+        (tmp_path / "playbooks" / "waves.yml").write_text(book)
+        process = one.start("run", "playbooks/waves.yml", "--yes")
+        eventually(lambda: one.lab.events("installer_started"))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 130
+        assert set(one.statuses().values()) == {"interrupted"}
+        one.immy("sessions", "resume")
+        assert set(one.statuses().values()) == {"passed"}
