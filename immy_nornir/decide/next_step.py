@@ -119,7 +119,7 @@ def next_step(state: State, now: float) -> Step:
         return Finish(state.finished.status, state.finished.message)
     step = _wanted(state, now)
     if not state.connected and _needs_computer(step):
-        return _gone(state) if state.reboot_failure else _contact(state, now)
+        return _gone(state) if state.reboot_failure and state.lost is not None else _contact(state, now)
     return step
 
 
@@ -128,7 +128,8 @@ def _gone(state: State) -> Step:
     left = next((one for one in state.actions.values() if one.ended is None), None)
     if left is None:
         return _finish(state)
-    return Note(ActionEnded(left.plan.id, Outcome.SKIPPED, OutcomeReason.REBOOT_FAILED, state.reboot_failure))
+    outcome = Outcome.FAILED if left.in_progress else Outcome.SKIPPED
+    return Note(ActionEnded(left.plan.id, outcome, OutcomeReason.REBOOT_FAILED, state.reboot_failure))
 
 
 def _wanted(state: State, now: float) -> Step:
@@ -179,20 +180,27 @@ def _contact(state: State, now: float) -> Step:
         return Perform(Do.CONNECT)
     began = Stage.CONNECT in state.done
     away = lost.kind in ("unreachable", "timeout", "dropped")
-    apply_later = away and state.spec.options.offline is Offline.APPLY_ON_CONNECT
+    apply_later = away and state.spec.options.offline is Offline.APPLY_ON_CONNECT and state.stop is None
     if not began and not apply_later and (lost.kind != "dropped" or state.losses >= CONNECT_TRIES):
         return Finish(Status.MISSED if away else Status.FAILED, f"{lost.kind}: {lost.message}")
-    if began and lost.kind not in ("unreachable", "timeout") and state.stumbles >= _STUMBLES.get(lost.kind, 8):
-        return Finish(Status.FAILED, f"{lost.kind} {state.stumbles} times while {lost.doing}: {lost.message}")
-    impatient = now - state.lost_at >= LOST_PATIENCE_SECONDS
+    if state.stumbles >= _STUMBLES.get(lost.kind, 8):
+        return _give_up(state, f"{lost.kind} {state.stumbles} times while {lost.doing}: {lost.message}")
+    stopped = state.stop is not None and not state.current
+    impatient = stopped or now - state.lost_at >= LOST_PATIENCE_SECONDS
     if impatient and not apply_later:
         what = f" while {state.current} was under way; its result is not known" if state.current else ""
-        return Finish(Status.FAILED, f"lost contact{what}: {lost.message}")
-    until = state.checked_at + min(2.0 * 2 ** min(state.losses - 1, 7), 300.0)
+        return _give_up(state, f"lost contact{what}: {lost.message}")
+    until = state.checked_at + min(2.0 * 2 ** min(max(state.losses, state.stumbles) - 1, 8), 300.0)
     if now < until:
         deferred = apply_later and (impatient or not began)
         return Wait(WaitKind.CONNECTIVITY, until, f"the computer to answer again: {lost.message}", deferred)
     return Perform(Do.CONNECT)
+
+
+def _give_up(state: State, message: str) -> Note:
+    """A session that lost its computer for good; noted, so that its actions can be ended one by one."""
+    stage = next((one for one in state.spec.stages if one not in state.done), Stage.CONNECT)
+    return Note(StageFailed(stage, message))
 
 
 # --- execution ------------------------------------------------------------------------------------------------

@@ -114,7 +114,7 @@ def test_inventory_looks_at_nothing() -> None:
 
 
 def test_every_action_has_a_reason() -> None:
-    items = [one[0] for one in KINDS.values()]
+    items: list[Item] = [one[0] for one in KINDS.values()]
     for item, one, finding, _ in KINDS.values():
         for action in plan(items, [one], [finding]).actions:
             assert action.why, item
@@ -153,7 +153,7 @@ def test_requirements_that_are_not_met_are_not_a_failure() -> None:
 
 
 def test_a_failed_detection_fails_its_item_and_holds_what_builds_on_it() -> None:
-    items = [software("a"), software("b", depends_on=("software/a",)), software("c")]
+    items: list[Item] = [software("a"), software("b", depends_on=("software/a",)), software("c")]
     desires = [desire("software/a"), desire("software/b"), desire("software/c")]
     made = plan(items, desires, [failed("software/a"), missing("software/b"), missing("software/c")])
     assert made.find("software/a").reason is R.DETECTION_FAILED
@@ -162,7 +162,10 @@ def test_a_failed_detection_fails_its_item_and_holds_what_builds_on_it() -> None
 
 
 def test_holding_goes_down_the_whole_chain() -> None:
-    items = [software("a"), *(software(one, depends_on=(f"software/{before}",)) for before, one in ("ab", "bc", "cd"))]
+    items: list[Item] = [
+        software("a"),
+        *(software(one, depends_on=(f"software/{before}",)) for before, one in ("ab", "bc", "cd")),
+    ]
     desires = [desire(one.reference) for one in items]
     made = plan(items, desires, [failed("software/a"), *(missing(f"software/{one}") for one in "bcd")])
     assert [made.find(f"software/{one}").held for one in "bcd"] == [H.DEPENDENCY] * 3
@@ -173,7 +176,7 @@ def test_holding_goes_down_the_whole_chain() -> None:
 APP = software("app", needs=["software/runtime"])
 RUNTIME = software("runtime", needs=["task/tls"])
 TLS = task("tls")
-CHAIN = [APP, RUNTIME, TLS]
+CHAIN: list[Item] = [APP, RUNTIME, TLS]
 
 
 def chain(*findings: Finding, app: str = "installed", kind: MaintenanceType = FULL) -> Plan:
@@ -232,7 +235,7 @@ def test_detection_shows_what_the_prerequisites_would_be() -> None:
 
 
 def test_what_a_held_requester_needs_is_not_needed() -> None:
-    items = [software("app", needs=["software/a", "software/b"]), software("a"), software("b", releases=())]
+    items: list[Item] = [software("app", needs=["software/a", "software/b"]), software("a"), software("b", releases=())]
     desires = [
         desire("software/app"),
         wanted_by("software/a", "installed", "software/app"),
@@ -264,7 +267,7 @@ MET: list[tuple[str, str, str, Finding, ActionType]] = [
 
 
 def needing(needs: str, own: str, finding: Finding) -> Plan:
-    items = [software("app", needs=[f"software/runtime {needs}"]), software("runtime", "1.0", "2.0")]
+    items: list[Item] = [software("app", needs=[f"software/runtime {needs}"]), software("runtime", "1.0", "2.0")]
     runtime = desire("software/runtime", own, requested_by=("prerequisite of software/app",))
     return plan(items, [desire("software/app"), runtime], [APP_MISSING, finding])
 
@@ -291,7 +294,7 @@ def test_a_prerequisite_with_a_deployment_that_suits_it(
 @pytest.mark.parametrize("mode", ["ignored", "audit"])
 @pytest.mark.parametrize("yes", [True, False], ids=["compliant", "not compliant"])
 def test_a_task_that_nobody_enforces_holds_what_needs_it(mode: str, yes: bool) -> None:
-    items = [software("app", needs=["task/tls"]), TLS]
+    items: list[Item] = [software("app", needs=["task/tls"]), TLS]
     tls = desire("task/tls", mode, requested_by=("prerequisite of software/app",))
     assert tls in to_detect(FULL, (tls,))
     app = plan(items, [desire("software/app"), tls], [APP_MISSING, compliant("task/tls", yes)]).find("software/app")
@@ -299,7 +302,7 @@ def test_a_task_that_nobody_enforces_holds_what_needs_it(mode: str, yes: bool) -
 
 
 def test_a_circle_of_dependencies_fails_those_in_it_alone_and_names_itself() -> None:
-    items = [
+    items: list[Item] = [
         software("a", depends_on=("software/b",)),
         software("b", depends_on=("software/a",)),
         software("c", depends_on=("software/a",)),
@@ -315,13 +318,13 @@ def test_a_circle_of_dependencies_fails_those_in_it_alone_and_names_itself() -> 
 
 
 def test_a_circle_of_what_needs_nothing_is_no_problem() -> None:
-    items = [software("a", depends_on=("software/b",)), software("b", depends_on=("software/a",))]
+    items: list[Item] = [software("a", depends_on=("software/b",)), software("b", depends_on=("software/a",))]
     made = plan(items, [desire(one.reference) for one in items], [found(one.reference) for one in items])
     assert [one.type for one in made.actions] == [A.NONE, A.NONE]
 
 
 def test_depending_on_what_is_left_for_another_type_is_only_an_order() -> None:
-    items = [software("a", depends_on=("task/t",)), task("t")]
+    items: list[Item] = [software("a", depends_on=("task/t",)), task("t")]
     made = plan(items, [desire("software/a"), desire("task/t")], [missing("software/a")], kind=RESOLUTION)
     assert made.find("software/a").to_do
 
@@ -399,7 +402,7 @@ def test_the_configuration_of_what_cannot_be_installed_is_not_needed() -> None:
     ],
 )
 def test_user_context(option: UserContext, users: list[str], primary: str, held: str | None) -> None:
-    items = [software("a", context=Context.USER), software("b")]
+    items: list[Item] = [software("a", context=Context.USER), software("b")]
     made = plan(
         items,
         [desire(one.reference) for one in items],
@@ -430,7 +433,7 @@ def test_skip_holds_what_requires_a_reboot_before_it_is_attempted(need: RebootNe
 
 
 def test_classes_places_priorities_and_names_make_the_order() -> None:
-    items = [
+    items: list[Item] = [
         task("post", order_class=OrderClass.POST),
         task("conf"),
         software("zz"),
@@ -451,7 +454,7 @@ def test_classes_places_priorities_and_names_make_the_order() -> None:
 
 
 def test_fresh_items_come_first_in_their_class_and_are_marked() -> None:
-    items = [software("a"), software("b"), task("t")]
+    items: list[Item] = [software("a"), software("b"), task("t")]
     desires = [desire(one.reference) for one in items]
     findings = [missing("software/a"), missing("software/b"), compliant("task/t", yes=False)]
     made = plan(items, desires, findings, fresh=frozenset({"software/b", "task/t"}))
@@ -460,7 +463,7 @@ def test_fresh_items_come_first_in_their_class_and_are_marked() -> None:
 
 
 def test_what_always_runs_comes_last_and_is_hindered_by_nothing() -> None:
-    items = [task("clean", always=True, depends_on=("software/a",)), software("a"), software("b")]
+    items: list[Item] = [task("clean", always=True, depends_on=("software/a",)), software("a"), software("b")]
     made = plan(
         items,
         [desire(one.reference) for one in items],
@@ -496,7 +499,7 @@ def test_planned_reboots(
     phases: int,
     reboots: int,
 ) -> None:
-    items = [
+    items: list[Item] = [
         software(name, reboot=need, depends_on=tuple(f"software/{one}" for one in after)) for name, need, after in given
     ]
     made = plan(

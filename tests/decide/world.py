@@ -227,24 +227,30 @@ class Session:
         assert silent == self.state, "the record does not give the state again"
 
     def go(self, bound: int = 2000) -> Session:
+        """To the end."""
         for number in range(bound):
-            if number == self.stop_at and self.state.finished is None:
-                self.append(StopAsked("cancel", "cancelled by ana"))
-            step = next_step(self.state, self.world.now)
-            self.steps.append(step)
-            match step:
-                case Finish(status, message):
-                    if self.state.finished is None:
-                        self.append(Finished(status, message))
-                    return self
-                case Wait():
-                    self._park(step)
-                case Note(entry):
-                    self.append(entry)
-                case Perform():
-                    self._perform(step)
+            self.go_once(number)
+            if self.state.finished is not None:
+                return self
         last = ", ".join(str(one) for one in self.steps[-6:])
         raise AssertionError(f"no end within {bound} steps: {last}")
+
+    def go_once(self, number: int = -2) -> None:
+        """One step, the one with this number."""
+        if number == self.stop_at and self.state.finished is None:
+            self.append(StopAsked("cancel", "cancelled by ana"))
+        step = next_step(self.state, self.world.now)
+        self.steps.append(step)
+        match step:
+            case Finish(status, message):
+                if self.state.finished is None:
+                    self.append(Finished(status, message))
+            case Wait():
+                self._park(step)
+            case Note(entry):
+                self.append(entry)
+            case Perform():
+                self._perform(step)
 
     def _perform(self, step: Perform) -> None:
         entries = self.world.perform(self.state, step)
@@ -258,8 +264,8 @@ class Session:
         known = self.state.waiting
         self.waits.append(wait)
         self.state = replace(self.state, connected=False)
-        if known is None or (known.kind, known.about) != (wait.kind, wait.about):
-            self.append(Waiting(wait.kind, wait.until, wait.about))
+        if known is None or (known.kind, known.about, known.deferred) != (wait.kind, wait.about, wait.deferred):
+            self.append(Waiting(wait.kind, wait.until, wait.about, wait.deferred))
         self.world.now = wait.until
 
     @property
