@@ -1,0 +1,49 @@
+# Every target makes its own environment from the locked requirements: each is the only command needed after a clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+IMMY := $(BIN)/immy
+
+.PHONY: help demo test fast lint bench soak coverage clean lock
+.DEFAULT_GOAL := help
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /	/'
+
+$(STAMP): pyproject.toml requirements-dev.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(STAMP)
+
+demo: $(STAMP) ## the main job: full maintenance of the sample fleet, on simulated computers
+	$(IMMY) demo
+
+test: $(STAMP) ## everything: lint, types, all tests with coverage
+	$(MAKE) lint
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered -p no:cacheprovider -q
+
+fast: $(STAMP) ## the tests that take less than a minute together
+	$(BIN)/python -m pytest -q -m "not slow"
+
+lint: $(STAMP) ## ruff and mypy, for Linux and for Windows
+	$(BIN)/ruff check immy_nornir tests bench
+	$(BIN)/ruff format --check immy_nornir tests bench
+	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 -p immy_nornir
+
+bench: $(STAMP) ## speed and memory, as ratios and CPU per computer
+	$(BIN)/python -m bench
+
+soak: $(STAMP) ## full counts of kills, matrices and fuzzing
+	$(BIN)/python -m pytest -q --soak
+
+coverage: $(STAMP) ## an HTML page of what the tests reach
+	$(BIN)/python -m pytest -q --cov --cov-report=html
+
+lock: ## write the versions of this environment down
+	$(BIN)/python -m pip freeze --exclude-editable > requirements-dev.lock
+
+clean: ## remove the environment and everything made
+	rm -rf $(VENV) .immy .coverage htmlcov dist build .mypy_cache .ruff_cache .pytest_cache
