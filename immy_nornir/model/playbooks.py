@@ -116,7 +116,7 @@ class Options:
     reboots_in_business_hours: bool = True
     max_reboots: int = 5
     """Cap per session."""
-    reboot_timeout_minutes: int = 30
+    reboot_timeout_minutes: float = 30
     retries: int = 3
     """Attempts of an action whose exit code says 'try again'."""
     retry_seconds: int = 60

@@ -25,7 +25,7 @@ _ENUMS: Mapping[str, type[StrEnum]] = {
     "offline": Offline,
     "on_failure": OnFailure,
 }
-_NUMBERS = ("max_reboots", "reboot_timeout_minutes", "retries", "retry_seconds")
+_WHOLE = ("max_reboots", "retries", "retry_seconds")
 NAMES = tuple(one.name for one in dataclasses.fields(Options) if one.name != "origins")
 
 
@@ -77,10 +77,18 @@ def option_value(name: str, value: Value, origin: str) -> Any:
         if chosen is Reboot.PROMPT:
             raise UsageError(f"reboot: prompt is not supported yet ({origin})", "use skip, automatic or force")
         return chosen
-    if name in _NUMBERS:
+    if name in _WHOLE:
         if not str(value).isdigit():
-            raise UsageError(f"option {name} must be a number, not '{value}' ({origin})")
+            raise UsageError(f"option {name} must be a whole number, not '{value}' ({origin})")
         return int(str(value))
+    if name == "reboot_timeout_minutes":
+        try:
+            minutes = float(str(value))
+        except ValueError:
+            minutes = 0.0
+        if not 0 < minutes < float("inf"):
+            raise UsageError(f"option {name} must be a number of minutes, not '{value}' ({origin})")
+        return minutes
     if name == "reboots_in_business_hours":
         if str(value).lower() not in ("true", "false"):
             raise UsageError(f"option {name} must be true or false, not '{value}' ({origin})")
