@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -29,22 +31,68 @@ def demo(ctx: click.Context, playbook: str) -> None:
     """
     root = surroundings.root_of(ctx)
     if not (root / playbook).exists():
-        raise UsageError(f"there is no {playbook} in {root}", "immy init DIR makes a sample fleet; then immy -C DIR demo")
+        raise UsageError(
+            f"there is no {playbook} in {root}", "immy init DIR makes a sample fleet; then immy -C DIR demo"
+        )
     state = surroundings.state_of(ctx, root)
     os.environ.setdefault(PASSWORD, secrets.token_urlsafe(12))
     immy = [sys.executable, "-m", "immy_nornir", "-C", str(root)]
-    click.echo("All computers of this demo are simulated: a lab on 127.0.0.0/8 speaks WS-Management for them.", err=True)
-    up = [*immy, "lab", "up", "--detach", "--state", str(state), *_PACE]
+    sources = [str(root / "inventory"), *_other_ports(root, state)]
+    inventory = [word for source in sources for word in ("-i", source)]
+    click.echo(
+        "All computers of this demo are simulated: a lab on 127.0.0.0/8 speaks WS-Management for them.", err=True
+    )
+    up = [*immy, "lab", "up", "--detach", "--state", str(state), *_PACE, *inventory]
     if subprocess.run(up, check=False).returncode:
-        raise UsageError("the lab did not start", "another program may use its ports 5985 and 5986, or another lab runs: immy lab down")
+        raise UsageError("the lab did not start", "another lab may run in this folder: immy lab down")
     try:
-        code = subprocess.run([*immy, "--state", str(state), "run", playbook, "--yes"], check=False).returncode
+        run = [*immy, "--state", str(state), "run", playbook, "--yes", *inventory]
+        code = subprocess.run(run, check=False).returncode
     except KeyboardInterrupt:
         code = 130
     finally:
         subprocess.run([*immy, "lab", "down", "--state", str(state)], check=False, stdout=subprocess.DEVNULL)
     click.echo("Computers that did not pass are wrong on purpose: one for each way in which a computer can misbehave.")
     click.echo("Try next:")
-    for line in ("immy sessions list --run last", "immy sessions show sd-chair-1", "immy explain sd-xray-1 software/firefox"):
+    for line in (
+        "immy sessions list --run last",
+        "immy sessions show sd-chair-1",
+        "immy explain sd-xray-1 software/firefox",
+    ):
         click.echo(f"  {line}")
     ctx.exit(0 if code in (0, 1) else code)
+
+
+def _other_ports(root: Path, state: Path) -> list[str]:
+    """An inventory that moves the sample's computers to free ports, where another program has theirs."""
+    ports = {port: port if _is_free(port) else _free_port() for port in (5985, 5986)}
+    if all(old == new for old, new in ports.items()):
+        return []
+    fleet, _ = surroundings.load(root, ())
+    hosts = {
+        one.name: {"ansible_port": ports[port], "ansible_winrm_scheme": "https" if port == 5986 else "http"}
+        for one in fleet.inventory.computers.values()
+        if (port := one.variables.get("ansible_port")) in (5985, 5986)
+    }
+    state.mkdir(parents=True, exist_ok=True)
+    path = state / "demo-ports.yml"
+    path.write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")
+    return [str(path)]
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as one:
+        if sys.platform != "win32":
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind(("0.0.0.0", port))  # noqa: S104 - as the lab does, to answer on all of 127.0.0.0/8
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
