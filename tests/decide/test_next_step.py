@@ -9,7 +9,7 @@ import pytest
 from immy_nornir.decide.next_step import Perform
 from immy_nornir.decide.types import BUILT_IN_TYPES
 from immy_nornir.model.items import RebootNeed
-from immy_nornir.model.playbooks import OnFailure, Reboot
+from immy_nornir.model.playbooks import ActionType, OnFailure, Reboot
 from immy_nornir.model.record import (
     Status,
 )
@@ -49,7 +49,7 @@ ENDS: list[tuple[str, list[Any], dict[str, Any], Status, list[str], dict[str, st
      [act("a"), act("b", "a"), act("c")], {"codes": {"a": [3010]}},
      Status.PARTIALLY_PASSED, ["a", "c"], {"a": "success", "b": "skipped", "c": "success"}),
     ("a dependent through what needed nothing waits for the reboot too",
-     [act("a"), act("n", "a", kind="none"), act("b", "n")], {"options": AUTO, "codes": {"a": [3010]}},
+     [act("a"), act("n", "a", kind=ActionType.NONE), act("b", "n")], {"options": AUTO, "codes": {"a": [3010]}},
      Status.PASSED, ["a", "reboot", "b"], {"a": "success", "n": "nothing", "b": "success"}),
     ("1641 is waited for and not asked for",
      [act("a"), act("b", "a")], {"options": AUTO, "codes": {"a": [1641]}},
