@@ -209,6 +209,8 @@ def _finding(desire: Desire, item: Item, answers: _Answers) -> Finding:
         return Finding(desire.item, desire.instance, FindingStatus.FAILED, message=str(error))
     except ImmyError as error:
         return Finding(desire.item, desire.instance, FindingStatus.FAILED, message=error.message)
+    except re.error as error:
+        return Finding(desire.item, desire.instance, FindingStatus.FAILED, message=f"its pattern: {error}")
 
 
 def _answer(answers: _Answers, operation: str) -> Json:
@@ -233,7 +235,7 @@ def _map(value: Json, what: str) -> dict[str, Json]:
 
 
 def _text(value: Json) -> str | None:
-    return None if value is None or value == "" else str(value).strip()
+    return None if value is None else str(value).strip() or None
 
 
 def _software_finding(desire: Desire, item: Software, answers: _Answers) -> Finding:
@@ -398,12 +400,22 @@ def registry_value(resource: RegistryValue) -> Json:
     kind = resource.type.lower()
     value = resource.value
     if kind in ("dword", "qword"):
-        return int(str(value), 0) if isinstance(value, str) else int(value) if isinstance(value, bool | int) else None
+        return _whole_number(resource.name, value)
     if kind == "multistring":
         return (
             [str(one) for one in value] if isinstance(value, Sequence) and not isinstance(value, str) else [str(value)]
         )
     return "" if value is None else str(value)
+
+
+def _whole_number(name: str, value: Value) -> int:
+    if isinstance(value, bool | int):
+        return int(value)
+    text = str(value).strip().lower()
+    try:
+        return int(text, 16) if text.startswith("0x") else int(text)
+    except ValueError:
+        raise _DetectionError(f"'{value}' is no whole number, which the registry value {name} has to be") from None
 
 
 def _compare_service(resource: ServiceState, answers: _Answers) -> Compared:
