@@ -26,7 +26,7 @@ READING = (*_COMMON, "software", "facts", "operations")
 """Script files of requests that read, in the order in which they are read; functions only."""
 ACTING = (*_COMMON, "software", "facts", "spool", "jobs", "operations")
 """Script files of requests with effects."""
-JOB = (*_COMMON, "spool", "declare")
+JOB = (*_COMMON, "spool", "installing", "declare")
 """The part of the library that a job carries with it."""
 CHUNK_BYTES = 3_000_000
 """Of operation lines in one request; PowerShell reads larger ones slowly."""

@@ -58,6 +58,7 @@ def test_reading_requests_carry_nothing_that_acts() -> None:
     assert "function Start-ImmyJob" not in reading
     assert "function Restart-ImmyComputer" not in reading
     assert "function Set-ImmyRegistry" not in reading
+    assert "function Invoke-ImmyPackage" not in reading
     assert bundle.kind_of([EffectOperation("w", Effect.JOB_WAIT)]) is bundle.Kind.ACTING
     assert bundle.kind_of([EffectOperation("s", Effect.JOB_START)]) is bundle.Kind.STARTING
 

@@ -15,6 +15,7 @@ from tests.remote.processes import Machine, needs_pwsh, value
 
 pytestmark = [needs_pwsh, pytest.mark.slow]
 
+CIM = Path(__file__).parent / "cim"
 SID = "S-1-5-21-1-2-3-1001"
 UNINSTALL = "Microsoft\\Windows\\CurrentVersion\\Uninstall"
 CODE = "{23170F69-40C1-2702-2408-000001000000}"
@@ -174,6 +175,22 @@ def test_identity_is_told_by_the_registry_where_cim_is_missing(answers: Mapping[
     assert (system["architecture"], system["chassis"], system["role"]) == ("arm64", "laptop", "workstation")
     assert system["manufacturer"] == "Contoso"
     assert abs(system["time"] - told["boot"]["time"]) > 1
+
+
+def test_cim_tells_what_the_registry_does_not_know(edition: str, tmp_path: Path) -> None:
+    identity = Machine(tmp_path, edition, REGISTRY).connection(PSModulePath=str(CIM)).identify()
+    assert (identity.uuid, identity.uuid_source) == ("4c4c4544-0042-3510-8052-b4c04f4a3233", "smbios")
+    assert identity.domain == ""
+    system = identity.system
+    assert (system["os"], system["memory_gb"], system["chassis"]) == ("Microsoft Windows 11 Pro", 16.0, "desktop")
+    assert identity.boot.time is not None
+    assert isinstance(system["time"], float)
+    assert abs(system["time"] - identity.boot.time - 3600) < 60
+
+
+def test_a_cim_that_hangs_does_not_keep_the_identity(tmp_path: Path) -> None:
+    identity = Machine(tmp_path, "", REGISTRY).connection(PSModulePath=str(CIM), IMMY_TEST_CIM="hangs").identify()
+    assert (identity.name, identity.uuid_source) == ("a-long-name-of-a-computer", "machine_guid")
 
 
 def test_pending_reboots_are_told_by_source(answers: Mapping[str, Answer]) -> None:
