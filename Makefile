@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 IMMY := $(BIN)/immy
+PARALLEL := -n 4 --dist loadgroup
 
 .PHONY: help demo test fast lint bench soak coverage clean lock
 .DEFAULT_GOAL := help
@@ -22,10 +23,10 @@ demo: $(STAMP) ## the main job: full maintenance of the sample fleet, on simulat
 
 test: $(STAMP) ## everything: lint, types, all tests with coverage
 	$(MAKE) lint
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered -p no:cacheprovider -q
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term:skip-covered -q
 
 fast: $(STAMP) ## the tests that take less than a minute together
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest $(PARALLEL) -q -m "not slow"
 
 lint: $(STAMP) ## ruff and mypy, for Linux and for Windows
 	$(BIN)/ruff check immy_nornir tests bench
@@ -37,10 +38,10 @@ bench: $(STAMP) ## speed and memory, as ratios and CPU per computer
 	$(BIN)/python -m bench
 
 soak: $(STAMP) ## full counts of kills, matrices and fuzzing
-	$(BIN)/python -m pytest -q --soak
+	$(BIN)/python -m pytest $(PARALLEL) -q --soak
 
 coverage: $(STAMP) ## an HTML page of what the tests reach
-	$(BIN)/python -m pytest -q --cov --cov-report=html
+	$(BIN)/python -m pytest $(PARALLEL) -q --cov --cov-report=html
 
 lock: ## write the versions of this environment down
 	$(BIN)/python -m pip freeze --exclude-editable > requirements-dev.lock

@@ -70,9 +70,10 @@ def _other_ports(root: Path, state: Path) -> list[str]:
         return []
     fleet, _ = surroundings.load(root, ())
     hosts = {
-        one.name: {"ansible_port": ports[port], "ansible_winrm_scheme": "https" if port == 5986 else "http"}
+        one.name: {"ansible_port": new, "ansible_winrm_scheme": "https" if old == 5986 else "http"}
         for one in fleet.inventory.computers.values()
-        if (port := one.variables.get("ansible_port")) in (5985, 5986)
+        for old, new in ports.items()
+        if one.variables.get("ansible_port") == old
     }
     state.mkdir(parents=True, exist_ok=True)
     path = state / "demo-ports.yml"

@@ -98,8 +98,9 @@ def _missing(item: Software, wanted: Desired, target: Release | None) -> Decisio
     if target is None:
         why = f"no version of {item.title} satisfies '{wanted}' on this computer"
         return Decision(ActionType.UNDETERMINED, Reason.NO_APPLICABLE_VERSION, why, error=True)
-    version = f" {target.version}" if target.version else ""
-    return Decision(ActionType.INSTALL, Reason.SOFTWARE_MISSING, f"missing; {wanted} is{version or ' wanted'}", target)
+    known = target.version and wanted.kind in (StateKind.LATEST, StateKind.INSTALLED)
+    why = f"missing; {wanted} is {target.version if known else 'wanted'}"
+    return Decision(ActionType.INSTALL, Reason.SOFTWARE_MISSING, why, target)
 
 
 def _present(item: Software, wanted: Desired, finding: Finding, target: Release | None) -> Decision:

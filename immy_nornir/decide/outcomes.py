@@ -73,7 +73,12 @@ def sentence_of(ended: Iterable[ActionEnded]) -> str:
         number = sum(1 for one in all_ended if one.outcome is outcome)
         if number:
             parts.append(f"{number} {word}")
-    named = [one for one in all_ended if one.outcome in (Outcome.FAILED, Outcome.SKIPPED)][:3]
-    tail = "; ".join(f"{one.action_id}: {one.message}" for one in named)
+    reasons: dict[str, list[str]] = {}
+    for one in all_ended:
+        if one.outcome in (Outcome.FAILED, Outcome.SKIPPED):
+            reasons.setdefault(one.message, []).append(one.action_id)
+    tail = "; ".join(
+        f"{', '.join(names[:3])}{' ...' if names[3:] else ''}: {why}" for why, names in [*reasons.items()][:3]
+    )
     text = ", ".join(parts) or "nothing deployed"
     return f"{text} ({tail})" if tail else text

@@ -138,10 +138,6 @@ class Plan:
     """Ids of the actions to do, between reboots; phase 0 is empty when a reboot comes first."""
     reboots: int = 0
     """Planned reboots."""
-    inputs: str = ""
-    """Hash of desires, definitions, options."""
-    seen: str = ""
-    """Hash of the fields of findings and facts that decisions read."""
 
     def find(self, action_id: str) -> PlannedAction:
         """The action of an id; raises KeyError."""
