@@ -31,7 +31,7 @@ OPTIONS: tuple[Key[object], ...] = (
     Key("retries", Number("a number of attempts", whole=True, minimum=1), "Most attempts after 'try again' (1618)."),
     Key("retry_seconds", Number("a number of seconds", whole=True, minimum=0), "Pause before another attempt."),
     Key("max_reboots", Number("a number of reboots", whole=True, minimum=0), "Most reboots of one session."),
-    Key("reboot_timeout_minutes", Number("minutes", whole=True, minimum=1), "How long a reboot may take."),
+    Key("reboot_timeout_minutes", Number("minutes", minimum=0.01), "How long a reboot may take."),
     Key("ignore_pending_reboots", ListOf(TEXT, single=True), "Sources of pending reboots that do not count."),
 )
 OPTIONS_FORM = Form("options", OPTIONS)

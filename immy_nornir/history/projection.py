@@ -245,7 +245,7 @@ def _action_values(state: State, action_id: str, position: int, at: float | None
         plan.deployment,
         plan.held.value if plan.held else None,
         plan.phase,
-        state.phase if one.attempt else None,
+        one.phase if one.attempt else None,
         one.attempt,
         action_status(one),
         ended.outcome.value if ended else None,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from immy_nornir.history import codec, locks
 from immy_nornir.model.facts import Facts
 from immy_nornir.model.items import Item
 from immy_nornir.model.plan import Desire
+from immy_nornir.model.playbooks import CHANGING, ActionType
 from immy_nornir.model.record import Resolved, SessionSpec, Stamped, Status
 
 OPEN = (Status.CREATED, Status.RUNNING, Status.WAITING)
@@ -88,7 +89,10 @@ class SessionRow:
     actions: tuple[ActionRow, ...] = ()
     reboot_reasons: tuple[tuple[str, str], ...] = ()
     """(why, outcome) of each reboot."""
-    plan_phases: tuple[tuple[str, ...], ...] = ()
+    planned_phases: tuple[tuple[str, ...], ...] = ()
+    """Ids of actions between the planned reboots; an empty first phase: a reboot before anything is done."""
+    phases: tuple[tuple[str, ...], ...] = ()
+    """Ids of the actions that were begun, between the reboots that there were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,16 @@ class Asked:
     statuses: Sequence[str] = ()
     limit: int | None = None
     ids: Sequence[str] = field(default=())
+
+
+_DOING = frozenset({*CHANGING, ActionType.UNDETERMINED})
+
+
+def _phases(placed: Iterable[tuple[str, int]]) -> tuple[tuple[str, ...], ...]:
+    """Ids by the number of their phase."""
+    listed = list(placed)
+    last = max((phase for _, phase in listed), default=-1)
+    return tuple(tuple(name for name, phase in listed if phase == number) for number in range(last + 1))
 
 
 def open_sessions(connection: sqlite3.Connection) -> list[tuple[str, str]]:
@@ -248,6 +262,7 @@ class Reader:
         return status if alive[owner] else Status.INTERRUPTED
 
     def _session(self, row: sqlite3.Row, status: Status, *, with_actions: bool) -> SessionRow:
+        actions = self.actions(row["id"]) if with_actions else []
         return SessionRow(
             row["id"],
             row["run_id"],
@@ -264,8 +279,10 @@ class Reader:
             row["ended_at"],
             row["owner"],
             row["reboots"],
-            tuple(self.actions(row["id"])) if with_actions else (),
+            tuple(actions),
             tuple(self._reboots(row["id"])) if with_actions else (),
+            _phases((one.id, one.planned_phase) for one in actions if one.held is None and one.type in _DOING),
+            _phases((one.id, one.phase) for one in actions if one.phase is not None),
         )
 
     def _reboots(self, session_id: str) -> list[tuple[str, str]]:
