@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,7 +131,7 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
         given["yes"],
         given["form"],
         given["tags"],
-        shlex.join(["immy", *sys.argv[1:]]),
+        shlex.join(["immy", *_without_values(sys.argv[1:])]),
         given["report"],
         given["max_changes"],
         given["max_reboots"],
@@ -147,7 +147,22 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
         code = _run(engine, root, playbook, chosen, asking, pace, wishes)
     finally:
         engine.history.close()
+    if engine.stop.level:
+        surroundings.ignore_interrupts()
     ctx.exit(code)
+
+
+def _without_values(words: Sequence[str]) -> list[str]:
+    """The command line for the record: values of variables are left out, somebody may have put a secret there."""
+    told: list[str] = []
+    for word in words:
+        is_value = bool(told) and told[-1] in ("-e", "--extra-vars")
+        told.append(
+            f"{word.partition('=')[0]}=..."
+            if is_value or word.startswith(("-e", "--extra-vars=")) and "=" in word
+            else word
+        )
+    return told
 
 
 def _pairs(texts: Sequence[str]) -> list[tuple[str, str]]:
@@ -211,13 +226,14 @@ def _run(
     for sentence in running.create(engine, run_id, plays, asking):
         click.echo(sentence, err=True)
     sessions = [live for one in plays for live in one.sessions.values()]
-    restore = surroundings.on_interrupt(_stops(engine, sessions))
+    restore = surroundings.on_interrupt(stops(engine))
     try:
         with progress_for(len(sessions)) as progress:
             engine.listener = progress
             running.execute(engine, plays, pace)
     finally:
-        restore()
+        if not engine.stop.level:
+            restore()
     code = exit_code(sessions, asking.check)
     engine.history.end_run(run_id, "interrupted" if code == 130 else "ended")
     report = write_report(engine, run_id, [live.id for live in sessions]) if wishes.report else None
@@ -255,7 +271,9 @@ def _confirm(preview: Any, plays: Sequence[PlayRun], asking: Asking, wishes: _Wi
         raise click.Abort
 
 
-def _stops(engine: Engine, sessions: Sequence[LiveSession]) -> list[Any]:
+def stops(engine: Engine) -> list[Callable[[], None]]:
+    """What the first, the second and the third Ctrl-C do."""
+
     def first() -> None:
         engine.stop.raise_to(1)
         click.echo(
@@ -265,11 +283,7 @@ def _stops(engine: Engine, sessions: Sequence[LiveSession]) -> list[Any]:
 
     def second() -> None:
         engine.stop.raise_to(2)
-        click.echo("immy: closing connections (Ctrl-C again to leave at once)", err=True)
-        for live in sessions:
-            connection = live.connection
-            if connection is not None:
-                connection.close()
+        click.echo("immy: leaving the connections (Ctrl-C again to leave at once)", err=True)
 
     def third() -> None:
         engine.history.close()
