@@ -190,7 +190,12 @@ def jobs(lab: Lab, computer: str | None = None) -> list[tuple[str, str]]:
 def software(name: str, **fields: Any) -> dict[str, Any]:
     """A definition of software that is found by its display name `Title of NAME`, with versions 1.0 and 2.0."""
     versions = [
-        {"version": one, "url": f"https://vendor.example/{name.replace(' ', '-')}-{one}.exe", "sha256": "0" * 64, "type": "exe"}
+        {
+            "version": one,
+            "url": f"https://vendor.example/{name.replace(' ', '-')}-{one}.exe",
+            "sha256": "0" * 64,
+            "type": "exe",
+        }
         for one in ("1.0", "2.0")
     ]
     return {"title": name, "detect": {"display_name": f"{name}*"}, "versions": versions, **fields}
