@@ -111,7 +111,8 @@ def _contact(state: State, now: float) -> Step:
     apply_later = away and state.spec.options.offline is Offline.APPLY_ON_CONNECT and state.stop is None
     if not began and not apply_later and (lost.kind != "dropped" or state.losses >= CONNECT_TRIES):
         return Finish(Status.MISSED if away else Status.FAILED, f"{lost.kind}: {lost.message}")
-    if state.stumbles >= _STUMBLES.get(lost.kind, 8):
+    # Looking at a quiet job leaves no entry: only many losses in a row mean that nothing is achieved any more.
+    if state.stumbles >= _STUMBLES.get(lost.kind, 40 if state.current else 8):
         return _give_up(state, f"{lost.kind} {state.stumbles} times while {lost.doing}: {lost.message}")
     stopped = state.stop is not None and not state.current
     impatient = stopped or now - state.lost_at >= LOST_PATIENCE_SECONDS
