@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shlex
@@ -51,7 +52,12 @@ def _choices(kind: type) -> click.Choice[str]:
 
 @click.command()
 @click.argument("playbook", required=False, type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--on", "pattern", metavar="PATTERN", help="Computers, without a playbook.")
+@click.option(
+    "--on",
+    "pattern",
+    metavar="PATTERN",
+    help="Computers; instead of those of the playbook's plays, or without a playbook.",
+)
 @click.option(
     "--type",
     "kind",
@@ -104,20 +110,22 @@ def _choices(kind: type) -> click.Choice[str]:
 def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind: str | None, **given: Any) -> None:
     """Run a playbook, or one maintenance type on a pattern.
 
-    PLAYBOOK is a file such as playbooks/full.yml; without one, --on names the computers. Every computer ends with a status
-    and a reason. Ctrl-C once: nothing new starts; twice: connections are closed; three times: out at once.
+    PLAYBOOK is a file such as playbooks/full.yml; without one, --on names the computers; with one, --on PATTERN takes
+    the place of its plays' hosts. Every computer ends with a status and a reason. Ctrl-C once: nothing new starts; twice: connections are closed; three times: out at once.
     """
     from immy_nornir.plugins.running import Pace
     from immy_nornir.session.create import Asking
 
-    if (playbook is None) == (pattern is None):
+    if playbook is None and pattern is None:
         raise UsageError("name a playbook, or computers with --on PATTERN", "immy run playbooks/full.yml")
     root = surroundings.root_of(ctx, playbook)
     fleet, book = surroundings.load(root, given["sources"], playbook)
     if book is not None:
         plays = [one for one in book.plays if not given["tags"] or set(one.tags) & set(given["tags"])]
         if kind is not None:
-            raise UsageError("--type goes with --on; a playbook's plays have their own maintenance type")
+            raise UsageError("--type goes with --on alone; a playbook's plays have their own maintenance type")
+        if pattern is not None:
+            plays = [dataclasses.replace(one, hosts=pattern) for one in plays]
     else:
         plays = [Play(f"{kind or 'full'} on {pattern}", pattern or "", Place("command line"), kind or "full")]
     options = {

@@ -99,6 +99,9 @@ def show(ctx: click.Context, session: str, form: str) -> None:
     click.echo(
         f"  created {_time(row.created_at)}, ended {_time(row.ended_at) if row.ended_at else 'not yet'}; stage {row.stage}"
     )
+    for label, phases in (("planned", row.planned_phases), ("actual", row.phases)):
+        if len(phases) > 1:
+            click.echo(f"  phases, {label}: " + " | reboot | ".join(", ".join(one) or "nothing" for one in phases))
     for number, (why, outcome) in enumerate(row.reboot_reasons, 1):
         click.echo(f"  reboot {number}: {why}: {outcome or 'under way'}")
     for action in row.actions:
@@ -156,7 +159,7 @@ def resume(
 ) -> None:  # noqa: FBT001
     """Take up interrupted sessions where they stopped: jobs are asked for first, nothing runs twice."""
     from immy_nornir.cli.progress import progress_for
-    from immy_nornir.cli.run import exit_code, show_summary
+    from immy_nornir.cli.run import exit_code, show_summary, stops
     from immy_nornir.history.queries import Asked
     from immy_nornir.plugins import running
 
@@ -182,15 +185,18 @@ def resume(
             return
         with progress_for(len(rows)) as progress:
             engine.listener = progress
-            restore = surroundings.on_interrupt([lambda: engine.stop.raise_to(1), lambda: engine.stop.raise_to(2)])
+            restore = surroundings.on_interrupt(stops(engine))
             try:
                 lives = running.resume(engine, rows, running.Pace(workers, wait=wait))
             finally:
-                restore()
+                if not engine.stop.level:
+                    restore()
         show_summary(engine, "resumed", lives, None, form)
         code = exit_code(lives, False)
     finally:
         engine.history.close()
+    if engine.stop.level:
+        surroundings.ignore_interrupts()
     ctx.exit(code)
 
 

@@ -158,7 +158,7 @@ def on_interrupt(levels: Sequence[Callable[[], None]]) -> Callable[[], None]:
     pending = list(levels)
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of handlers
-        if pending:
+        if pending:  # after the last of them a process that is ending is not disturbed any more
             pending.pop(0)()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -168,6 +168,12 @@ def on_interrupt(levels: Sequence[Callable[[], None]]) -> Callable[[], None]:
             signal.signal(number, old)
 
     return restore
+
+
+def ignore_interrupts() -> None:
+    """A process that was stopped, has written everything and only has to exit does so with its own exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def is_terminal() -> bool:

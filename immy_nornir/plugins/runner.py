@@ -27,6 +27,8 @@ from immy_nornir.plugins.probe import Probe
 from immy_nornir.plugins.tasks import parking
 from immy_nornir.session.live import Parked
 
+_AT_ONCE = 2
+"""From this stop level on, workers in the middle of something are not waited for."""
 _PROBED = (WaitKind.REBOOT, WaitKind.CONNECTIVITY)
 _log = logging.getLogger("immy_nornir.runner")
 
@@ -146,7 +148,7 @@ class ImmyRunner:
     def _watch(self, board: _Board) -> None:
         """Wake what is due, until nothing is left; short waits, so that signals reach the main thread."""
         with board.changed:
-            while board.left:
+            while board.left and self._stop() < _AT_ONCE:
                 now = time.monotonic()
                 stopping = self._stop() > 0
                 while board.parked and (stopping or board.parked[0][0] <= now):

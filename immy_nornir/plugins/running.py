@@ -7,7 +7,7 @@ by a dead process are taken up first. Nothing here prints.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nornir.core import Nornir
@@ -15,7 +15,6 @@ from nornir.core.configuration import Config, LoggingConfig
 from nornir.core.inventory import Defaults, Groups, Host, Hosts, Inventory
 from nornir.core.plugins.runners import RunnerPlugin
 from nornir.core.state import GlobalState
-from nornir.core.task import AggregatedResult
 
 from immy_nornir.decide.resolve import Asked, choose
 from immy_nornir.decide.state import State
@@ -266,7 +265,7 @@ def _failed(state: State) -> bool:
     return status in (Status.FAILED, Status.PARTIALLY_PASSED, Status.MISSED)
 
 
-def _wave(engine: Engine, run: PlayRun, names: Sequence[str], pace: Pace) -> AggregatedResult:
+def _wave(engine: Engine, run: PlayRun, names: Sequence[str], pace: Pace) -> None:
     for name in names:
         live = run.sessions[name]
         while live.before is not None:
@@ -276,7 +275,16 @@ def _wave(engine: Engine, run: PlayRun, names: Sequence[str], pace: Pace) -> Agg
     runner = ImmyRunner(
         pace.workers, pace.per_tenant, pace.splay, lambda: engine.stop.level, lambda name: tenants[name]
     )
-    return nornir_of(names, runner).run(task=maintain, name=run.play.name, sessions=run.sessions, wait=pace.wait)
+    _run_sessions(engine, runner, {name: run.sessions[name] for name in names}, run.play.name, pace)
+
+
+def _run_sessions(
+    engine: Engine, runner: RunnerPlugin, sessions: Mapping[str, LiveSession], name: str, pace: Pace
+) -> None:
+    nornir_of(list(sessions), runner).run(task=maintain, name=name, sessions=sessions, wait=pace.wait)
+    if engine.stop.level > 1:
+        for live in sessions.values():
+            live.abandon()
 
 
 def _not_begun(live: LiveSession, halted: str) -> None:
@@ -307,7 +315,7 @@ def resume(engine: Engine, rows: Sequence[SessionRow], pace: Pace) -> list[LiveS
         waiting = [live for live in waiting if sessions[live.computer] is not live]
         tenants = {name: live.state.spec.tenant for name, live in sessions.items()}
         runner = ImmyRunner(pace.workers, pace.per_tenant, pace.splay, lambda: engine.stop.level, tenants.__getitem__)
-        nornir_of(list(sessions), runner).run(task=maintain, name="resume", sessions=sessions, wait=pace.wait)
+        _run_sessions(engine, runner, sessions, "resume", pace)
     return lives
 
 

@@ -7,6 +7,7 @@ raises an expected error: whatever goes wrong becomes an entry.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -64,6 +65,9 @@ class LiveSession:
     """Detection answers that came with the facts, in the same request."""
     crashes: int = 0
     begun: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held while an entry is written: `abandon` comes from another thread."""
+    abandoned: bool = False
     waited: tuple[int, Waiting] | None = None
     """The last wait and how many entries there were: the same wait again is not worth another entry."""
     before: LiveSession | None = None
@@ -83,10 +87,13 @@ class LiveSession:
 
     def append(self, entry: Entry, *, durable: bool = False) -> None:
         """Fold and store one entry, and tell the listener."""
-        stamped = Stamped(self.state.entries + 1, self.engine.clock.now(), entry)
-        state = fold(self.state, stamped)
-        self.engine.history.append(state, stamped, durable=durable)
-        self.state = state
+        with self.lock:
+            if self.abandoned:
+                raise HistoryError("this process has left the session")
+            stamped = Stamped(self.state.entries + 1, self.engine.clock.now(), entry)
+            state = fold(self.state, stamped)
+            self.engine.history.append(state, stamped, durable=durable)
+            self.state = state
         with contextlib.suppress(Exception):  # a terminal that went away must not cost the session
             self.engine.listener(state, stamped)
 
@@ -168,24 +175,43 @@ class LiveSession:
         self.state = replace(self.state, interrupted=Interrupted(message))
         return Settled(Status.INTERRUPTED, message)
 
+    def abandon(self) -> None:
+        """Leave a session that another thread may still be in: that thread writes no further entry."""
+        state = self.state
+        deferred = state.waiting is not None and state.waiting.deferred
+        if state.finished is None and state.interrupted is None and not deferred:
+            with contextlib.suppress(HistoryError):
+                self.append(Interrupted(self._stopped(None)))
+        with self.lock:
+            self.abandoned = True
+
     def _interrupt(self, step: object) -> Settled:
         self.close()
+        message = self._stopped(step)
+        self.append(Interrupted(message))
+        return Settled(Status.INTERRUPTED, message)
+
+    def _stopped(self, step: object) -> str:
+        """What an operator's stop left open; `step` would have been the next, where that is known."""
         state = self.state
         action = state.actions.get(state.current)
         if action is not None and action.seen and not action.over:
-            message = f"stopped by the operator; the job of {state.current} goes on on the computer"
+            left = f"; the job of {state.current} goes on on the computer"
         elif action is not None and not action.over:
-            message = f"stopped by the operator; whether the job of {state.current} was begun is not known yet"
+            left = f"; whether the job of {state.current} was begun is not known yet"
         elif action is not None:
-            message = f"stopped by the operator before the result of {state.current} was looked at"
+            left = f" before the result of {state.current} was looked at"
         elif isinstance(step, Wait):
-            message = f"stopped by the operator while waiting for {step.about}"
+            left = f" while waiting for {step.about}"
+        elif state.waiting is not None:
+            left = f" while waiting for {state.waiting.about}"
+        elif self.waited is not None and self.waited[0] == state.entries:
+            left = f" while waiting for {self.waited[1].about}"
         elif state.entries <= 1:
-            message = "stopped by the operator before it began"
+            left = " before it began"
         else:
-            message = "stopped by the operator between two steps"
-        self.append(Interrupted(message))
-        return Settled(Status.INTERRUPTED, message)
+            left = " between two steps"
+        return "stopped by the operator" + left
 
     def _park(self, wait: Wait) -> Parked:
         self.close()

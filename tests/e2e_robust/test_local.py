@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -79,11 +80,13 @@ def test_an_installer_outlives_its_killed_immy(here: Fleet, item: str, again: tu
 
 def test_an_installer_that_was_killed_too_is_begun_again_because_detection_says_so(here: Fleet) -> None:
     folder = deploy(here, "task/thing")
-    write(here.root, {"tasks/maintenance/thing/set.sh": 'echo $$ > "$IMMY_FOLDER/pid"\n' + INSTALL})
+    script = 'echo "$PPID $$" > "$IMMY_FOLDER/pids"\n' + INSTALL
+    write(here.root, {"tasks/maintenance/thing/set.sh": script})
     process = here.start("run", "playbooks/here.yml", "--yes")
     eventually((folder / "counter").exists)
     kill(process)
-    os.killpg(os.getpgid(int((folder / "pid").read_text())), 9)
+    for pid in (folder / "pids").read_text().split():
+        os.kill(int(pid), signal.SIGKILL)
 
     here.immy("sessions", "resume")
 
