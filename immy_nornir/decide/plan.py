@@ -15,7 +15,7 @@ from immy_nornir.decide.actions import Decision, decide
 from immy_nornir.decide.desires import parse_state
 from immy_nornir.decide.order import CycleError, OrderKey
 from immy_nornir.decide.phases import PhaseInput
-from immy_nornir.decide.work import uninstall_command
+from immy_nornir.decide.work import missing_method
 from immy_nornir.model.deployments import Desired, StateKind, TaskMode
 from immy_nornir.model.facts import Finding, FindingStatus, Identity
 from immy_nornir.model.items import (
@@ -23,13 +23,10 @@ from immy_nornir.model.items import (
     Item,
     ItemKind,
     OrderClass,
-    PackageManager,
     Prerequisite,
     RebootNeed,
-    Scripts,
     Software,
     Task,
-    UpgradeStrategy,
 )
 from immy_nornir.model.plan import Desire, Held, Plan, PlannedAction, Reason
 from immy_nornir.model.playbooks import CHANGING, ActionType, MaintenanceType, Options, Reboot, UserContext
@@ -305,7 +302,7 @@ class _Actions:
             return _hold(action, Held.REBOOT_SKIPPED, why)
         if action.context is Context.USER and not user_for(planning.options, planning.identity, planning.primary_user):
             return _hold(action, Held.USER_CONTEXT, _no_user(planning))
-        missing = _missing_method(action, item, finding)
+        missing = missing_method(action, item, finding)
         if missing:
             return _hold(action, Held.NO_METHOD, missing)
         return action
@@ -390,27 +387,3 @@ def _no_user(planning: Planning) -> str:
             return f"it runs as the primary user {planning.primary_user}, who is not logged on"
         case UserContext.CURRENT_USER:
             return "it runs as the current user, and nobody is logged on"
-
-
-def _missing_method(action: PlannedAction, item: Item, finding: Finding) -> str:
-    """Why an action has no way of being done, or nothing."""
-    if isinstance(item, Task):
-        if isinstance(item.body, Scripts) and item.body.set is None:
-            return "the task has no 'set' script"
-        return ""
-    manager = item.package or (item.detection if isinstance(item.detection, PackageManager) else None)
-    first = action.type is ActionType.UPDATE and item.upgrade is UpgradeStrategy.UNINSTALL_FIRST
-    removes = first or action.type in (ActionType.UNINSTALL, ActionType.REINSTALL, ActionType.DOWNGRADE)
-    entry = finding.value if isinstance(finding.value, dict) else {}
-    if removes and item.uninstall.script is None and manager is None and not uninstall_command(item, entry):
-        return "there is no uninstall script, and its uninstall entry names no command to remove it with"
-    scripts = {
-        ActionType.REPAIR: item.repair.script if item.repair is not None else None,
-        ActionType.UPDATE: None if first else item.upgrade_script,
-    }
-    if action.type is ActionType.UNINSTALL or scripts.get(action.type) is not None:
-        return ""
-    has_file = action.release is not None and action.release.url is not None
-    if manager is not None or item.install.script is not None or has_file:
-        return ""
-    return "there is no url, package manager or install script to install it with"

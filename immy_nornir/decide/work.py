@@ -30,6 +30,7 @@ from immy_nornir.model.items import (
     Scripts,
     ServiceState,
     Software,
+    Task,
     UpgradeStrategy,
 )
 from immy_nornir.model.plan import PlannedAction
@@ -45,6 +46,30 @@ class Step:
     kind: str
     work: Mapping[str, Json]
     secrets: Mapping[str, SecretRef] = field(default_factory=dict)
+
+
+def missing_method(action: PlannedAction, item: Item, finding: Finding) -> str:
+    """Why an action has no way of being done, or nothing."""
+    if isinstance(item, Task):
+        if isinstance(item.body, Scripts) and item.body.set is None:
+            return "the task has no 'set' script"
+        return ""
+    manager = _manager(item)
+    first = action.type is ActionType.UPDATE and item.upgrade is UpgradeStrategy.UNINSTALL_FIRST
+    removes = first or action.type in (ActionType.UNINSTALL, ActionType.REINSTALL, ActionType.DOWNGRADE)
+    entry = finding.value if isinstance(finding.value, dict) else {}
+    if removes and item.uninstall.script is None and manager is None and not uninstall_command(item, entry):
+        return "there is no uninstall script, and its uninstall entry names no command to remove it with"
+    scripts = {
+        ActionType.REPAIR: item.repair.script if item.repair is not None else None,
+        ActionType.UPDATE: None if first else item.upgrade_script,
+    }
+    if action.type is ActionType.UNINSTALL or scripts.get(action.type) is not None:
+        return ""
+    has_file = action.release is not None and action.release.url is not None
+    if manager is not None or item.install.script is not None or has_file:
+        return ""
+    return "there is no url, package manager or install script to install it with"
 
 
 def steps_of(action: PlannedAction, item: Item, finding: Finding | None) -> tuple[Step, ...]:

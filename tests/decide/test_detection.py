@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from immy_nornir.decide.detection import detect, registry_value
+from immy_nornir.decide.detection import detect
+from immy_nornir.decide.resources import registry_value
 from immy_nornir.model.facts import Finding, FindingStatus
 from immy_nornir.model.items import (
     Declarative,
