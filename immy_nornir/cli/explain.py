@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from immy_nornir.decide.resolve import Choice
     from immy_nornir.model.deployments import Deployment
     from immy_nornir.model.facts import Facts, Identity
+    from immy_nornir.model.inventory import Inventory
+    from immy_nornir.model.playbooks import Fleet, Play
 
 SCHEMA_VERSION = 1
 
@@ -31,10 +35,19 @@ SCHEMA_VERSION = 1
     type=click.Path(path_type=Path, dir_okay=False),
     help="With the options of this playbook's plays.",
 )
+@click.option("-o", "--option", "more", multiple=True, metavar="NAME=VALUE", help="An option of the command line.")
+@click.option("-e", "--extra-vars", "extra", multiple=True, metavar="NAME=VALUE", help="A variable, over all others.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_context
 def explain(
-    ctx: click.Context, computer: str, item: str, sources: tuple[Path, ...], playbook: Path | None, form: str
+    ctx: click.Context,
+    computer: str,
+    item: str,
+    sources: tuple[Path, ...],
+    playbook: Path | None,
+    more: tuple[str, ...],
+    extra: tuple[str, ...],
+    form: str,
 ) -> None:
     """Why an item is deployed to a computer as it is, or not at all.
 
@@ -42,29 +55,50 @@ def explain(
     """
     root = surroundings.root_of(ctx, playbook)
     fleet, book = surroundings.load(root, sources, playbook)
-    document = _explained(ctx, root, fleet, book, computer, item)
+    given = _Given(book.plays if book is not None else (), surroundings.pairs(more), surroundings.pairs(extra))
+    document = _explained(ctx, root, fleet, given, computer, item)
     if form == "json":
         click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **document}, indent=2, default=str))
     else:
         _tell(document)
 
 
-def _explained(ctx: click.Context, root: Path, fleet: Any, book: Any, name: str, item: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What stands over the inventory: plays, and the options and variables of the command line."""
+
+    plays: Sequence[Play]
+    options: Mapping[str, str]
+    vars: Mapping[str, str]
+
+    def play_of(self, inventory: Inventory, name: str) -> Play | None:
+        """The first play that reaches a computer, else the first."""
+        from immy_nornir.decide import patterns
+
+        reaching = (one for one in self.plays if name in patterns.select(inventory, one.hosts, None))
+        return next(reaching, self.plays[0] if self.plays else None)
+
+
+def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name: str, item: str) -> dict[str, Any]:
     from immy_nornir.decide.desires import desires_of
     from immy_nornir.decide.resolve import Asked, Targets, choose
     from immy_nornir.history import codec
-    from immy_nornir.session.create import merge_options
+    from immy_nornir.session.create import NAMES, merge_options
     from immy_nornir.session.operations import facts_for
 
     computer = _computer(fleet, name)
     reference = _item(fleet, item)
     facts, identity = _known(ctx, root, computer)
+    play = given.play_of(fleet.inventory, name)
     variables = {
         **computer.variables,
         "inventory_hostname": name,
+        "inventory_hostname_short": name.partition(".")[0],
         "group_names": list(computer.groups),
         "groups": list(computer.groups),
         "tenant": computer.tenant,
+        **({key: one.value for key, one in play.vars.items()} if play is not None else {}),
+        **given.vars,
     }
     known = facts_for(identity, facts)
     candidates = Targets.of(fleet).of_computer(name)
@@ -74,13 +108,14 @@ def _explained(ctx: click.Context, root: Path, fleet: Any, book: Any, name: str,
     seen = {one.deployment.place for key, choice in choices.items() if key[0] == reference for one in choice.lost}
     seen |= {choice.winner.place for key, choice in choices.items() if key[0] == reference and choice.winner}
     options: dict[str, Any] = {}
-    for play in book.plays if book is not None else [None]:
-        merged = merge_options(computer, play.options if play is not None else {}, {})
-        rows = {key: {"value": getattr(merged, key), "origin": merged.origins[key]} for key in merged.origins}
-        options[play.name if play is not None else "no play"] = rows
+    for one_play in given.plays or [None]:
+        merged = merge_options(computer, one_play.options if one_play is not None else {}, given.options)
+        rows = {key: {"value": getattr(merged, key), "origin": merged.origins[key]} for key in NAMES}
+        options[one_play.name if one_play is not None else "no play"] = rows
     return {
         "computer": name,
         "tenant": computer.tenant,
+        "excluded": computer.variables.get("immy_excluded") is True,
         "item": reference,
         "facts": _ages(facts),
         "instances": [_choice(choice) for key, choice in choices.items() if key[0] == reference],
@@ -149,7 +184,15 @@ def _known(ctx: click.Context, root: Path, computer: Any) -> tuple[Facts, Identi
 
 def _ages(facts: Facts) -> dict[str, str]:
     now = time.time()
-    return {section: f"{max(0, now - at) / 3600:.1f} hours old" for section, at in facts.collected_at.items()}
+    return {section: _age(max(0.0, now - at)) for section, at in facts.collected_at.items()}
+
+
+def _age(seconds: float) -> str:
+    for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= unit:
+            number = round(seconds / unit)
+            return f"{number} {name}{'' if number == 1 else 's'} old"
+    return "less than a minute old"
 
 
 def _deployment(one: Deployment) -> dict[str, Any]:
@@ -196,7 +239,12 @@ def _shown(value: Any) -> Any:
 
 def _tell(document: dict[str, Any]) -> None:
     click.echo(f"{document['item']} on {document['computer']} ({document['tenant']})")
-    ages = ", ".join(f"{name} {age}" for name, age in document["facts"].items())
+    if document["excluded"]:
+        click.echo("  excluded from maintenance (immy_excluded): sessions only take its inventory")
+    by_age: dict[str, list[str]] = {}
+    for name, age in document["facts"].items():
+        by_age.setdefault(age, []).append(name)
+    ages = "; ".join(f"{', '.join(names)} {age}" for age, names in by_age.items())
     click.echo(f"  facts: {ages or 'never seen: conditions over facts do not hold'}")
     for choice in document["instances"]:
         label = f" instance '{choice['instance']}'" if choice["instance"] else ""
@@ -223,7 +271,9 @@ def _tell(document: dict[str, Any]) -> None:
     for play, rows in document["options"].items():
         click.echo(f"  options with {play}:")
         for name, row in rows.items():
-            click.echo(f"    {name} = {row['value']}  ({row['origin']})")
+            value = row["value"]
+            shown = (", ".join(value) or "none") if isinstance(value, tuple) else str(value).lower()
+            click.echo(f"    {name} = {shown}  ({row['origin']})")
 
 
 def _line(one: dict[str, Any]) -> str:

@@ -111,7 +111,8 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
     """Run a playbook, or one maintenance type on a pattern.
 
     PLAYBOOK is a file such as playbooks/full.yml; without one, --on names the computers; with one, --on PATTERN takes
-    the place of its plays' hosts. Every computer ends with a status and a reason. Ctrl-C once: nothing new starts; twice: connections are closed; three times: out at once.
+    the place of its plays' hosts. Every computer ends with a status and a reason. Ctrl-C once: nothing new starts;
+    twice: connections are closed; three times: out at once.
     """
     from immy_nornir.plugins.running import Pace
     from immy_nornir.session.create import Asking
@@ -131,8 +132,8 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
     options = {
         name: given[name] for name in ("reboot", "window", "offline", "user_context", "on_failure") if given[name]
     }
-    options |= dict(_pairs(given["more"]))
-    asking = Asking(options, tuple(given["items"]), dict(_pairs(given["extra"])), given["check"])
+    options |= surroundings.pairs(given["more"])
+    asking = Asking(options, tuple(given["items"]), surroundings.pairs(given["extra"]), given["check"])
     wishes = _Wishes(
         given["sources"],
         given["limit"],
@@ -171,16 +172,6 @@ def _without_values(words: Sequence[str]) -> list[str]:
             else word
         )
     return told
-
-
-def _pairs(texts: Sequence[str]) -> list[tuple[str, str]]:
-    pairs = []
-    for text in texts:
-        name, sign, value = text.partition("=")
-        if not sign or not name:
-            raise UsageError(f"'{text}' is not NAME=VALUE")
-        pairs.append((name, value))
-    return pairs
 
 
 def _check_items(fleet: Any, items: Sequence[str]) -> None:
@@ -362,7 +353,7 @@ def show_summary(engine: Engine, run_id: str, sessions: Sequence[LiveSession], r
     )
     reboots = sum(live.state.reboots for live in sessions)
     click.echo(
-        f"run {run_id}: {len(sessions)} computers: "
+        f"run {run_id}: {len(sessions)} computer{'' if len(sessions) == 1 else 's'}: "
         + ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in statuses.most_common())
     )
     words = {Outcome.SUCCESS: "done", Outcome.NOTHING: "as they should be"}

@@ -69,6 +69,17 @@ def computers_of(inventory: Inventory, names: Iterable[str]) -> list[Computer]:
     return [computer_named(inventory, name) for name in names]
 
 
+def pairs(texts: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` arguments as a map; the last of a name holds."""
+    found = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise UsageError(f"'{text}' is not NAME=VALUE")
+        found[name] = value
+    return found
+
+
 def read_lines(path: str) -> list[str]:
     """The lines of a file that a pattern names with `@`."""
     try:
