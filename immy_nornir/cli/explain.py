@@ -108,7 +108,8 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
     seen = {one.deployment.place for key, choice in choices.items() if key[0] == reference for one in choice.lost}
     seen |= {choice.winner.place for key, choice in choices.items() if key[0] == reference and choice.winner}
     options: dict[str, Any] = {}
-    for one_play in given.plays or [None]:
+    plays: list[Play | None] = [*given.plays] or [None]
+    for one_play in plays:
         merged = merge_options(computer, one_play.options if one_play is not None else {}, given.options)
         rows = {key: {"value": getattr(merged, key), "origin": merged.origins[key]} for key in NAMES}
         options[one_play.name if one_play is not None else "no play"] = rows
@@ -260,20 +261,24 @@ def _tell(document: dict[str, Any]) -> None:
     if not document["instances"] and not document["elsewhere"]:
         click.echo("  no deployment names it")
     for desire in document["desires"]:
-        click.echo(f"  desired state of {desire['id']}: {desire['wants']}")
-        for text in desire["requested_by"]:
-            click.echo(f"    asked for as {text}")
-        for name in ("not_applicable", "error"):
-            if desire[name]:
-                click.echo(f"    {name.replace('_', ' ')}: {desire[name]}")
-        for name, param in desire["params"].items():
-            click.echo(f"    {name} = {param['value']}  ({param['origin']})")
+        _tell_desire(desire)
     for play, rows in document["options"].items():
         click.echo(f"  options with {play}:")
         for name, row in rows.items():
             value = row["value"]
             shown = (", ".join(value) or "none") if isinstance(value, tuple) else str(value).lower()
             click.echo(f"    {name} = {shown}  ({row['origin']})")
+
+
+def _tell_desire(desire: dict[str, Any]) -> None:
+    click.echo(f"  desired state of {desire['id']}: {desire['wants']}")
+    for text in desire["requested_by"]:
+        click.echo(f"    asked for as {text}")
+    for name in ("not_applicable", "error"):
+        if desire[name]:
+            click.echo(f"    {name.replace('_', ' ')}: {desire[name]}")
+    for name, param in desire["params"].items():
+        click.echo(f"    {name} = {param['value']}  ({param['origin']})")
 
 
 def _line(one: dict[str, Any]) -> str:
