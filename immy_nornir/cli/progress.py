@@ -138,6 +138,7 @@ class Live:
 
     def _picture(self) -> Any:
         from rich.console import Group
+        from rich.padding import Padding
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
@@ -150,9 +151,12 @@ class Live:
         head = Text(f"{done} of {self._total} computers, {self._reboots} reboots, {seconds:.0f} s{left}  ")
         for status, number in ended.items():
             head.append(f" {status.replace('_', ' ')} {number}", style="green" if status == "passed" else "red")
-        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-        for column in ("computer", "stage", "what"):
-            table.add_column(column, no_wrap=True, overflow="ellipsis")
+        head.no_wrap = True
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
+        shown = [name for name, _ in failed[-_ROWS // 2 :]] + list(states)[:_ROWS]
+        table.add_column("computer", no_wrap=True, min_width=min(max(map(len, shown), default=0), 32))
+        table.add_column("stage", no_wrap=True, min_width=9)
+        table.add_column("what", no_wrap=True, overflow="ellipsis", ratio=1)
         for name, why in failed[-_ROWS // 2 :]:
             table.add_row(Text(name, style="red"), "", Text(why))
         rows = list(states.items())
@@ -160,7 +164,7 @@ class Live:
             table.add_row(Text(name), Text(stage, style="cyan"), Text(what))
         if len(rows) > _ROWS:
             table.add_row(f"and {len(rows) - _ROWS} more", "", "")
-        return Group(ProgressBar(total=max(self._total, 1), completed=done), head, table)
+        return Group(Padding(ProgressBar(total=max(self._total, 1), completed=done), 0), head, table)
 
 
 def progress_for(total: int) -> Lines | Live:

@@ -222,7 +222,8 @@ def _run(
     run_id = new_id(engine.clock.now())
     commit = surroundings.commit_of(root)
     engine.history.begin_run(Run(run_id, wishes.command, str(playbook or ""), str(root), commit, user, machine))
-    for sentence in running.create(engine, run_id, plays, asking):
+    taken_up = running.create(engine, run_id, plays, asking)
+    for sentence in [*taken_up[:5], *([f"and {len(taken_up) - 5} more"] if taken_up[5:] else [])]:
         click.echo(sentence, err=True)
     sessions = [live for one in plays for live in one.sessions.values()]
     restore = surroundings.on_interrupt(stops(engine))

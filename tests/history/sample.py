@@ -1,0 +1,234 @@
+"""A history with every kind of entry; `python -m tests.history.sample FILE` writes one of today's schema."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from immy_nornir.decide.state import State, fold
+from immy_nornir.decide.types import BUILT_IN_TYPES
+from immy_nornir.history import codec
+from immy_nornir.history.store import FILE, History, Run
+from immy_nornir.model.deployments import Desired, StateKind
+from immy_nornir.model.facts import Boot, Change, Facts, Finding, FindingStatus, Identity
+from immy_nornir.model.items import (
+    Declarative,
+    DisplayName,
+    FileState,
+    Item,
+    ItemKind,
+    Language,
+    Method,
+    Platform,
+    RegistryValue,
+    Release,
+    Script,
+    Scripts,
+    Software,
+    Task,
+)
+from immy_nornir.model.places import Place
+from immy_nornir.model.plan import Desire, Held, Plan, PlannedAction, Reason
+from immy_nornir.model.playbooks import ActionType, Options, Reboot, Stage
+from immy_nornir.model.record import (
+    ActionEnded,
+    Connected,
+    ContactBack,
+    ContactLost,
+    Detected,
+    Determined,
+    Entry,
+    FactsCollected,
+    Finished,
+    Interrupted,
+    JobEnded,
+    JobIntended,
+    JobSeen,
+    Noted,
+    Outcome,
+    OutcomeReason,
+    PendingFound,
+    Planned,
+    RebootAsked,
+    RebootEnded,
+    RebootIntended,
+    Refused,
+    Resolved,
+    Resumed,
+    RetryLater,
+    SessionSpec,
+    StageFailed,
+    Stamped,
+    Status,
+    StopAsked,
+    Verified,
+    Waiting,
+    WaitKind,
+)
+from immy_nornir.model.values import SecretRef
+from immy_nornir.model.wire import JobResult
+
+NOW = 1_700_000_000.0
+
+
+class StillClock:
+    """A clock that a test moves."""
+
+    def __init__(self, at: float = NOW) -> None:
+        self.at = at
+
+    def now(self) -> float:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+
+IDENTITY = Identity(
+    "PC1",
+    "CORP",
+    "1111-2222",
+    "smbios",
+    Platform.WINDOWS,
+    Boot("7", NOW - 9000.0),
+    ("windows_update",),
+    ("CORP\\ann",),
+    {"os": "Windows 11 Pro", "architecture": "x64", "memory_gb": 16},
+)
+SOFTWARE = Software(
+    "7zip",
+    "7-Zip",
+    Platform.WINDOWS,
+    DisplayName("7-Zip *"),
+    Place("tasks/software/7zip/software.yml", 1),
+    releases=(Release("24.08", "https://example.com/7z.msi", "ab" * 32),),
+    install=Method(script=Script("install.ps1", "'x'", Language.POWERSHELL)),
+)
+TASKS = (
+    Task("a", "A", Platform.WINDOWS, Declarative((RegistryValue("HKLM\\a", "b", 1, "DWord"),)), Place("t.yml", 1)),
+    Task("b", "B", Platform.LINUX, Declarative((FileState("/etc/motd", "hi\n"),)), Place("t.yml", 1)),
+    Task("c", "C", Platform.WINDOWS, Scripts(test=Script("t.ps1", "$true", Language.POWERSHELL)), Place("t.yml", 1)),
+)
+DIGEST = codec.fingerprint(SOFTWARE)
+DEFINITIONS: dict[str, Item] = {codec.fingerprint(one): one for one in (SOFTWARE, *TASKS)}
+ACTION = PlannedAction(
+    "software/7zip",
+    "software/7zip",
+    "",
+    ItemKind.SOFTWARE,
+    ActionType.INSTALL,
+    Reason.SOFTWARE_MISSING,
+    "missing",
+    DIGEST,
+    "latest",
+    "",
+    "24.08",
+    SOFTWARE.releases[0],
+)
+LEFT = PlannedAction(
+    "task/a#one",
+    "task/a",
+    "one",
+    ItemKind.TASK,
+    ActionType.ENFORCE,
+    Reason.NOT_COMPLIANT,
+    "b: 0 -> 1",
+    codec.fingerprint(TASKS[0]),
+    "enforce",
+    held=Held.NOT_THIS_TYPE,
+    held_why="left for full",
+    params={"password": SecretRef("env:X"), "list": [1, {"two": None}]},
+    changes=(Change("b", 0, 1),),
+)
+DESIRES = (
+    Desire("software/7zip", definition=DIGEST, desired=Desired(StateKind.LATEST), deployment="d.yml:3"),
+    Desire("task/a", "one", ItemKind.TASK, codec.fingerprint(TASKS[0]), params=LEFT.params),
+)
+FOUND = Finding("software/7zip", "", FindingStatus.FOUND, "24.08")
+JOB = "run-1/software-7zip/1"
+
+# Every kind of entry at least once, in an order that a session could have.
+ENTRIES: tuple[Entry, ...] = (
+    Resumed("machine-1", 1),
+    ContactLost("unreachable", "no route", "connect"),
+    Connected(IDENTITY),
+    Resolved(DESIRES),
+    FactsCollected(Facts({"hardware": {"cores": 4}, "software": []}, {"hardware": NOW, "software": NOW}), ("x: y",)),
+    Detected((Finding("software/7zip", "", FindingStatus.NOT_FOUND),)),
+    Planned(Plan((ACTION, LEFT), (("software/7zip",),), 1)),
+    Waiting(WaitKind.WINDOW, NOW + 60.0, "window after_hours", deferred=True),
+    Determined(ACTION),
+    JobIntended("software/7zip", 1, JOB, 0, IDENTITY.boot),
+    JobSeen("software/7zip", "half of the", 11),
+    Interrupted("its process ended"),
+    Resumed("machine-2", 2),
+    ContactBack(IDENTITY),
+    JobEnded("software/7zip", JobResult(1618, "", 1.5), " output"),
+    RetryLater("software/7zip", NOW + 60.0, "exit code 1618"),
+    JobIntended("software/7zip", 2, "run-1/software-7zip/2", 0, IDENTITY.boot),
+    JobEnded("software/7zip", None, "", "lost"),
+    PendingFound(("file_rename",)),
+    ActionEnded("software/7zip", Outcome.SUCCESS, OutcomeReason.VERIFIED, "", "24.08", FOUND, True),
+    RebootIntended(1, "what was done needs it", IDENTITY.boot),
+    RebootAsked(1),
+    RebootEnded(1, replace(IDENTITY, boot=Boot("8", NOW))),
+    Verified((FOUND,), ("task/a: new work",)),
+    Noted("a note"),
+    StopAsked("cancel", "cancelled by somebody"),
+    StageFailed(Stage.VERIFY, "a reason"),
+    Refused("identity", "another computer"),
+    Finished(Status.CANCELLED, "cancelled"),
+)
+
+
+def spec(number: int = 1, computer: str = "pc1") -> SessionSpec:
+    """One session's spec."""
+    options = Options(reboot=Reboot.AUTOMATIC, origins={"reboot": "play full.yml:3:1"})
+    return SessionSpec(
+        f"run-{number}", "run", computer, "acme", BUILT_IN_TYPES["full"], options, vars={"a": [1, "b"]}, created_at=NOW
+    )
+
+
+def fill(history: History, entries: tuple[Entry, ...] = ENTRIES, number: int = 1, computer: str = "pc1") -> State:
+    """Write one session with these entries; its state."""
+    one = spec(number, computer)
+    history.create_sessions([one])
+    history.claim(one.computer, one.id)
+    history.keep_definitions(DEFINITIONS)
+    state = State(one, DEFINITIONS)
+    for entry in entries:
+        stamped = Stamped(state.entries + 1, NOW + state.entries, entry)
+        state = fold(state, stamped)
+        history.append(state, stamped, durable=isinstance(entry, JobIntended | RebootIntended))
+    return state
+
+
+def main(target: Path) -> None:
+    """Write a database of today's schema."""
+    with tempfile.TemporaryDirectory() as folder:
+        history = History(Path(folder), StillClock())
+        history.owner = "sample"
+        history.begin_run(
+            Run("run", "immy run playbooks/full.yml", "playbooks/full.yml", "fleet", "abc", "ann", "desk")
+        )
+        fill(history)
+        history.end_run("run", "ended")
+        history.close()
+        import sqlite3
+
+        connection = sqlite3.connect(Path(folder) / FILE)
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("UPDATE sessions SET owner='sample'")
+        connection.commit()
+        connection.close()
+        shutil.copy(Path(folder) / FILE, target)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
