@@ -14,7 +14,7 @@ from immy_nornir.decide import conditions, versions
 from immy_nornir.decide.conditions import Holds, Unknown
 from immy_nornir.decide.resolve import Choice, Key
 from immy_nornir.errors import ImmyError
-from immy_nornir.model.deployments import Desired, StateKind, TaskMode
+from immy_nornir.model.deployments import Desired, Enforcement, StateKind, TaskMode
 from immy_nornir.model.facts import Identity
 from immy_nornir.model.inventory import Sourced
 from immy_nornir.model.items import Item, ItemKind, Library, Prerequisite, Requirements, Software
@@ -55,6 +55,7 @@ class _Builder:
                 deployment=f"{winner.place.file}:{winner.place.line}",
                 scope=winner.scope,
                 priority=winner.priority,
+                onboarding=winner.enforcement is Enforcement.ONBOARDING,
             )
         )
 

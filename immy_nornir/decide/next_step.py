@@ -41,8 +41,8 @@ LOST_PATIENCE_SECONDS = 30 * 60
 CONNECT_TRIES = 3
 """How often a computer that drops the very first connection is asked again."""
 
-_STUMBLES = {"garbled": 3, "unreachable": 1000}
-"""How often contact may be lost in a row without anything achieved, by kind; who is away is waited for by the clock."""
+_STUMBLES = {"garbled": 3}
+"""How often contact may be lost in a row without anything achieved, by kind."""
 
 
 def next_step(state: State, now: float) -> Step:

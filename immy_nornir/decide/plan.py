@@ -23,6 +23,7 @@ from immy_nornir.model.items import (
     Item,
     ItemKind,
     OrderClass,
+    OrderPlace,
     Prerequisite,
     RebootNeed,
     Software,
@@ -345,10 +346,13 @@ def _described(action: PlannedAction, desire: Desire, item: Item) -> PlannedActi
     wanted = OrderClass.SOFTWARE if isinstance(item, Software) else item.order_class
     if any(why.startswith("prerequisite of ") for why in desire.requested_by):
         wanted = OrderClass.PREREQUISITE
+    place = item.order
+    if desire.onboarding and wanted is not OrderClass.POST:
+        wanted, place = OrderClass.PREREQUISITE, OrderPlace.FIRST
     return dataclasses.replace(
         action,
         order_class=wanted,
-        place=item.order,
+        place=place,
         reboot=item.reboot,
         context=item.context,
         always=isinstance(item, Task) and item.always,

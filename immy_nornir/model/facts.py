@@ -43,12 +43,12 @@ class Identity:
     users: tuple[str, ...] = ()
     """Users logged on now."""
     system: Mapping[str, Json] = field(default_factory=dict)
-    """os, version, build, architecture, chassis, role, memory_gb, disk_free_gb, manufacturer, model, powershell, time."""
+    """os, version, build, architecture, chassis, role, memory_gb, disk_free_gb, manufacturer, model, time, ..."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Facts by section (`system`, `hardware`, `users`, `software`, `pending_reboots`, `inventory`), each with its age."""
+    """Facts by section (`system`, `hardware`, `users`, `software`, `inventory`, ...), each with its age."""
 
     values: Mapping[str, Json] = field(default_factory=dict)
     collected_at: Mapping[str, float] = field(default_factory=dict)

@@ -310,7 +310,7 @@ class RegistryValue:
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """One service's state: `running`, `stopped` or None (either); start-up `automatic`, `delayed`, `manual`, `disabled`."""
+    """One service: `running`, `stopped` or None (either); start-up `automatic`, `delayed`, `manual`, `disabled`."""
 
     name: str
     state: str | None = None

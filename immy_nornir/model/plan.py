@@ -36,6 +36,8 @@ class Desire:
     priority: int = 0
     requested_by: tuple[str, ...] = ()
     """`prerequisite of software/x`, `configuration of software/x`."""
+    onboarding: bool = False
+    """Its winner counts only while the computer is onboarding; it comes before everything else."""
     not_applicable: str = ""
     error: str = ""
 

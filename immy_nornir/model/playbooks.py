@@ -105,7 +105,7 @@ class OnFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of one session, with the origin of each (`command line`, `play FILE:LINE`, `variable FILE:LINE`, `default`)."""
+    """The options of one session, with the origin of each: command line, play, variable (with their place), default."""
 
     reboot: Reboot = Reboot.SKIP
     user_context: UserContext = UserContext.CURRENT_USER

@@ -81,7 +81,7 @@ class Executor(Protocol):
     """Acts on a computer, by jobs and reboots."""
 
     def start_job(self, spec: JobSpec, wait_seconds: float = 0.0) -> JobStatus:
-        """Create and start a job unless one of this id exists; raises TransportError when that is not known to have happened."""
+        """Create and start a job unless one of this id exists; raises TransportError when that is not known."""
         ...
 
     def wait_job(self, job_id: str, offset: int, wait_seconds: float) -> JobStatus:
@@ -111,7 +111,7 @@ class Connection(Reader, Executor, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """How to reach a computer: everything a transport needs, from the connection variables; secrets still as references."""
+    """How to reach a computer: what a transport needs, from the connection variables; secrets as references."""
 
     computer: str
     kind: str

@@ -166,7 +166,7 @@ def _verify_action(live: LiveSession, action_id: str) -> list[Entry]:
     if identity is not None and identity.pending_reboots != pending:
         entries.append(PendingFound(identity.pending_reboots))
         pending = identity.pending_reboots
-    new = set(pending) - set(live.state.pending) - set(live.state.spec.options.ignore_pending_reboots)
+    new = set(pending) - set(one.pending) - set(live.state.spec.options.ignore_pending_reboots)
     decision = decide(desire, item, finding, architecture(live))
     entries.append(_judged(live, one, decision, finding, reboot_found=bool(new)))
     return entries

@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING
 from immy_nornir.decide.next_step import Do, Finish, Note, Perform, Wait, next_step
 from immy_nornir.decide.state import State, fold
 from immy_nornir.errors import HistoryError, ImmyError
+from immy_nornir.history.projection import stage_of
 from immy_nornir.history.store import Busy
+from immy_nornir.model.playbooks import Stage
 from immy_nornir.model.record import (
     Entry,
     Finished,
     Interrupted,
     Noted,
     Resumed,
+    StageFailed,
     Stamped,
     Status,
     Waiting,
@@ -239,11 +242,12 @@ class LiveSession:
             self.close()
             text = self.engine.redactor.clean(f"{type(error).__name__}: {error}")
             if self.crashes >= _CRASHES or do in (Do.RESOLVE, Do.MAKE_PLAN):
-                self.append(Finished(Status.FAILED, f"crashed in {do}: {text}"))
+                self.append(StageFailed(Stage(stage_of(self.state)), f"crashed in {do}: {text}"))
             else:
                 self.append(Noted(f"crashed in {do}: {text}"))
         if self.state.entries == before and do in (Do.POLL_JOB, Do.CHECK_BOOT):
-            self.state = replace(self.state, checked_at=self.engine.clock.now())
+            stumbles = 0 if do is Do.POLL_JOB else self.state.stumbles
+            self.state = replace(self.state, checked_at=self.engine.clock.now(), stumbles=stumbles)
 
     # --- the connection ---
 

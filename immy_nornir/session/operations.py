@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from immy_nornir.decide.actions import decide
 from immy_nornir.decide.desires import desires_of
 from immy_nornir.decide.detection import Detection, detect
-from immy_nornir.decide.next_step import Do
 from immy_nornir.decide.identity import identity_mismatch
+from immy_nornir.decide.next_step import Do
 from immy_nornir.decide.plan import Planning, make_plan, to_detect
 from immy_nornir.decide.resolve import Asked, choose
 from immy_nornir.errors import (
