@@ -1,1 +1,1 @@
-"""Benchmarks: whole commands against a lab in a process of its own; figures are ratios in one run, or CPU per computer."""
+"""Benchmarks: whole commands against a lab in a process of its own; ratios in one run, or CPU per computer."""

@@ -153,13 +153,14 @@ def fold_all(spec: SessionSpec, definitions: Mapping[str, Item], entries: Iterab
 
 def fold(state: State, stamped: Stamped) -> State:
     """The state after one more entry."""
-    state = replace(state, entries=stamped.seq)
-    if not isinstance(stamped.entry, Waiting | Noted):
-        state = replace(state, waiting=None)
-    if isinstance(stamped.entry, ContactLost):
-        state = replace(state, stumbles=state.stumbles + (state.lost is None))
-    elif not isinstance(stamped.entry, Waiting | Noted | ContactBack | PendingFound):
-        state = replace(state, stumbles=0)
+    entry = stamped.entry
+    waiting = state.waiting if isinstance(entry, Waiting | Noted) else None
+    stumbles = state.stumbles
+    if isinstance(entry, ContactLost):
+        stumbles += state.lost is None
+    elif not isinstance(entry, Waiting | Noted | ContactBack | PendingFound):
+        stumbles = 0
+    state = replace(state, entries=stamped.seq, waiting=waiting, stumbles=stumbles)
     return _fold(state, stamped)
 
 

@@ -1,7 +1,7 @@
 """Values of the model <-> JSON for the history and for plan files; the one owner of cattrs.
 
-Classes of a union carry their name in `is`; values that equal a field's default are left out. Old records stay readable:
-unknown keys are ignored, missing ones get their default.
+Classes of a union carry their name in `is`; values that equal a field's default are left out. Old records stay
+readable: unknown keys are ignored, missing ones get their default.
 """
 
 from __future__ import annotations
@@ -64,6 +64,14 @@ def _key(kind: Any, key: str) -> Any:
 
 
 def _plain(value: Value) -> Any:
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    # Nearly all values are these: asking abstract classes takes longer than the copy itself.
+    if kind is dict:
+        return {key: child if type(child) in _SCALARS else _plain(child) for key, child in value.items()}  # type: ignore[union-attr]
+    if kind is list:
+        return [child if type(child) in _SCALARS else _plain(child) for child in value]  # type: ignore[union-attr]
     if isinstance(value, SecretRef):
         return {"$secret": value.reference}
     if isinstance(value, Mapping):
@@ -93,9 +101,17 @@ def load(data: object, kind: Any) -> Any:
     return _converter().structure(data, kind)
 
 
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def line(data: object) -> str:
+    """JSON data as one line, keys in a stable order."""
+    return _encoder.encode(data)
+
+
 def text(value: object, kind: Any = None) -> str:
     """A value as one line of JSON, keys in a stable order."""
-    return json.dumps(dump(value, kind), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return line(dump(value, kind))
 
 
 def entry_text(entry: Entry) -> str:
@@ -109,9 +125,21 @@ def entry_from(data: str) -> Entry:
     return entry
 
 
+_REMEMBERED = 10_000
+_fingerprints: dict[int, tuple[Item, str]] = {}
+"""By identity: sessions share the library's items, and items are never changed."""
+
+
 def fingerprint(item: Item) -> str:
     """Content hash of a definition; equal definitions have equal hashes on every machine."""
-    return hashlib.sha256(text(item, Item).encode()).hexdigest()[:32]
+    known = _fingerprints.get(id(item))
+    if known is not None and known[0] is item:
+        return known[1]
+    digest = hashlib.sha256(text(item, Item).encode()).hexdigest()[:32]
+    if len(_fingerprints) >= _REMEMBERED:
+        _fingerprints.clear()
+    _fingerprints[id(item)] = (item, digest)
+    return digest
 
 
 def pack(data: str) -> bytes:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Callable
 from typing import Any, assert_never
 
@@ -61,8 +60,9 @@ def rows(state: State, stamped: Stamped, clean: Callable[[str], str]) -> list[St
 
 
 def _cleaned(statement: Statement, clean: Callable[[str], str]) -> Statement:
+    """The statement with clean texts; words of our own enumerations are no plain texts and stay."""
     sql, values = statement
-    return sql, tuple(clean(value) if isinstance(value, str) else value for value in values)
+    return sql, tuple([clean(value) if type(value) is str else value for value in values])
 
 
 def _entry_row(session: str, stamped: Stamped, clean: Callable[[str], str]) -> Statement:
@@ -198,7 +198,7 @@ def _identity_rows(computer: str, identity: Identity, at: float, clean: Callable
 
 
 def _fact_row(computer: str, section: str, value: Any, at: float, clean: Callable[[str], str]) -> Statement:
-    data = clean(json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
+    data = clean(codec.line(value))
     digest = hashlib.sha256(data.encode()).hexdigest()[:32]
     return (
         "INSERT INTO facts (computer, section, hash, value, changed_at, collected_at) VALUES (?,?,?,?,?,?) "

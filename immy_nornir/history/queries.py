@@ -149,7 +149,7 @@ def open_sessions(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     marks = ",".join("?" * len(OPEN))
     return list(
         connection.execute(f"SELECT id, owner FROM sessions WHERE status IN ({marks})", [s.value for s in OPEN])
-    )  # noqa: S608
+    )
 
 
 def record(

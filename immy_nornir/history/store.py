@@ -72,6 +72,8 @@ class History:
         self._prepare()
         self.owner = f"{socket.gethostname()}-{os.getpid()}-{new_id(clock.now())}"
         self._lock = locks.OwnerLock(self.owners, self.owner)
+        self._kept: set[str] = set()
+        """Hashes of definitions that this process has stored."""
         self._writer = Writer(self.path, folder / f"journal-{self.owner}.jsonl")
         self._reap()
 
@@ -240,7 +242,11 @@ class History:
         A durable one is on the disk when this returns, and only if the session still owns its computer.
         Raises: HistoryError when it could not be made durable, or another process has taken the session over.
         """
-        line = self._clean(journal_line(state.spec.id, stamped.seq, stamped.at, codec.entry_text(stamped.entry)))
+
+        def line() -> str:  # needed only where SQLite cannot be written
+            entry = codec.entry_text(stamped.entry)
+            return self._clean(journal_line(state.spec.id, stamped.seq, stamped.at, entry))
+
         statements = projection.rows(state, stamped, self._clean)
         if not durable:
             self._writer.put(statements, line)
@@ -253,10 +259,13 @@ class History:
 
     def keep_definitions(self, definitions: Mapping[str, Item]) -> None:
         """Store item definitions by content hash; known ones are not stored again."""
+        new = {digest: item for digest, item in definitions.items() if digest not in self._kept}
+        if not new:
+            return
         sql = "INSERT OR IGNORE INTO blobs (hash, kind, data) VALUES (?,?,?)"
-        self._writer.put(
-            [(sql, (digest, "item", codec.pack(codec.text(item, Item)))) for digest, item in definitions.items()]
-        )
+        statements = [(sql, (digest, "item", codec.pack(codec.text(item, Item)))) for digest, item in new.items()]
+        # Known from when they are stored: where SQLite could not be written, the next session tries again.
+        self._writer.put(statements, stored=lambda: self._kept.update(new))
 
     def state_of(self, session_id: str) -> State | None:
         """A stored session, folded; None when there is none of this id."""

@@ -6,6 +6,7 @@ SQLite cannot be written, durable entries go to an fsynced journal beside it, wh
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import queue
@@ -20,6 +21,7 @@ from immy_nornir.errors import HistoryError
 from immy_nornir.history.projection import Statement
 
 T = TypeVar("T")
+Journal = str | Callable[[], str]
 
 BATCH_SECONDS = 0.05
 BATCH_STATEMENTS = 5000
@@ -34,8 +36,10 @@ class Work:
     durable: bool = False
     guard: Statement | None = None
     """A question that must have an answer, else nothing of this is written and HistoryError is raised."""
-    journal: str = ""
-    """One line that stands for the statements where SQLite cannot be written."""
+    journal: Journal = ""
+    """One line that stands for the statements where SQLite cannot be written, or what makes it then."""
+    stored: Callable[[], object] | None = None
+    """Called when the statements are in the database; not where they went into the journal."""
     done: threading.Event = field(default_factory=threading.Event)
     result: Any = None
     error: BaseException | None = None
@@ -52,11 +56,13 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="immy-history", daemon=True)
         self._thread.start()
 
-    def put(self, statements: Sequence[Statement], journal: str = "") -> None:
+    def put(
+        self, statements: Sequence[Statement], journal: Journal = "", stored: Callable[[], object] | None = None
+    ) -> None:
         """Write some time soon, in order."""
-        self._queue.put(Work(statements, journal=journal))
+        self._queue.put(Work(statements, journal=journal, stored=stored))
 
-    def commit(self, statements: Sequence[Statement], journal: str, guard: Statement | None = None) -> None:
+    def commit(self, statements: Sequence[Statement], journal: Journal, guard: Statement | None = None) -> None:
         """Write now; returns when it would survive a power loss.
 
         Raises: HistoryError when neither file takes it, or the guard's question has no answer.
@@ -125,6 +131,9 @@ class Writer:
                 self._one(connection, work)
             connection.execute("COMMIT")
             self._broken = ""
+            for work in batch:
+                if work.stored is not None:
+                    work.stored()
         except sqlite3.Error as error:
             self._broken = str(error)
             if connection.in_transaction:
@@ -139,8 +148,8 @@ class Writer:
             if work.guard is not None and connection.execute(*work.guard).fetchone() is None:
                 work.error = HistoryError("another process has taken this session over")
                 return
-            for sql, values in work.statements:
-                connection.execute(sql, values)
+            for sql, some in itertools.groupby(work.statements, key=_sql):
+                connection.executemany(sql, [values for _, values in some])
             return
         connection.execute("SAVEPOINT one")
         try:
@@ -153,7 +162,7 @@ class Writer:
         connection.execute("RELEASE one")
 
     def _to_journal(self, batch: list[Work], why: sqlite3.Error) -> None:
-        lines = [work.journal for work in batch if work.journal]
+        lines = [work.journal if isinstance(work.journal, str) else work.journal() for work in batch if work.journal]
         try:
             if lines:
                 with self._journal.open("a", encoding="utf-8") as file:
@@ -167,6 +176,10 @@ class Writer:
         for work in batch:
             if work.call is not None:
                 work.error = HistoryError(f"the history cannot be written: {why}", "free some space and start again")
+
+
+def _sql(statement: Statement) -> str:
+    return statement[0]
 
 
 def journal_line(session_id: str, seq: int, at: float, entry: str) -> str:
