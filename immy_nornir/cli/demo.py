@@ -1,4 +1,4 @@
-"""`immy demo`: the sample fleet's full maintenance on simulated computers; nothing on this machine changes but `.immy/`."""
+"""`immy demo`: full maintenance of the sample fleet on simulated computers; it writes into the state folder only."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ PASSWORD = "IMMY_LAB_PASSWORD"  # noqa: S105 - the name of a variable
 def demo(ctx: click.Context, playbook: str) -> None:
     """Run the sample fleet's full maintenance on simulated computers.
 
-    Starts the lab (simulated Windows computers on 127.0.0.0/8 that speak real WS-Management), runs the playbook with live
-    progress, and stops the lab. It writes only into the state folder.
+    Starts the lab (simulated Windows computers on 127.0.0.0/8 that speak real WS-Management), runs the playbook with
+    live progress, and stops the lab. It writes only into the state folder.
     """
     root = surroundings.root_of(ctx)
     if not (root / playbook).exists():

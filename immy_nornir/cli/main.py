@@ -1,4 +1,4 @@
-"""The command `immy`: the group of all commands, each imported only when it is used, and the one place where errors end.
+"""The command `immy`: all commands, each imported only when it is used, and the one place where errors end.
 
 Expected errors print one line and what to try; a bug of ours prints one line and writes a log file; Ctrl-C is 130.
 """
@@ -81,8 +81,8 @@ class _Lazy(click.Group):
 def immy(ctx: click.Context, fleet: Path | None, state: Path | None) -> None:
     """Maintenance sessions for fleets of computers: resolve, detect, plan, execute with reboots, verify, report.
 
-    Exit codes: 0 all fine; 1 some session did not pass; 2 usage or files; 3 a bug of immy; 4 changes are pending (--check);
-    5 only deferred sessions are left; 130 interrupted.
+    Exit codes: 0 all fine; 1 some session did not pass; 2 usage or files; 3 a bug of immy; 4 changes are pending
+    (--check); 5 only deferred sessions are left; 130 interrupted.
     """
     if state is not None:
         state = state.absolute()

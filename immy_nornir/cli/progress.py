@@ -1,4 +1,4 @@
-"""What an operator sees while sessions run: live counts and the computers at work on a terminal, a line per event in a pipe.
+"""What an operator sees while sessions run: a live picture on a terminal, a line per event in a pipe.
 
 Told of entries by worker threads; draws on standard error; decides nothing.
 """

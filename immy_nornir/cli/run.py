@@ -168,7 +168,7 @@ def _without_values(words: Sequence[str]) -> list[str]:
         is_value = bool(told) and told[-1] in ("-e", "--extra-vars")
         told.append(
             f"{word.partition('=')[0]}=..."
-            if is_value or word.startswith(("-e", "--extra-vars=")) and "=" in word
+            if is_value or (word.startswith(("-e", "--extra-vars=")) and "=" in word)
             else word
         )
     return told
@@ -292,7 +292,7 @@ def stops(engine: Engine) -> list[Callable[[], None]]:
     return [first, second, third]
 
 
-def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:  # noqa: FBT001 - one meaning, one caller
+def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:
     """The command's exit code by the statuses of its sessions."""
     from immy_nornir.history.projection import status_of
 

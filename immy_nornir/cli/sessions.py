@@ -80,7 +80,10 @@ def list_(
 @_format
 @click.pass_context
 def show(ctx: click.Context, session: str, form: str) -> None:
-    """Show one session: what was found, planned, done and why. SESSION is an id, its beginning, or a computer's name."""
+    """Show one session: what was found, planned, done and why.
+
+    SESSION is an id, its beginning, or a computer's name.
+    """
     with _reader(ctx) as reader:
         row = find(reader, session)
         jobs = reader.jobs(row.id)
@@ -96,9 +99,7 @@ def show(ctx: click.Context, session: str, form: str) -> None:
     click.echo(f"  {row.status.replace('_', ' ')}: {row.reason}")
     if row.waiting:
         click.echo(f"  waiting for {row.waiting}")
-    click.echo(
-        f"  created {_time(row.created_at)}, ended {_time(row.ended_at) if row.ended_at else 'not yet'}; stage {row.stage}"
-    )
+    click.echo(f"  created {_time(row.created_at)}, ended {_time(row.ended_at) or 'not yet'}; stage {row.stage}")
     for label, phases in (("planned", row.planned_phases), ("actual", row.phases)):
         if len(phases) > 1:
             click.echo(f"  phases, {label}: " + " | reboot | ".join(", ".join(one) or "nothing" for one in phases))
@@ -124,7 +125,7 @@ def show(ctx: click.Context, session: str, form: str) -> None:
 @click.option("-f", "--follow", is_flag=True, help="Stay and show what comes, until the session ends.")
 @_format
 @click.pass_context
-def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:  # noqa: FBT001 - click's way
+def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
     """Show a session's log, entry by entry."""
     with _reader(ctx) as reader:
         row = find(reader, session)
@@ -156,7 +157,7 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:  # n
 @click.pass_context
 def resume(
     ctx: click.Context, ids: tuple[str, ...], due: bool, sources: tuple[Path, ...], workers: int, wait: bool, form: str
-) -> None:  # noqa: FBT001
+) -> None:
     """Take up interrupted sessions where they stopped: jobs are asked for first, nothing runs twice."""
     from immy_nornir.cli.progress import progress_for
     from immy_nornir.cli.run import exit_code, show_summary, stops

@@ -1,6 +1,7 @@
 """Entries of a record -> rows that can be asked for with SQL; pure.
 
-The entries are the truth; every other row can be made again from them. One sentence a row says for people what happened.
+The entries are the truth; every other row can be made again from them. One sentence a row
+says for people what happened.
 """
 
 from __future__ import annotations
@@ -85,8 +86,10 @@ def _session_row(state: State, stamped: Stamped) -> Statement:
     waiting = f"{state.waiting.kind}: {state.waiting.about}" if state.waiting is not None else ""
     ended = stamped.at if state.finished is not None else None
     return (
-        "UPDATE sessions SET status=?, reason=?, stage=?, waiting=?, epoch=?, reboots=?, entries=?, "
-        "started_at=coalesce(started_at, ?), ended_at=? WHERE id=?",
+        (
+            "UPDATE sessions SET status=?, reason=?, stage=?, waiting=?, epoch=?, reboots=?, entries=?, "
+            "started_at=coalesce(started_at, ?), ended_at=? WHERE id=?"
+        ),
         (
             status,
             reason,
@@ -137,8 +140,10 @@ def _details(state: State, session: str, stamped: Stamped, clean: Callable[[str]
         case JobIntended() as job:
             return [
                 (
-                    "INSERT OR IGNORE INTO jobs (job_id, session_id, action_id, attempt, step, state, intended_at) "
-                    "VALUES (?,?,?,?,?,'intended',?)",
+                    (
+                        "INSERT OR IGNORE INTO jobs (job_id, session_id, action_id, attempt, step, state, intended_at) "
+                        "VALUES (?,?,?,?,?,'intended',?)"
+                    ),
                     (job.job_id, session, job.action_id, job.attempt, job.step, stamped.at),
                 ),
                 _action_update(state, job.action_id, stamped.at),
@@ -201,17 +206,19 @@ def _fact_row(computer: str, section: str, value: Any, at: float, clean: Callabl
     data = clean(codec.line(value))
     digest = hashlib.sha256(data.encode()).hexdigest()[:32]
     return (
-        "INSERT INTO facts (computer, section, hash, value, changed_at, collected_at) VALUES (?,?,?,?,?,?) "
-        "ON CONFLICT (computer, section) DO UPDATE SET collected_at=excluded.collected_at, "
-        "value=CASE WHEN hash=excluded.hash THEN value ELSE excluded.value END, "
-        "changed_at=CASE WHEN hash=excluded.hash THEN changed_at ELSE excluded.changed_at END, hash=excluded.hash",
+        (
+            "INSERT INTO facts (computer, section, hash, value, changed_at, collected_at) VALUES (?,?,?,?,?,?) "
+            "ON CONFLICT (computer, section) DO UPDATE SET collected_at=excluded.collected_at, "
+            "value=CASE WHEN hash=excluded.hash THEN value ELSE excluded.value END, "
+            "changed_at=CASE WHEN hash=excluded.hash THEN changed_at ELSE excluded.changed_at END, hash=excluded.hash"
+        ),
         (computer, section, digest, codec.pack(data), at, at),
     )
 
 
 _ACTION_COLUMNS = (
-    "session_id, id, position, item, instance, type, reason, why, desired, found, version, deployment, held, planned_phase, "
-    "phase, attempts, status, outcome, outcome_reason, message, after, reboot_owed, began_at, ended_at"
+    "session_id, id, position, item, instance, type, reason, why, desired, found, version, deployment, held, "
+    "planned_phase, phase, attempts, status, outcome, outcome_reason, message, after, reboot_owed, began_at, ended_at"
 )
 
 

@@ -148,7 +148,7 @@ def open_sessions(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     """(id, owner) of every session that has not ended and is not known to be interrupted."""
     marks = ",".join("?" * len(OPEN))
     return list(
-        connection.execute(f"SELECT id, owner FROM sessions WHERE status IN ({marks})", [s.value for s in OPEN])
+        connection.execute(f"SELECT id, owner FROM sessions WHERE status IN ({marks})", [s.value for s in OPEN])  # noqa: S608 - marks
     )
 
 

@@ -1,8 +1,8 @@
 """The `immy` runner for Nornir: few threads, many sessions, a true result for every host.
 
-Nornir's ThreadedRunner starts every host whatever happens, loses all results to one exception, and cannot be stopped. This
-one has a bounded number of daemon threads, parks hosts whose task returned a wait, probes in one thread which computers
-answer again, limits tenants, spreads starts, guards processors, and stops in stages.
+Nornir's ThreadedRunner starts every host whatever happens, loses all results to one exception, and cannot be
+stopped. This one has a bounded number of daemon threads, parks hosts whose task returned a wait, probes in one
+thread which computers answer again, limits tenants, spreads starts, guards processors, and stops in stages.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _Seat:
 
 
 class _Guarded(Processors):
-    """Processors of one leg: a host starts once and completes once, and a processor that raises is left out from then on."""
+    """Processors of one leg: a host starts once and completes once; a processor that raises is left out from then on."""
 
     def __init__(self, inner: Processors, broken: set[int], *, first: bool) -> None:
         super().__init__(inner)
@@ -100,7 +100,7 @@ class _Board:
 
 
 class ImmyRunner:
-    """Nornir RunnerPlugin; options: `num_workers`, `per_tenant` (0: no limit), `splay` (seconds over which starts are spread)."""
+    """Nornir RunnerPlugin; options: `num_workers`, `per_tenant` (0: no limit), `splay` (seconds to spread starts over)."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Plays -> sessions -> waves through Nornir: what `immy run` does between loading files and rendering results.
 
-Every computer of every play has a session row before the first one starts, and a status when this returns. Sessions left
-by a dead process are taken up first. Nothing here prints.
+Every computer of every play has a session row before the first one starts, and a status when this returns.
+Sessions left by a dead process are taken up first. Nothing here prints.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from immy_nornir.session.engine import Engine
 from immy_nornir.session.live import LiveSession
 
 RESUMABLE_SECONDS = 24 * 3600.0
-"""A session interrupted longer ago is not continued with its old plan: what it left running is settled, then it ends."""
+"""A session interrupted longer ago is not continued with its old plan: what it left is settled, then it ends."""
 
 
 @dataclass(slots=True)
@@ -255,7 +255,8 @@ def execute(engine: Engine, plays: Sequence[PlayRun], pace: Pace) -> None:
             done += len(wave)
             bad = sum(1 for name in names[:done] if _failed(run.sessions[name].state))
             if names and 100.0 * bad / len(names) > run.play.max_fail_percentage:
-                halted = f"{bad} of {len(names)} computers failed: more than max_fail_percentage {run.play.max_fail_percentage:g}"
+                limit = f"max_fail_percentage {run.play.max_fail_percentage:g}"
+                halted = f"{bad} of {len(names)} computers failed: more than {limit}"
         for name in names[done:]:
             _not_begun(run.sessions[name], halted)
 

@@ -1,7 +1,7 @@
 """The Nornir task of a maintenance session: a plain function for `nr.run`, under any runner.
 
-Under the `immy` runner a session that has to wait returns a parked Result and its thread is free; under any other runner
-the same function blocks through its waits.
+Under the `immy` runner a session that has to wait returns a parked Result and its thread is free; under any other
+runner the same function blocks through its waits.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def _flags(ignorecase: object, multiline: object) -> int:
     return (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0)
 
 
-def _regex_replace(  # noqa: PLR0917 - Ansible's order of arguments
+def _regex_replace(
     value: Any,
     pattern: str = "",
     replacement: str = "",

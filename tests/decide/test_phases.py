@@ -1,6 +1,6 @@
 """Phases: the fewest reboots, proven against every possible cut of small graphs."""
 
-# ruff: noqa: FBT001 - rows of tables fill the parameters
+
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Versions: a table of real ones, and the laws of a total order."""
 
-# ruff: noqa: FBT001 - rows of tables fill the parameters
+
 
 from __future__ import annotations
 

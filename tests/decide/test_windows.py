@@ -1,6 +1,6 @@
 """Windows of time: tables over zones with every kind of clock change."""
 
-# ruff: noqa: FBT001 - rows of tables fill the parameters
+
 
 from __future__ import annotations
 
