@@ -20,11 +20,8 @@ CREATE TABLE runs (
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs(id), computer TEXT NOT NULL, tenant TEXT NOT NULL,
     type TEXT NOT NULL, play TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
-    stage TEXT NOT NULL DEFAULT '', waiting TEXT NOT NULL DEFAULT '', created_at REAL NOT NULL,
-    started_at REAL,
-    ended_at REAL,
-    owner TEXT NOT NULL, epoch INTEGER NOT NULL DEFAULT 0, reboots INTEGER NOT NULL DEFAULT 0,
-    entries INTEGER NOT NULL DEFAULT 0,
+    stage TEXT NOT NULL DEFAULT '', waiting TEXT NOT NULL DEFAULT '', created_at REAL NOT NULL, started_at REAL, ended_at REAL,
+    owner TEXT NOT NULL, epoch INTEGER NOT NULL DEFAULT 0, reboots INTEGER NOT NULL DEFAULT 0, entries INTEGER NOT NULL DEFAULT 0,
     spec BLOB NOT NULL
 );
 CREATE INDEX sessions_of_computer ON sessions(computer, created_at);
@@ -34,22 +31,13 @@ CREATE TABLE entries (
     session_id TEXT NOT NULL, seq INTEGER NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, data TEXT,
     packed BLOB, PRIMARY KEY (session_id, seq)
 ) WITHOUT ROWID;
-
-
-
-          REATE TABLE actions (
-    session_id TEXT NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL, item TEXT NOT NULL,
-
-       instance TEXT NOT NULL,
+CREATE TABLE actions (
+    session_id TEXT NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL, item TEXT NOT NULL, instance TEXT NOT NULL,
     type TEXT NOT NULL, reason TEXT NOT NULL, why TEXT NOT NULL, desired TEXT NOT NULL, found TEXT NOT NULL, version TEXT,
     deployment TEXT NOT NULL, held TEXT, planned_phase INTEGER NOT NULL, phase INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
-    status TEXT NOT NULL, outcome TEXT, outcome_reason TEXT, message TEXT NOT NULL DEFAULT '',
-
-       after TEXT NOT NULL DEFAULT '',
+    status TEXT NOT NULL, outcome TEXT, outcome_reason TEXT, message TEXT NOT NULL DEFAULT '', after TEXT NOT NULL DEFAULT '',
     reboot_owed INTEGER NOT NULL DEFAULT 0, began_at REAL, ended_at REAL,
-    PRIMARY KEY (session_id,
-
-       id)
+    PRIMARY KEY (session_id, id)
 ) WITHOUT ROWID;
 CREATE TABLE jobs (
     job_id TEXT PRIMARY KEY, session_id TEXT NOT NULL, action_id TEXT NOT NULL, attempt INTEGER NOT NULL, step INTEGER NOT NULL,

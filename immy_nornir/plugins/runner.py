@@ -45,7 +45,7 @@ class _Seat:
 
 
 class _Guarded(Processors):
-    """Processors of one leg: a host starts once and completes once; a processor that raises is left out from then on."""
+    """Processors of one leg: a host starts once and completes once; one that raises is left out from then on."""
 
     def __init__(self, inner: Processors, broken: set[int], *, first: bool) -> None:
         super().__init__(inner)
@@ -100,7 +100,7 @@ class _Board:
 
 
 class ImmyRunner:
-    """Nornir RunnerPlugin; options: `num_workers`, `per_tenant` (0: no limit), `splay` (seconds to spread starts over)."""
+    """Nornir RunnerPlugin; options: `num_workers`, `per_tenant` (0: no limit), `splay` (seconds)."""
 
     def __init__(
         self,
