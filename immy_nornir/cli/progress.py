@@ -27,9 +27,7 @@ from immy_nornir.model.record import (
     RebootAsked,
     RebootEnded,
     RebootIntended,
-    Refused,
     RetryLater,
-    StageFailed,
     Stamped,
     Status,
     Verified,
@@ -51,9 +49,7 @@ _TOLD = (
     RebootAsked,
     RebootEnded,
     RebootIntended,
-    Refused,
     RetryLater,
-    StageFailed,
     Verified,
 )
 _GOOD = (Status.PASSED,)

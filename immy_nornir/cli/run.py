@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import contextlib
 import json
 import os
 import shlex
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import surroundings
-from immy_nornir.errors import UsageError
+from immy_nornir.errors import HistoryError, UsageError
 from immy_nornir.model.places import Place
 from immy_nornir.model.playbooks import Offline, OnFailure, Play, Reboot, UserContext
 from immy_nornir.model.record import Outcome, Status
@@ -235,8 +236,13 @@ def _run(
         if not engine.stop.level:
             restore()
     code = exit_code(sessions, asking.check)
-    engine.history.end_run(run_id, "interrupted" if code == 130 else "ended")
-    report = write_report(engine, run_id, [live.id for live in sessions]) if wishes.report else None
+    report = None
+    try:
+        engine.history.end_run(run_id, "interrupted" if code == 130 else "ended")
+        report = write_report(engine, run_id, [live.id for live in sessions]) if wishes.report else None
+    except (HistoryError, OSError) as error:
+        # What became of the computers is said all the same, and the exit code is theirs.
+        click.echo(f"immy: the run's end was not written down: {error}", err=True)
     show_summary(engine, run_id, sessions, report, wishes.form)
     return code
 
@@ -276,20 +282,22 @@ def stops(engine: Engine) -> list[Callable[[], None]]:
 
     def first() -> None:
         engine.stop.raise_to(1)
-        click.echo(
-            "immy: stopping: no new action starts; running jobs go on on their computers (Ctrl-C again to disconnect)",
-            err=True,
-        )
+        _say("immy: stopping: no new action starts; running jobs go on on their computers (Ctrl-C again to disconnect)")
 
     def second() -> None:
         engine.stop.raise_to(2)
-        click.echo("immy: leaving the connections (Ctrl-C again to leave at once)", err=True)
+        _say("immy: leaving the connections (Ctrl-C again to leave at once)")
 
     def third() -> None:
         engine.history.close()
         os._exit(130)
 
     return [first, second, third]
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal may be what went away
+        click.echo(text, err=True)
 
 
 def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:

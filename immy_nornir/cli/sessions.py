@@ -178,9 +178,10 @@ def resume(
                     for row in reader.sessions(Asked(statuses=wanted))
                     if row.status is not Status.WAITING or not row.owner
                 ]
-        engine.names = {
-            one.name: one for one in surroundings.computers_of(fleet.inventory, {row.computer for row in rows})
-        }
+        engine.names, unknown = surroundings.known_computers(fleet.inventory, {row.computer for row in rows})
+        if unknown:
+            click.echo(f"not in the inventory any more, left as they are: {', '.join(unknown)}", err=True)
+            rows = [row for row in rows if row.computer in engine.names]
         if not rows:
             click.echo("no session is interrupted", err=True)
             return

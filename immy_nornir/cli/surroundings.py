@@ -44,7 +44,7 @@ def load(root: Path, sources: Sequence[Path], playbook: Path | None = None) -> t
     Raises: FilesError with every problem, when one of them is an error.
     """
     from immy_nornir.fleet.checks import check_fleet
-    from immy_nornir.fleet.load import load_fleet, load_playbook
+    from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
 
     if not sources and not (root / "inventory").exists():
         raise UsageError(f"there is no inventory in {root}", "go to the fleet's folder, or use -C DIR or -i INVENTORY")
@@ -52,7 +52,7 @@ def load(root: Path, sources: Sequence[Path], playbook: Path | None = None) -> t
     book = None
     if playbook is not None:
         if not playbook.exists():
-            near = sorted(str(one.relative_to(root)) for one in (root / "playbooks").glob("*.yml"))
+            near = [str(one.relative_to(root)) for one in playbook_files(root)]
             raise UsageError(f"there is no playbook {playbook}", f"there are {', '.join(near)}" if near else "")
         book, more = load_playbook(root, playbook)
         problems = [*problems, *more]
@@ -78,6 +78,18 @@ def pairs(texts: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"'{text}' is not NAME=VALUE")
         found[name] = value
     return found
+
+
+def known_computers(inventory: Inventory, names: Iterable[str]) -> tuple[dict[str, Computer], list[str]]:
+    """Computers by name, and the names that the inventory does not have."""
+    found: dict[str, Computer] = {}
+    unknown: list[str] = []
+    for name in sorted(names):
+        try:
+            found[name] = computers_of(inventory, [name])[0]
+        except KeyError:
+            unknown.append(name)
+    return found, unknown
 
 
 def read_lines(path: str) -> list[str]:

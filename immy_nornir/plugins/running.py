@@ -58,14 +58,15 @@ class Preview:
     reboots: int
 
     def __str__(self) -> str:
-        parts = [
-            _count(self.computers, "computer"),
-            _count(self.tenants, "tenant"),
-            f"up to {_count(self.software, 'software action')}",
-            f"{_count(self.uninstalls, 'uninstall')}",
-            f"{_count(self.tasks, 'task')}",
-            _count(self.reboots, "computer") + " may reboot",
+        most = [
+            _count(number, word)
+            for number, word in ((self.software, "installation"), (self.uninstalls, "uninstall"), (self.tasks, "task"))
+            if number
         ]
+        parts = [_count(self.computers, "computer"), _count(self.tenants, "tenant")]
+        if most:
+            parts.append(f"at the most {', '.join(most)}")
+        parts.append(f"{_count(self.reboots, 'computer')} may reboot" if self.reboots else "no reboots")
         return ", ".join(parts)
 
 
