@@ -27,7 +27,15 @@ SCHEMA_VERSION = 1
 @click.command()
 @click.argument("computer")
 @click.argument("item")
-@click.option("-i", "--inventory", "sources", multiple=True, metavar="PATH", type=click.Path(path_type=Path))
+@click.option(
+    "-i",
+    "--inventory",
+    "sources",
+    multiple=True,
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Inventory instead of inventory/.",
+)
 @click.option(
     "--play",
     "playbook",
@@ -37,7 +45,14 @@ SCHEMA_VERSION = 1
 )
 @click.option("-o", "--option", "more", multiple=True, metavar="NAME=VALUE", help="An option of the command line.")
 @click.option("-e", "--extra-vars", "extra", multiple=True, metavar="NAME=VALUE", help="A variable, over all others.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="As text for people, or as JSON for programs.",
+)
 @click.pass_context
 def explain(
     ctx: click.Context,

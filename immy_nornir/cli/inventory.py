@@ -43,7 +43,12 @@ _sources = click.option(
 
 def _format(*more: str) -> Callable[[Any], Any]:
     return click.option(
-        "--format", "form", type=click.Choice(["text", "json", "yaml", *more]), default="text", show_default=True
+        "--format",
+        "form",
+        type=click.Choice(["text", "json", "yaml", *more]),
+        default="text",
+        show_default=True,
+        help="As text for people, or for programs.",
     )
 
 

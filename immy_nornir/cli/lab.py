@@ -33,7 +33,14 @@ _state = click.option(
     show_default=True,
     help="Folder of what immy writes.",
 )
-_format = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+_format = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="As text for people, or as JSON for programs.",
+)
 _seconds = click.FloatRange(min=0)
 
 

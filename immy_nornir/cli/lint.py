@@ -43,7 +43,14 @@ def _lines(path: str) -> list[str]:
     type=click.Path(path_type=Path),
     help="Inventory instead of the folder inventory; may be repeated.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="As text for people, or as JSON for programs.",
+)
 @click.pass_context
 def lint(ctx: click.Context, sources: tuple[Path, ...], form: str) -> None:
     """Check all files of the fleet; exit code 2 when there are errors.

@@ -24,7 +24,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("immy_nornir.cli.explain:explain", "Why an item is deployed to a computer as it is, or not at all."),
     "lint": ("immy_nornir.cli.lint:lint", "Check all files of the fleet; exit code 2 when there are errors."),
     "schema": ("immy_nornir.cli.schema:schema", "Print the JSON Schemas of the fleet's files, for editors."),
-    "inventory": ("immy_nornir.cli.inventory:inventory", "Show what the inventory says."),
+    "inventory": (
+        "immy_nornir.cli.inventory:inventory",
+        "Show computers, groups and variables as the inventory's files give them.",
+    ),
     "sessions": ("immy_nornir.cli.sessions:sessions", "Look at maintenance sessions, and take up interrupted ones."),
     "report": ("immy_nornir.cli.report:report", "Show a run as a report."),
     "lab": ("immy_nornir.cli.lab:lab", "Start and stop simulated computers, to try everything without Windows."),

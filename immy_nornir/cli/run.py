@@ -106,7 +106,14 @@ def _choices(kind: type) -> click.Choice[str]:
 @click.option("--max-reboots", type=click.IntRange(0), help="Refuse a run that may reboot more computers than this.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before changing something.")
 @click.option("--report/--no-report", default=True, help="Write an HTML report into the state folder.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="As text for people, or as JSON for programs.",
+)
 @click.pass_context
 def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind: str | None, **given: Any) -> None:
     """Run a playbook, or one maintenance type on a pattern.

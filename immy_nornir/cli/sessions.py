@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from immy_nornir.history.queries import Reader, SessionRow
 
 SCHEMA_VERSION = 1
-_format = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+_format = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="As text for people, or as JSON for programs.",
+)
 
 
 @click.group()
@@ -41,7 +48,7 @@ def _reader(ctx: click.Context) -> Reader:
     "--status", "statuses", multiple=True, type=click.Choice([one.value for one in Status]), help="Only these statuses."
 )
 @click.option("--tenant", help="Only this tenant.")
-@click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
 @_format
 @click.pass_context
 def list_(
@@ -150,10 +157,25 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
 @click.option(
     "--due", is_flag=True, help="Deferred sessions too: those that wait for a window or for a computer that was off."
 )
-@click.option("-i", "--inventory", "sources", multiple=True, metavar="PATH", type=click.Path(path_type=Path))
-@click.option("-f", "--workers", type=click.IntRange(1, 512), default=32, show_default=True)
+@click.option(
+    "-i",
+    "--inventory",
+    "sources",
+    multiple=True,
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Inventory instead of inventory/.",
+)
+@click.option(
+    "-f",
+    "--workers",
+    type=click.IntRange(1, 512),
+    default=32,
+    show_default=True,
+    help="Computers at work at the same time.",
+)
 @click.option("--wait", is_flag=True, help="Stay until deferred sessions have ended.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@_format
 @click.pass_context
 def resume(
     ctx: click.Context, ids: tuple[str, ...], due: bool, sources: tuple[Path, ...], workers: int, wait: bool, form: str
