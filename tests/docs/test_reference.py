@@ -1,0 +1,172 @@
+"""The reference pages say what the code says; IMMY_UPDATE_DOCS=1 writes them anew."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from immy_nornir.cli.main import COMMANDS, immy
+from immy_nornir.fleet.check_values import OWN_VARIABLES
+from immy_nornir.fleet.schema import SHAPES, schema_of
+from tests.docs import pages
+from tests.docs.blocks import ROOT
+
+HEAVY = ("winrm", "requests", "nornir", "rich", "jinja2", "sqlite_utils", "cattrs", "yaml", "spnego", "cryptography")
+
+
+@pytest.mark.parametrize(("name", "make"), [("commands.md", pages.commands_page), ("files.md", pages.files_page)])
+def test_generated_pages_are_up_to_date(name: str, make: Callable[[], str]) -> None:
+    path, text = ROOT / "docs" / name, make()
+    if os.environ.get("IMMY_UPDATE_DOCS"):
+        path.write_text(text, encoding="utf-8", newline="\n")
+    assert path.read_text(encoding="utf-8") == text, "set IMMY_UPDATE_DOCS=1 to write it anew"
+
+
+def test_every_command_and_option_has_help() -> None:
+    wrong = []
+    for name, command in pages.all_commands():
+        if not command.help:
+            wrong.append(name)
+        wrong += [f"{name} {one.opts[0]}" for one in command.params if isinstance(one, click.Option) and not one.help]
+    assert wrong == []
+
+
+def test_every_command_and_option_stands_in_the_reference() -> None:
+    text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    sections = {part.partition("\n")[0]: part for part in text.split("\n## ")[1:]}
+    wrong = [
+        f"{name} {option}"
+        for name, command in pages.all_commands()
+        for one in command.params
+        if isinstance(one, click.Option)
+        for option in one.opts
+        if f"`{option}`" not in sections.get(name, "")
+    ]
+    assert wrong == []
+
+
+def test_the_short_help_is_the_first_line_of_the_commands_own() -> None:
+    context = click.Context(immy)
+    commands = {name: immy.get_command(context, name) for name in COMMANDS}
+    own = {name: (one.help or "").partition("\n")[0] for name, one in commands.items() if one is not None}
+    assert {name: short for name, (_, short) in COMMANDS.items()} == own
+
+
+def test_help_loads_no_heavy_library() -> None:
+    code = "import sys; from immy_nornir.cli.main import run; code = run(['--help']); print(code, *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    last = done.stdout.splitlines()[-1].split()
+    assert last[0] == "0"
+    assert [one for one in HEAVY if one in last] == []
+
+
+def test_every_variable_of_our_own_is_told() -> None:
+    package = ROOT / "immy_nornir"
+    code = " ".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
+    shell = " ".join(path.read_text(encoding="utf-8") for path in package.rglob("*.sh"))
+    used = set(re.findall(r"""["'](immy_[a-z0-9_]+)["']""", code)) - set(re.findall(r"\b(immy_\w+)\(\)", shell))
+    internal = {"immy_nornir", "immy_spool", "immy_may_park", "immy_woken"}
+    assert (used | set(OWN_VARIABLES)) - internal == set(pages.VARIABLES)
+
+
+# --- schemas --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", list(SHAPES))
+def test_the_sample_fleet_fits_the_schemas(kind: str) -> None:
+    schema = schema_of(kind)
+    files = [one for one in ROOT.glob(SHAPES[kind][1]) if kind != "playbook" or one.name != "types.yml"]
+    assert files
+    wrong = [
+        f"{file.relative_to(ROOT)}: {problem}"
+        for file in files
+        for problem in _misfits(schema, _Loader12(file.read_text(encoding="utf-8")).get_single_data(), "")
+    ]
+    assert wrong == []
+
+
+def test_a_schema_refuses_what_is_not_known() -> None:
+    """The check itself is not blind."""
+    good: dict[str, Any] = {"item": "task/x", "target": "all"}
+    schema = schema_of("deployments")
+    assert _misfits(schema, [good], "") == []
+    for bad in ({"item": "x"}, {**good, "scope": "galaxy"}, {**good, "colour": "red"}, {**good, "priority": "high"}):
+        assert _misfits(schema, [bad], "") != []
+
+
+class _Loader12(yaml.SafeLoader):
+    """Good enough a YAML 1.2 for the sample: yes, no, on, off and times stay text."""
+
+
+_Loader12.yaml_implicit_resolvers = {
+    first: [(tag, regex) for tag, regex in found if not tag.endswith((":bool", ":timestamp"))]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader12.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+}
+
+
+def _misfits(schema: Mapping[str, Any], value: Any, path: str) -> list[str]:
+    """What does not fit, by the part of JSON Schema that our shapes use; another keyword is a failure."""
+    known = {
+        *("$schema", "title", "description", "type", "anyOf", "enum", "pattern", "minimum", "maximum", "items"),
+        *("minItems", "properties", "required", "additionalProperties", "patternProperties"),
+    }
+    assert set(schema) <= known, set(schema) - known
+    found: list[str] = []
+    if "anyOf" in schema and all(_misfits(one, value, path) for one in schema["anyOf"]):
+        found.append(f"{path}: fits none of several forms")
+    if "enum" in schema and value not in schema["enum"]:
+        found.append(f"{path}: {value!r} is none of {schema['enum']}")
+    kind = schema.get("type")
+    if kind and (not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean")):
+        return [*found, f"{path}: {value!r} is no {kind}"]
+    if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):
+        found.append(f"{path}: {value!r} does not match {schema['pattern']}")
+    if isinstance(value, int | float) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
+        found.append(f"{path}: {value} is out of bounds")
+    if isinstance(value, list):
+        found += [f"{path}: too short"] if len(value) < schema.get("minItems", 0) else []
+        for number, one in enumerate(value):
+            found += _misfits(schema.get("items", {}), one, f"{path}[{number}]")
+    if isinstance(value, dict):
+        found += _misfits_of_keys(schema, value, path)
+    return found
+
+
+def _misfits_of_keys(schema: Mapping[str, Any], value: Mapping[Any, Any], path: str) -> list[str]:
+    found = [f"{path}: {name} is missing" for name in schema.get("required", []) if name not in value]
+    for key, one in value.items():
+        name = json.dumps(key) if not isinstance(key, str) else key
+        shapes = [shape for pattern, shape in schema.get("patternProperties", {}).items() if re.search(pattern, name)]
+        shapes += [schema["properties"][name]] if name in schema.get("properties", {}) else []
+        if not shapes and schema.get("additionalProperties", True) is False:
+            found.append(f"{path}: {name} is not known")
+        for shape in shapes:
+            found += _misfits(shape, one, f"{path}.{name}")
+    return found
+
+
+def test_schemas_are_written_for_editors(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "immy_nornir", "schema", "--write", str(tmp_path)]
+    subprocess.run(command, capture_output=True, check=True)
+    written = {file.name.removesuffix(".schema.json"): json.loads(file.read_text()) for file in tmp_path.iterdir()}
+    assert written == {kind: schema_of(kind) for kind in SHAPES}
