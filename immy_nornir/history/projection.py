@@ -138,21 +138,16 @@ def _details(state: State, session: str, stamped: Stamped, clean: Callable[[str]
         case Determined(action):
             return [_action_update(state, action.id, stamped.at)]
         case JobIntended() as job:
-            return [
-                (
-                    (
-                        "INSERT OR IGNORE INTO jobs (job_id, session_id, action_id, attempt, step, state, intended_at) "
-                        "VALUES (?,?,?,?,?,'intended',?)"
-                    ),
-                    (job.job_id, session, job.action_id, job.attempt, job.step, stamped.at),
-                ),
-                _action_update(state, job.action_id, stamped.at),
-            ]
+            sql = f"{_JOB_ROW} DO UPDATE SET intended_at=excluded.intended_at"
+            values = (job.job_id, session, job.action_id, job.attempt, job.step, stamped.at)
+            return [(sql, values), _action_update(state, job.action_id, stamped.at)]
         case JobSeen() as seen:
+            job_id = state.actions[seen.action_id].job_id
             sql = "UPDATE jobs SET state='running', output=output||? WHERE job_id=?"
-            return [(sql, (seen.output, state.actions[seen.action_id].job_id))]
+            return [_job_row(state, seen.action_id), (sql, (seen.output, job_id))]
         case JobEnded() as over:
-            return [_job_end(state.actions[over.action_id].job_id, over, stamped.at)]
+            ended = _job_end(state.actions[over.action_id].job_id, over, stamped.at)
+            return [_job_row(state, over.action_id), ended]
         case ActionEnded(action_id=action_id) | RetryLater(action_id=action_id):
             return [_action_update(state, action_id, stamped.at)]
         case RebootIntended() as reboot:
@@ -168,6 +163,19 @@ def _details(state: State, session: str, stamped: Stamped, clean: Callable[[str]
             return [("DELETE FROM active WHERE computer=? AND session_id=?", (state.spec.computer, session))]
         case _:
             return []
+
+
+_JOB_ROW = (
+    "INSERT INTO jobs (job_id, session_id, action_id, attempt, step, state, intended_at) "
+    "VALUES (?,?,?,?,?,'intended',?) ON CONFLICT (job_id)"
+)
+
+
+def _job_row(state: State, action_id: str) -> Statement:
+    """The row that output is added to: its intent may lie in a journal that is imported later."""
+    one = state.actions[action_id]
+    values = (one.job_id, state.spec.id, action_id, one.attempt, one.step, one.began_at)
+    return f"{_JOB_ROW} DO NOTHING", values
 
 
 def _job_end(job_id: str, over: JobEnded, at: float) -> Statement:

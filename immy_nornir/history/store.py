@@ -19,12 +19,13 @@ from pathlib import Path
 from immy_nornir.decide.state import State, fold, fold_all
 from immy_nornir.errors import HistoryError
 from immy_nornir.history import codec, locks, projection, queries, schema
-from immy_nornir.history.writer import Writer, journal_line
+from immy_nornir.history.writer import Writer, blob_line, journal_line
 from immy_nornir.model.items import Item
 from immy_nornir.model.protocols import Clock
 from immy_nornir.model.record import Interrupted, SessionSpec, Stamped, Status
 
 FILE = "history.db"
+_BLOB = "INSERT OR IGNORE INTO blobs (hash, kind, data) VALUES (?,?,?)"
 _NETWORK = ("nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "webdav")
 
 
@@ -141,6 +142,10 @@ class History:
                     row = json.loads(line)
                 except ValueError:
                     continue  # cut off by the crash that made the journal needed
+                if "blob" in row:
+                    blob = (row["blob"], "item", codec.pack(row["data"]))
+                    self._writer.commit([(_BLOB, blob)], line)
+                    continue
                 entry = codec.entry_from(row["entry"])
                 values = (
                     row["session"],
@@ -262,10 +267,13 @@ class History:
         new = {digest: item for digest, item in definitions.items() if digest not in self._kept}
         if not new:
             return
-        sql = "INSERT OR IGNORE INTO blobs (hash, kind, data) VALUES (?,?,?)"
-        statements = [(sql, (digest, "item", codec.pack(codec.text(item, Item)))) for digest, item in new.items()]
+        statements = [(_BLOB, (digest, "item", codec.pack(codec.text(item, Item)))) for digest, item in new.items()]
+
+        def lines() -> str:
+            return "\n".join(blob_line(digest, self._clean(codec.text(item, Item))) for digest, item in new.items())
+
         # Known from when they are stored: where SQLite could not be written, the next session tries again.
-        self._writer.put(statements, stored=lambda: self._kept.update(new))
+        self._writer.put(statements, lines, stored=lambda: self._kept.update(new))
 
     def state_of(self, session_id: str) -> State | None:
         """A stored session, folded; None when there is none of this id."""

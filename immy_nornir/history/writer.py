@@ -174,7 +174,7 @@ class Writer:
                 work.error = HistoryError(f"neither the history ({why}) nor its journal ({error}) can be written")
             return
         for work in batch:
-            if work.call is not None:
+            if work.call is not None or (work.durable and not work.journal):
                 work.error = HistoryError(f"the history cannot be written: {why}", "free some space and start again")
 
 
@@ -185,3 +185,8 @@ def _sql(statement: Statement) -> str:
 def journal_line(session_id: str, seq: int, at: float, entry: str) -> str:
     """One entry as a line of the journal."""
     return json.dumps({"session": session_id, "seq": seq, "at": at, "entry": entry}, ensure_ascii=True)
+
+
+def blob_line(digest: str, data: str) -> str:
+    """One definition as a line of the journal."""
+    return json.dumps({"blob": digest, "data": data}, ensure_ascii=True)

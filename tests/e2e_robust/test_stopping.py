@@ -14,7 +14,7 @@ import pytest
 
 from immy_nornir.lab import Knobs
 
-from .fleets import SOFTWARE, Fleet, eventually, fleet
+from .fleets import SOFTWARE, Fleet, eventually, fleet, software_files
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="signals are what POSIX has")]
 
@@ -24,9 +24,10 @@ NAMES = tuple(f"pc{number:03}" for number in range(1, 9))
 
 @pytest.fixture
 def one(tmp_path: Path) -> Iterator[Fleet]:
-    """Eight computers for three workers: two begin with a reboot of 3 s, the others with installers of 0.8 s."""
+    """Eight computers for three workers: two begin with a reboot of 5 s, the others with installers of 0.8 s."""
     specs = {name: {"pending_reboots": ["windows_update"]} for name in REBOOTING}
-    with fleet(tmp_path, NAMES, specs=specs, knobs=Knobs(install_seconds=0.8, reboot_seconds=3.0)) as made:
+    knobs = Knobs(install_seconds=0.8, reboot_seconds=2.0)
+    with fleet(tmp_path, NAMES, software_files(reboots=()), specs=specs, knobs=knobs) as made:
         yield made
 
 

@@ -1,0 +1,163 @@
+"""Waves, limits, tags, and the exit codes of what is pending or deferred."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from immy_nornir.lab import ComputerSpec, Knobs, Lab
+
+from .fleets import PASSWORD, Fleet, eventually, fleet, software_files, write
+
+pytestmark = pytest.mark.slow
+ONE = software_files(("alpha",), ())
+BROKEN = {"exits": {"software/alpha": 1603}}
+
+
+def book(root: Path, **more: object) -> None:
+    play = {"name": "all", "hosts": "tenants", "maintenance": "full", **more}
+    write(root, {"playbooks/all.yml": json.dumps([play])})
+
+
+RUN = ("run", "playbooks/all.yml", "--yes", "--no-report")
+
+
+def test_a_wave_begins_when_the_one_before_has_settled(tmp_path: Path) -> None:
+    with fleet(tmp_path, 6, ONE, knobs=Knobs(install_seconds=0.2)) as one:
+        book(tmp_path, serial=[1, 2, "50%"])
+        one.immy(*RUN)
+        begun = [str(event["computer"]) for event in one.lab.events("installer_started")]
+        ended = {str(event["computer"]): float(str(event["time"])) for event in one.lab.events("installer_finished")}
+        started = {str(event["computer"]): float(str(event["time"])) for event in one.lab.events("installer_started")}
+        waves = [begun[:1], begun[1:3], begun[3:]]
+        assert [sorted(wave) for wave in waves] == [["pc001"], ["pc002", "pc003"], ["pc004", "pc005", "pc006"]]
+        for earlier, later in itertools.pairwise(waves):
+            assert max(ended[name] for name in earlier) < min(started[name] for name in later)
+
+
+def test_too_many_failures_stop_the_later_waves_and_plays_with_a_reason(tmp_path: Path) -> None:
+    with fleet(tmp_path, 6, ONE, specs={"pc001": BROKEN, "pc002": BROKEN}) as one:
+        plays = [
+            {"name": n, "hosts": "tenants", "maintenance": "full", "serial": 2, "max_fail_percentage": 20}
+            for n in ("first", "second")
+        ]
+        write(tmp_path, {"playbooks/all.yml": json.dumps(plays)})
+        said = one.immy(*RUN, expect=1)
+        rows = one.sessions()
+        assert len(rows) == 12
+        first = {row["computer"]: row for row in rows if row["play"] == "first"}
+        second = [row for row in rows if row["play"] == "second"]
+        assert [first[name]["status"] for name in sorted(first)] == ["failed"] * 2 + ["cancelled"] * 4
+        for row in [first["pc003"], *second]:
+            assert row["status"] == "cancelled"
+            assert "2 of 6" in row["reason"]
+            assert "max_fail_percentage 20" in row["reason"]
+        assert "max_fail_percentage" in said
+        assert {event["computer"] for event in one.lab.events("installer_started")} == {"pc001", "pc002"}
+
+
+def test_limit_tags_and_items_narrow_a_run(tmp_path: Path) -> None:
+    with fleet(tmp_path, 4) as one:
+        plays = [
+            {"name": "a", "hosts": "tenants", "maintenance": "full", "tags": ["one"]},
+            {"name": "b", "hosts": "tenants", "maintenance": "detection", "tags": ["two"]},
+        ]
+        write(tmp_path, {"playbooks/all.yml": json.dumps(plays)})
+        one.immy(*RUN, "--limit", "pc002:pc003", "--tags", "one", "--item", "software/alpha")
+        assert [(row["computer"], row["play"]) for row in reversed(one.sessions())] == [("pc002", "a"), ("pc003", "a")]
+        assert one.installs() == {("pc002", "software/alpha"): 1, ("pc003", "software/alpha"): 1}
+        one.immy(*RUN, "--limit", "pc009", expect=2)
+        one.immy(*RUN, "--tags", "three", expect=2)
+        assert "no computer" in one.said or "tag" in one.said
+
+
+def test_check_changes_nothing_and_tells_by_4_that_changes_are_pending(tmp_path: Path) -> None:
+    with fleet(tmp_path, 3, ONE) as one:
+        one.immy("run", "playbooks/all.yml", "--check", expect=4)
+        assert one.lab.events("installer_started") == []
+        one.immy(*RUN)
+        one.immy("run", "playbooks/all.yml", "--check", expect=0)
+        assert {row["status"] for row in one.sessions()} == {"passed"}
+
+
+def test_a_window_defers_execution_until_it_is_due(tmp_path: Path) -> None:
+    with fleet(tmp_path, 2, ONE) as one:
+        at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=9)
+        one.immy(*RUN, "--window", at.isoformat(), expect=5)
+        rows = one.sessions()
+        assert {row["status"] for row in rows} == {"waiting"}
+        assert all("window" in row["waiting"] and row["stage"] == "execute" for row in rows)
+        one.immy("sessions", "resume", "--due", expect=5)
+        assert one.lab.events("installer_started") == []
+        one.immy("sessions", "resume")
+        assert {row["status"] for row in one.sessions()} == {"waiting"}
+        eventually(lambda: dt.datetime.now(dt.UTC) > at)
+        one.immy("sessions", "resume", "--due")
+        assert {row["status"] for row in one.sessions()} == {"passed"}
+        assert set(one.installs().values()) == {1}
+
+
+def test_a_run_that_waits_stays_for_its_window(tmp_path: Path) -> None:
+    with fleet(tmp_path, 2, ONE) as one:
+        at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=4)
+        one.immy(*RUN, "--window", at.isoformat(), "--wait")
+        assert {row["status"] for row in one.sessions()} == {"passed"}
+        assert min(float(str(event["time"])) for event in one.lab.events("installer_started")) >= at.timestamp()
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> Iterator[Fleet]:
+    """Two computers, of which the second is off."""
+    with fleet(tmp_path, 2, ONE, specs={"pc002": {"misbehave": ("off",)}}) as made:
+        yield made
+
+
+def test_a_computer_that_is_off_is_missed_or_deferred_as_asked(away: Fleet) -> None:
+    away.immy(*RUN, expect=1)
+    assert away.statuses() == {"pc001": "passed", "pc002": "missed"}
+    away.immy(*RUN, "--offline", "apply_on_connect", expect=5)
+    assert away.statuses() == {"pc001": "passed", "pc002": "waiting"}
+    away.immy("sessions", "resume", "--due", expect=5)
+    assert away.statuses() == {"pc001": "passed", "pc002": "waiting"}
+    port = away.lab.port
+    away.lab.stop()
+    specs = [ComputerSpec(one.name, one.address, password=PASSWORD, packages=one.packages) for one in away.lab.specs]
+    with Lab(specs, port=port, https_port=None, folder=away.root / "lab2") as lab:
+        away.immy("sessions", "resume", "--due")
+        assert away.statuses() == {"pc001": "passed", "pc002": "passed"}
+        assert [event["computer"] for event in lab.events("installer_started")] == ["pc002"]
+
+
+def test_deferred_computers_count_in_no_percentage(tmp_path: Path) -> None:
+    with fleet(tmp_path, 4, ONE, specs={f"pc00{n}": {"misbehave": ("off",)} for n in (1, 2)}) as one:
+        book(tmp_path, serial=2, max_fail_percentage=0, options={"offline": "apply_on_connect"})
+        one.immy(*RUN, expect=5)
+        assert one.statuses() == {"pc001": "waiting", "pc002": "waiting", "pc003": "passed", "pc004": "passed"}
+
+
+def test_a_computer_that_left_the_inventory_keeps_its_status_and_is_named(tmp_path: Path) -> None:
+    with fleet(tmp_path, 2, ONE, specs={"pc002": {"misbehave": ("off",)}}) as one:
+        one.immy(*RUN, "--offline", "apply_on_connect", expect=5)
+        hosts = json.loads((tmp_path / "inventory" / "hosts.yml").read_text())
+        del hosts["all"]["children"]["tenants"]["children"]["tenant0"]["hosts"]["pc002"]
+        write(tmp_path, {"inventory/hosts.yml": json.dumps(hosts)})
+        one.immy("sessions", "resume", "--due", expect=None)
+        assert "pc002" in one.said
+        assert one.statuses()["pc002"] == "waiting"
+
+
+def test_a_reader_that_goes_away_costs_no_session(tmp_path: Path) -> None:
+    with fleet(tmp_path, 3, ONE, knobs=Knobs(install_seconds=0.5)) as one:
+        process = one.start(*RUN, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        while b"attempt 1" not in process.stderr.readline():
+            pass
+        process.stderr.close()
+        assert process.wait(60) == 0
+        assert set(one.statuses().values()) == {"passed"}
