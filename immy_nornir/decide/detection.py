@@ -7,8 +7,9 @@ operation a kind; only scripts have an operation each. Sending is the session's 
 from __future__ import annotations
 
 import fnmatch
+import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from immy_nornir.decide import versions
@@ -209,7 +210,7 @@ def _software_finding(desire: Desire, item: Software, answers: Answers) -> Findi
         available.extend(one for one in listed if isinstance(one, dict) and one.get("version") is not None)
     sound: bool | None = None
     if item.test is not None and present:
-        sound = _verdict(answer_of(answers, f"test:{desire.id}"))
+        sound = _verdict(answers, f"test:{desire.id}")
     status = FindingStatus.FOUND if present else FindingStatus.NOT_FOUND
     return Finding(desire.item, desire.instance, status, version, tuple(available), sound, entry)
 
@@ -242,7 +243,8 @@ def _installed(desire: Desire, item: Software, answers: Answers) -> tuple[str | 
             entries = answer_of(answers, "software")
             if not isinstance(entries, list):
                 raise DetectionError("the enumeration of software is not a list")
-            matching = [entry for entry in entries if isinstance(entry, dict) and matches(how, entry)]
+            matches = _matcher(how)
+            matching = [entry for entry in entries if isinstance(entry, dict) and matches(entry)]
             if not matching:
                 return None, None, False
             best = max(
@@ -251,31 +253,57 @@ def _installed(desire: Desire, item: Software, answers: Answers) -> tuple[str | 
             return as_text(best.get("version")), best, True
 
 
-def matches(how: DisplayName | ProductCode | UpgradeCode, entry: Mapping[str, Json]) -> bool:
+Entry = Mapping[str, Json]
+
+
+@functools.lru_cache(maxsize=4096)  # the same few definitions judge the software of every computer
+def _matcher(how: DisplayName | ProductCode | UpgradeCode) -> Callable[[Entry], bool]:
     """Whether an uninstall entry is the software that `how` describes; names compare without case."""
     match how:
         case ProductCode(code):
-            return (as_text(entry.get("product_code")) or "").lower() == code.lower()
+            return _equals("product_code", code)
         case UpgradeCode(code):
-            return (as_text(entry.get("upgrade_code")) or "").lower() == code.lower()
+            return _equals("upgrade_code", code)
         case DisplayName(pattern, regex, publisher):
-            name = as_text(entry.get("name")) or ""
-            if regex:
-                fits = re.search(pattern, name, re.IGNORECASE) is not None
-            else:
-                fits = fnmatch.fnmatchcase(name.lower(), pattern.lower())
-            if fits and publisher is not None:
-                return fnmatch.fnmatchcase((as_text(entry.get("publisher")) or "").lower(), publisher.lower())
-            return fits
+            named = _searches(pattern) if regex else _fits("name", pattern)
+            if publisher is None:
+                return named
+            published = _fits("publisher", publisher)
+            return lambda entry: named(entry) and published(entry)
 
 
-def _verdict(value: Json) -> bool:
+def _equals(field: str, code: str) -> Callable[[Entry], bool]:
+    wanted = code.lower()
+    return lambda entry: (as_text(entry.get(field)) or "").lower() == wanted
+
+
+def _searches(pattern: str) -> Callable[[Entry], bool]:
+    search = re.compile(pattern, re.IGNORECASE).search
+    return lambda entry: search(as_text(entry.get("name")) or "") is not None
+
+
+def _fits(field: str, pattern: str) -> Callable[[Entry], bool]:
+    fits = re.compile(fnmatch.translate(pattern.lower())).match
+    return lambda entry: fits((as_text(entry.get(field)) or "").lower()) is not None
+
+
+def _said(answers: Answers, operation: str) -> str:
+    """What a script said beside its result: its warnings and errors first, they say most."""
+    answer = answers.by_id[operation]
+    return "\n".join(text for text in (*answer.warnings, answer.output.strip()) if text)
+
+
+def _verdict(answers: Answers, operation: str) -> bool:
+    value = answer_of(answers, operation)
     if isinstance(value, list) and value:
         value = value[-1]
     if isinstance(value, str) and value.strip().lower() in ("true", "false"):
         return value.strip().lower() == "true"
     if not isinstance(value, bool):
-        raise DetectionError(f"a test must end with true or false; it ended with {value!r:.80}")
+        ended = "nothing" if value is None else f"{value!r:.80}"
+        said = _said(answers, operation)
+        why = f" ({said[:300]})" if said else ""
+        raise DetectionError(f"a test must end with true or false; it ended with {ended}{why}")
     return value
 
 
@@ -289,10 +317,9 @@ def _task_finding(desire: Desire, item: Task, answers: Answers) -> Finding:
                 return Finding(desire.item, desire.instance, FindingStatus.VALUE, value=value)
             if test is None:
                 raise DetectionError("the task has no 'test' script, which enforce and audit need")
-            compliant = _verdict(answer_of(answers, f"test:{desire.id}"))
+            compliant = _verdict(answers, f"test:{desire.id}")
             status = FindingStatus.COMPLIANT if compliant else FindingStatus.NOT_COMPLIANT
-            evidence = answers.by_id[f"test:{desire.id}"].output.strip()
-            return Finding(desire.item, desire.instance, status, message=evidence[:2000])
+            return Finding(desire.item, desire.instance, status, message=_said(answers, f"test:{desire.id}")[:2000])
         case Declarative() as body:
             return _declarative_finding(desire, concrete(body, desire.params), answers)
 

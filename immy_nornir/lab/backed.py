@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _KEPT = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "TERM", "PWSH_COVERAGE"})
 """Of our own environment, what a computer sees; nothing else, for it may hold secrets."""
 _POLL_SECONDS = 0.1
-_GRACE_SECONDS = 0.5
+_GRACE_SECONDS = 2.0
 _PATIENCE_SECONDS = 5.0
 _CHUNK = 65536
 
