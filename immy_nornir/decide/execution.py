@@ -25,6 +25,9 @@ from immy_nornir.model.record import (
     WaitKind,
 )
 
+OVERDUE_SECONDS = 600.0
+"""How long after its own time-out a job may still be asked for: the computer ends it at the time-out, if it can."""
+
 
 def did_anything(state: State) -> bool:
     """Whether a job of any action was intended."""
@@ -171,6 +174,10 @@ def current(state: State, one: ActionState, now: float) -> Step:
     if not one.over:
         if not one.seen:
             return Perform(Do.START_JOB, one.plan.id)
+        told = state.checked_at - one.began_at  # not `now`: nobody may have asked for a night
+        if told > (one.plan.timeout_seconds + OVERDUE_SECONDS) * (one.attempt + one.step):
+            message = f"its job was still running {told / 60:.0f} minutes after it began; it was left on the computer"
+            return Note(ActionEnded(one.plan.id, Outcome.FAILED, OutcomeReason.DEADLINE, message))
         age = now - one.began_at
         pause = 1.0 if age < 10 else 3.0 if age < 60 else 5.0 if age < 600 else 20.0
         if now < state.checked_at + pause:

@@ -18,6 +18,13 @@ immy_find_spool() {
   immy_job=$immy_spool/$1
 }
 
+# Folders of jobs that nobody asked for during two weeks after their end.
+immy_sweep() {
+  find "$immy_spool" -mindepth 2 -maxdepth 2 -name result -mtime +14 2>/dev/null | while IFS= read -r immy_old; do
+    rm -rf -- "${immy_old%/result}"
+  done
+}
+
 # folder, spec, supervisor, work (all base64), variables, deadline, user, wait; secrets on stdin
 immy_job_start() {
   immy_find_spool "$1"
@@ -39,6 +46,7 @@ immy_job_start() {
   immy_word=$(immy_session sh "$immy_job/supervisor" "$immy_job" "$6" "$7" <&3 3<&- 2>/dev/null &)
   exec 3<&-
   printf 'created\t1\n'
+  immy_sweep </dev/null
   immy_step=0
   while [ ! -e "$immy_job/started" ] && [ "$immy_step" -lt 20 ]; do
     immy_nap

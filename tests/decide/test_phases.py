@@ -1,7 +1,5 @@
 """Phases: the fewest reboots, proven against every possible cut of small graphs."""
 
-
-
 from __future__ import annotations
 
 import itertools

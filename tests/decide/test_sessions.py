@@ -91,6 +91,12 @@ def test_contact_that_is_lost_once_changes_nothing(do: Do, kind: str) -> None:
     assert done.order == ["a", "reboot", "b", "u"]
 
 
+def test_a_job_that_outlives_its_time_out_by_far_is_given_up() -> None:
+    done = session(act("a", timeout_seconds=600), act("b"), job_seconds=1e9).go()
+    assert status(done) is Status.FAILED
+    assert {one.ended.reason for one in done.state.actions.values() if one.ended} == {OutcomeReason.DEADLINE}
+
+
 @pytest.mark.parametrize("do", [one for one in EVERYWHERE if one is not Do.CONNECT])
 def test_a_computer_that_stays_away_ends_the_session_and_every_action(do: Do) -> None:
     def leave(world: World) -> None:

@@ -1,7 +1,5 @@
 """Versions: a table of real ones, and the laws of a total order."""
 
-
-
 from __future__ import annotations
 
 import json

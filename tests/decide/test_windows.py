@@ -1,7 +1,5 @@
 """Windows of time: tables over zones with every kind of clock change."""
 
-
-
 from __future__ import annotations
 
 from datetime import UTC, datetime

@@ -193,6 +193,19 @@ def test_forgetting(connection: PosixConnection, spool: Path) -> None:
         connection.stop_job(spec.job_id)
 
 
+def test_folders_of_jobs_that_ended_weeks_ago_are_swept_when_another_starts(
+    connection: PosixConnection, spool: Path
+) -> None:
+    old, young = job("true"), job("true")
+    for spec in (old, young):
+        connection.start_job(spec, 5)
+    three_weeks = time.time() - 21 * 86400
+    os.utime(folder(spool, old) / "result", (three_weeks, three_weeks))
+    newest = job("true")
+    connection.start_job(newest, 5)
+    assert {one.name for one in spool.iterdir()} == {folder(spool, one).name for one in (young, newest)}
+
+
 def test_a_killed_job_is_lost_only_when_its_work_is_gone_too(
     connection: PosixConnection, spool: Path, tmp_path: Path
 ) -> None:
