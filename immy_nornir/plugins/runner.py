@@ -58,7 +58,7 @@ class _Guarded(Processors):
                 continue
             try:
                 call(processor)
-            except Exception:  # noqa: BLE001 - a foreign processor must not cost the run its results
+            except BaseException:  # noqa: BLE001 - a foreign processor must not cost the run its results
                 self._broken.add(id(processor))
                 _log.warning("processor %s failed and is left out from now on", type(processor).__name__)
 
@@ -205,6 +205,7 @@ class ImmyRunner:
             outcome.append(
                 Result(host=seat.host, failed=True, exception=error, result=f"{type(error).__name__}: {error}")
             )
+            copy.processors.task_instance_completed(copy, seat.host, outcome)  # Nornir did not come to it
         for one in outcome:
             if one.host is None:
                 one.host = seat.host
