@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import socket
 import sqlite3
@@ -308,16 +309,20 @@ class History:
         self._lock.release()
 
 
-def file_system(folder: Path) -> str:
-    """The type of the file system that holds a folder, where the system tells (Linux); else an empty text."""
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+
+
+def file_system(folder: Path, table: Path = Path("/proc/self/mounts")) -> str:
+    """The type of the file system that holds a folder, where a table of mounts tells (Linux); else an empty text."""
     try:
-        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+        mounts = table.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return ""
     best, kind = "", ""
     path = str(folder.resolve())
     for line in mounts:
-        parts = line.split()
+        # Blanks in names are written as \040.
+        parts = [_ESCAPED.sub(lambda found: chr(int(found[1], 8)), part) for part in line.split(" ")]
         if (
             len(parts) > 2
             and (path == parts[1] or path.startswith(parts[1].rstrip("/") + "/"))

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from immy_nornir.history.store import file_system
 from immy_nornir.lab import Knobs
 
-from .fleets import PASSWORD, SOFTWARE, Fleet, eventually, fleet, kill
+from .fleets import PASSWORD, SOFTWARE, Fleet, eventually, fleet, kill, software_files
 
 pytestmark = pytest.mark.slow
 RUN = ("run", "playbooks/all.yml", "--yes")
@@ -26,7 +27,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits 
 
 @pytest.fixture
 def one(tmp_path: Path) -> Iterator[Fleet]:
-    with fleet(tmp_path, 4, knobs=Knobs(install_seconds=0.8, reboot_seconds=0.3)) as made:
+    with fleet(tmp_path, 4, software_files(reboots=()), knobs=Knobs(install_seconds=0.5)) as made:
         yield made
 
 
@@ -162,6 +163,26 @@ def test_a_disk_that_is_full_from_the_start_lets_nothing_begin(one: Fleet, block
     assert "Traceback" not in done.stderr
     assert "bug of immy" not in done.stderr
     assert one.lab.events("installer_started") == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("/srv/share/fleet/.immy", "nfs4"),
+        ("/srv/share", "nfs4"),
+        ("/srv/shared", "ext4"),
+        ("/srv/share/local/x", "tmpfs"),
+        ("/mnt/our files/x", "cifs"),
+        ("/home/me", "ext4"),
+    ],
+)
+def test_the_file_system_of_a_folder_is_that_of_its_nearest_mount(tmp_path: Path, folder: str, kind: str) -> None:
+    table = tmp_path / "mounts"
+    table.write_text(
+        "/dev/vda / ext4 rw 0 0\nserver:/a /srv/share nfs4 rw 0 0\ntmpfs /srv/share/local tmpfs rw 0 0\n"
+        "//server/b /mnt/our\\040files cifs rw 0 0\n"
+    )
+    assert file_system(Path(folder), table) == kind
 
 
 # --- secrets ------------------------------------------------------------------------------------------------------

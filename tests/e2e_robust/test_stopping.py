@@ -14,7 +14,7 @@ import pytest
 
 from immy_nornir.lab import Knobs
 
-from .fleets import SOFTWARE, Fleet, eventually, fleet, software_files
+from .fleets import SOFTWARE, Fleet, eventually, fleet, kill, software_files
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="signals are what POSIX has")]
 
@@ -102,3 +102,36 @@ def test_waves_that_were_not_begun_are_interrupted_and_resumable(tmp_path: Path)
         assert set(one.statuses().values()) == {"interrupted"}
         one.immy("sessions", "resume")
         assert set(one.statuses().values()) == {"passed"}
+
+
+def test_of_two_interrupted_plays_each_goes_on_as_what_it_was(tmp_path: Path) -> None:
+    plays = "".join(
+        f"- {{name: {item}, hosts: tenants, maintenance: full, items: [software/{item}]}}\n"
+        for item in ("alpha", "beta")
+    )
+    with fleet(tmp_path, 2, software_files(reboots=()), knobs=Knobs(install_seconds=0.8)) as one:
+        (tmp_path / "playbooks" / "two.yml").write_text(plays)
+        process = one.start("run", "playbooks/two.yml", "--yes")
+        eventually(lambda: len(started(one)) == 2)
+        kill(process)
+        one.immy("run", "playbooks/two.yml", "--yes")
+        rows = one.sessions()
+        assert len(rows) == 4
+        assert {row["status"] for row in rows} == {"passed"}
+        assert set(one.installs().values()) == {1}
+
+
+def test_what_other_work_interrupted_is_settled_before_new_work_begins(tmp_path: Path) -> None:
+    with fleet(tmp_path, 2, software_files(reboots=()), knobs=Knobs(install_seconds=0.8)) as one:
+        process = one.start("run", "playbooks/all.yml", "--yes")
+        eventually(lambda: len(started(one)) == 2)
+        kill(process)
+        one.immy("run", "--on", "tenants", "--item", "software/gamma", "--yes")
+        rows = {(row["computer"], row["play"]): row for row in one.sessions()}
+        assert rows["pc001", "full on tenants"]["status"] == "passed"
+        old = rows["pc001", "all"]
+        assert old["status"] == "cancelled"
+        assert rows["pc001", "full on tenants"]["id"] in old["reason"]
+        assert {job["state"] for job in one.show(old["id"])["jobs"]} == {"finished"}
+        assert set(one.installs().values()) == {1}
+        assert {item for _, item in one.installs()} == {"software/alpha", "software/gamma"}
