@@ -100,7 +100,8 @@ _HEADS: Mapping[str, str] = {
     "software": """A program, and how it is found, installed, updated and removed. A package manager alone is enough:
 `winget: Google.Chrome`. Keys for one platform stand in a block `windows:`, `linux:` or `macos:`.""",
     "task": """A setting or a piece of work. It is declarative (`registry`, `service`, `file`, `package`), or it has
-scripts: `get` reads, `test` says whether it is so, `set` makes it so. Texts may hold templates: `{{ params.minutes }}`.""",
+scripts: `get` reads, `test` says whether it is so, `set` makes it so. Texts may hold templates, such as
+`{{ params.minutes }}`.""",
     "inventory-item": "A fact of your own: a script that reads something of a computer.",
     "deployments": """Rules: which item on which computers, in which state. They hold for every run; a playbook only
 selects among them. The narrower scope wins: one computer, then one tenant, then all; then the higher priority. A tie is
@@ -145,7 +146,8 @@ YAML 1.1, as in Ansible; all other files are YAML 1.2, where `no` is a text. Con
 ## Secrets
 
 Wherever a value may be secret, `{{secret: "env:NAME"}}` reads the environment variable NAME, and
-`{{secret: "file:PATH"}}` reads a file. The value goes to the computer when a connection or a job needs it, and nowhere else.
+`{{secret: "file:PATH"}}` reads a file. The value goes to the computer when a connection or a job needs it, and
+nowhere else.
 
 ## Other files
 

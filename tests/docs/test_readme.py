@@ -213,3 +213,43 @@ def test_commands_that_the_readme_names_exist() -> None:
     text = README.read_text(encoding="utf-8")
     named = set(re.findall(r"`immy ([a-z]+)", text))
     assert named <= set(COMMANDS)
+
+
+def test_files_and_names_that_the_guides_name_exist() -> None:
+    """`path` names a file of the project; a name in the same sentence stands in one of the files of its paragraph."""
+    wrong = []
+    for page in (ROOT / "CONTRIBUTING.md", ROOT / "docs" / "ARCHITECTURE.md", *(ROOT / "docs" / "decisions").glob("*")):
+        for paragraph in re.split(r"\n(?=\d+\. |\n|\* )", page.read_text(encoding="utf-8")):
+            named = re.findall(r"`([^`\n]+)`", paragraph)
+            paths = [path for one in named if (path := _path(one))]
+            wrong += [f"{page.name}: {one}" for one in named if _looks_like_path(one) and not _path(one)]
+            if page.name == "CONTRIBUTING.md":
+                text = " ".join(path.read_text(encoding="utf-8") for path in paths if path.is_file())
+                wrong += [
+                    f"{page.name}: {one} is in none of {[path.name for path in paths]}"
+                    for one in named
+                    if text
+                    and re.fullmatch(r"_?[A-Z][A-Za-z]+|_[a-zA-Z_]+|[A-Z_]{4,}|Set-\w+", one)
+                    and one not in text
+                ]
+    assert wrong == []
+
+
+def _looks_like_path(text: str) -> bool:
+    return re.fullmatch(r"[\w./-]+/[\w./-]*|[\w-]+\.(?:py|md|toml|ps1|sh)", text) is not None
+
+
+def _path(text: str) -> Path | None:
+    """A path as pages write it: from the root of the project or of the package; what sessions write has none."""
+    if not _looks_like_path(text):
+        return None
+    return next((path for base in (ROOT, ROOT / "immy_nornir") if (path := base / text).exists()), None)
+
+
+def test_decisions_are_numbered_and_short() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    for page in pages:
+        lines = page.read_text(encoding="utf-8").splitlines()
+        assert lines[0].startswith(f"# {int(page.name[:4])}. "), page.name
+        assert len(lines) <= 20, page.name
