@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection
 from winrm.exceptions import WinRMError
@@ -231,7 +232,14 @@ class _Adapter(HTTPAdapter):
     def __init__(self, endpoint: Endpoint, context: ssl.SSLContext | None) -> None:
         self._endpoint = endpoint
         self._context = context
+        self._pool: Any = None
         super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """The one computer's pool; requests would take the URL apart for each message to find it."""
+        if self._pool is None:
+            self._pool = super().get_connection_with_tls_context(*args, **kwargs)
+        return self._pool
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         kwargs["socket_options"] = [
@@ -250,6 +258,25 @@ class _Adapter(HTTPAdapter):
         conn.cert_reqs = "CERT_REQUIRED" if self._endpoint.validate and not self._endpoint.pin else "CERT_NONE"
 
 
+class _Direct:
+    """Stands for a session where all messages have the same headers: prepares nothing, merges no settings."""
+
+    def __init__(self, session: requests.Session) -> None:
+        self._session = session
+
+    def send(self, request: requests.PreparedRequest, timeout: Any) -> requests.Response:
+        """One message and its whole answer; raises what a session raises."""
+        session = self._session
+        adapter = session.adapters["https://"]
+        response = adapter.send(request, timeout=timeout, verify=bool(session.verify))
+        if "Set-Cookie" in response.headers:  # a session with cookies is not used directly any more
+            session.cookies.update(response.cookies)
+        response.content  # noqa: B018 - read now, so that the socket is free again
+        if response.is_redirect:
+            raise requests.TooManyRedirects("redirected", response=response)
+        return response
+
+
 class _Tuned(PywinrmTransport):
     """pywinrm's transport over our adapter; without a look at the environment for each message."""
 
@@ -257,6 +284,7 @@ class _Tuned(PywinrmTransport):
         super().__init__(**kwargs)
         self._ours = ours
         self._context = context
+        self._prepared: requests.PreparedRequest | None = None
         # requests takes a pair: to connect, to read.
         pair: Any = (min(CONNECT_SECONDS, ours.read_seconds), ours.read_seconds)
         self.read_timeout_sec = pair
@@ -268,6 +296,22 @@ class _Tuned(PywinrmTransport):
         if session is not known:
             self._tune(session)
         return session
+
+    def send_message(self, message: str | bytes) -> bytes:
+        """As pywinrm does it; with Basic authentication all but the body is prepared once."""
+        session = self.build_session()
+        same = isinstance(session.auth, HTTPBasicAuth) and not self.encryption
+        if not same or self._ours.proxy or len(session.cookies):
+            sealed: bytes = super().send_message(message)
+            return sealed
+        data = message.encode() if isinstance(message, str) else message
+        if self._prepared is None:
+            self._prepared = session.prepare_request(requests.Request("POST", self.endpoint, data=data))
+        self._prepared.body = data
+        self._prepared.headers["Content-Length"] = str(len(data))
+        direct: Any = _Direct(session)
+        response: requests.Response = self._send_message_request(direct, self._prepared)
+        return response.content
 
     def setup_encryption(self, session: requests.Session) -> None:
         self._tune(session)
