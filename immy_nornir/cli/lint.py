@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
 
 from immy_nornir.cli.surroundings import root_of
+from immy_nornir.fleet.addresses import AddressError, address_of
 from immy_nornir.fleet.checks import check_fleet
 from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
-from immy_nornir.model.places import Level, Problem
+from immy_nornir.model.inventory import Inventory
+from immy_nornir.model.places import Level, Place, Problem
 
 SCHEMA_VERSION = 1
 _COLOURS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
@@ -26,7 +28,20 @@ def problems_of(root: Path, sources: Sequence[Path] | None = None) -> list[Probl
         playbook, found = load_playbook(root, file)
         playbooks.append(playbook)
         problems.extend(found)
-    return sorted({*problems, *check_fleet(fleet, playbooks, read_file=_lines)})
+    found_more = check_fleet(fleet, playbooks, read_file=_lines)
+    return sorted({*problems, *found_more, *_address_problems(fleet.inventory)})
+
+
+def _address_problems(inventory: Inventory) -> Iterable[Problem]:
+    """Connection variables that make no sense, each place once, however many computers inherit it."""
+    found: dict[Place, Problem] = {}
+    for computer in inventory.computers.values():
+        try:
+            address_of(computer)
+        except AddressError as error:
+            if error.place is not None:
+                found.setdefault(error.place, Problem(error.place, Level.ERROR, error.plain_message, error.advice))
+    return found.values()
 
 
 def _lines(path: str) -> list[str]:

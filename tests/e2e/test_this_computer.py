@@ -113,7 +113,8 @@ def own(tmp_path: Path) -> Iterator[Fleet]:
     )
     fleet.write(
         "tasks/software/probe/install.sh",
-        f'dpkg -i "{tmp_path}/{PACKAGE}_$(echo "$IMMY_RELEASE" | sed \'s/.*"version": *"\\([^"]*\\)".*/\\1/\')_all.deb"\n',
+        'version=$(echo "$IMMY_RELEASE" | sed \'s/.*"version": *"\\([^"]*\\)".*/\\1/\')\n'
+        f'dpkg -i "{tmp_path}/{PACKAGE}_${{version}}_all.deb"\n',
     )
     fleet.write("tasks/software/probe/uninstall.sh", f"dpkg -r {PACKAGE}\n")
     fleet.write(
