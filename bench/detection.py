@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.measure import Measured, measure, median_of
 from bench.table import Settings, Table
-from bench.world import SCRIPTS, USUAL, World, call, detection_fleet, world_in
+from bench.world import PASSWORD, SCRIPTS, USUAL, World, call, detection_fleet, world_in
 
 WORKERS = 50
 SECONDS_PER_SCRIPT = 0.05
@@ -61,7 +61,7 @@ def _ansible(settings: Settings, world: World, table: Table, ours: Measured, of:
         table.notes.append("Ansible: skipped, ansible-playbook is not on the PATH")
         return
     count = 10 if settings.quick else of
-    world.inventory(count, name="ansible/all.yml")
+    world.inventory(count, name="ansible/all.yml", password=PASSWORD)
     for name, tasks, more in (("50 raw tasks", 50, SCRIPTS / 50), ("one hand-made task", 1, float(SCRIPTS))):
         world.write("ansible.yml", [{"hosts": "tenants", "gather_facts": False, "tasks": _tasks(tasks)}])
         # The lab's computers answer foreign commands without running them: PowerShell's start takes the scripts' time.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,7 @@ TENANT_SIZE = 50
 USUAL = ("--reply-delay", "0.02", "--powershell-start", "0.6", "--script-seconds", "0.05")
 """The lab's delays that stand for a usual network and usual computers."""
 
+VARIABLES = {"IMMY_BENCH_PASSWORD": PASSWORD}
 BASIC = {"ansible_winrm_scheme": "http", "ansible_winrm_transport": "basic", "immy_allow_plain_basic": True}
 NTLM = {"ansible_winrm_scheme": "http", "ansible_winrm_transport": "ntlm"}
 HTTPS = {
@@ -61,8 +63,16 @@ class World:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
 
-    def inventory(self, count: int, reach: Mapping[str, Any] = BASIC, name: str = "inventory/all.yml") -> None:
-        """Computers in tenants of fifty."""
+    def inventory(
+        self,
+        count: int,
+        reach: Mapping[str, Any] = BASIC,
+        *,
+        name: str = "inventory/all.yml",
+        lab: Mapping[str, Any] | None = None,
+        password: object = None,
+    ) -> None:
+        """Computers in tenants of fifty; `lab` says what they hold, `password` stands where it is no secret."""
         tenants: dict[str, dict[str, Any]] = {}
         for number in range(count):
             tenant = tenants.setdefault(f"tenant{number // TENANT_SIZE:03d}", {"hosts": {}})
@@ -72,8 +82,8 @@ class World:
             "ansible_connection": "winrm",
             "ansible_port": self.https_port if https else self.port,
             "ansible_user": USER,
-            "ansible_password": PASSWORD,
-            "immy_lab": LAB,
+            "ansible_password": password or {"secret": "env:IMMY_BENCH_PASSWORD"},
+            "immy_lab": LAB if lab is None else lab,
             **reach,
         }
         self.write(name, {"tenants": {"vars": every, "children": tenants}})
@@ -83,7 +93,7 @@ class World:
         state = self.root / ".immy-bench"
         shutil.rmtree(state, ignore_errors=True)
         given = ("run", *arguments, "-f", str(workers), "--yes", "--no-report", "--format", "json")
-        done = measure([*IMMY, "--state", str(state), *given], self.root)
+        done = measure([*IMMY, "--state", str(state), *given], self.root, VARIABLES)
         sessions = json.loads(done.out)["sessions"]
         bad = [one for one in sessions if one["status"] != "passed"]
         assert len(sessions) == count, (len(sessions), count)
@@ -104,7 +114,15 @@ class World:
 
 def call(command: Sequence[str], folder: Path) -> str:
     """Run a command that is not measured."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+        env={**os.environ, **VARIABLES},
+    )
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout
 
