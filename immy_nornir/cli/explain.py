@@ -69,7 +69,8 @@ def explain(
     Facts are those last seen, with their age; a session decides with the same function and newer facts.
     """
     root = surroundings.root_of(ctx, playbook)
-    fleet, book = surroundings.load(root, sources, playbook)
+    # Unchecked: two deployments that tie are an error of the files, and the very thing that has to be explained.
+    fleet, book = surroundings.load(root, sources, playbook, checked=False)
     given = _Given(book.plays if book is not None else (), surroundings.pairs(more), surroundings.pairs(extra))
     document = _explained(ctx, root, fleet, given, computer, item)
     if form == "json":

@@ -38,8 +38,10 @@ def state_of(ctx: click.Context, root: Path) -> Path:
     return Path(given) if given is not None else root / STATE
 
 
-def load(root: Path, sources: Sequence[Path], playbook: Path | None = None) -> tuple[Fleet, Playbook | None]:
-    """The fleet and a playbook.
+def load(
+    root: Path, sources: Sequence[Path], playbook: Path | None = None, *, checked: bool = True
+) -> tuple[Fleet, Playbook | None]:
+    """The fleet and a playbook; not `checked`: files that can be read, but may contradict each other.
 
     Raises: FilesError with every problem, when one of them is an error.
     """
@@ -56,7 +58,8 @@ def load(root: Path, sources: Sequence[Path], playbook: Path | None = None) -> t
             raise UsageError(f"there is no playbook {playbook}", f"there are {', '.join(near)}" if near else "")
         book, more = load_playbook(root, playbook)
         problems = [*problems, *more]
-    problems = [*problems, *check_fleet(fleet, [book] if book is not None else [])]
+    if checked:
+        problems = [*problems, *check_fleet(fleet, [book] if book is not None else [])]
     if any(one.level is Level.ERROR for one in problems):
         raise FilesError([one for one in sorted(set(problems)) if one.level is not Level.NOTE])
     return fleet, book
