@@ -36,7 +36,7 @@ DEPLOYMENTS = """\
   target: tenants
   state: "1.0"
 - item: software/tied
-  target: tenants:!nobody
+  target: "pc*"
   state: "2.0"
 - item: software/needy
   target: pc1
