@@ -327,7 +327,9 @@ def test_no_file_names_the_place_where_it_was_written() -> None:
 def test_packages_come_from_wherever_the_reader_gets_them() -> None:
     """No index is written down, neither as an option nor as the host that this machine happens to use."""
     options = re.compile(r"^\s*(?:--)?(?:extra-)?(?:index-url|find-links|trusted-host)\b|@ (?:https?|file)://", re.M)
-    urls = [os.environ.get(name, "") for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_INDEX_URL")]
+    urls = [
+        os.environ.get(name, "") for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "UV_INDEX_URL")
+    ]
     hosts = {host for url in " ".join(urls).split() if (host := urlsplit(url).hostname)} - {"pypi.org"}
     wrong = [
         name
