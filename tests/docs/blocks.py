@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "reports" / "README.md"])
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_ID = re.compile(r"\b1[0-9a-z]{9}\b")
+_ID = re.compile(r"\b1(?=[a-z0-9]*[a-z])[a-z0-9]{9,}\b")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 
 
