@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from immy_nornir.decide.names import job_id
 from immy_nornir.decide.reboots import capped, counting, may_reboot, no_reboot, reboot_at_end, reboot_now, window
-from immy_nornir.decide.state import ActionState, State, meaning_of
+from immy_nornir.decide.state import ActionState, State, meaning_of, resting
 from immy_nornir.decide.steps import Do, Note, Perform, Step, Wait
 from immy_nornir.decide.work import steps_of
 from immy_nornir.model.items import ExitMeaning, RebootNeed
@@ -27,6 +27,10 @@ from immy_nornir.model.record import (
 
 OVERDUE_SECONDS = 600.0
 """How long after its own time-out a job may still be asked for: the computer ends it at the time-out, if it can."""
+
+
+FORGOTTEN_SECONDS = 24 * 3600
+"""From this age of an intent on, a computer that does not know its job may have done and forgotten it."""
 
 
 def did_anything(state: State) -> bool:
@@ -173,14 +177,14 @@ def current(state: State, one: ActionState, now: float) -> Step:
     """The action whose job may be on the computer."""
     if not one.over:
         if not one.seen:
-            return Perform(Do.START_JOB, one.plan.id)
-        told = state.checked_at - one.began_at  # not `now`: nobody may have asked for a night
-        if told > (one.plan.timeout_seconds + OVERDUE_SECONDS) * (one.attempt + one.step):
+            return Perform(Do.START_JOB if _may_start(state, one, now) else Do.POLL_JOB, one.plan.id)
+        told = state.checked_at - one.seen_at  # not `now`: nobody may have asked for a night
+        if told > one.plan.timeout_seconds + OVERDUE_SECONDS:
             message = f"its job was still running {told / 60:.0f} minutes after it began; it was left on the computer"
             return Note(ActionEnded(one.plan.id, Outcome.FAILED, OutcomeReason.DEADLINE, message))
         age = now - one.began_at
         pause = 1.0 if age < 10 else 3.0 if age < 60 else 5.0 if age < 600 else 20.0
-        if now < state.checked_at + pause:
+        if resting(state, now, pause):
             return Wait(WaitKind.JOB, state.checked_at + pause, f"the job of {one.plan.id}")
         return Perform(Do.POLL_JOB, one.plan.id)
     if one.result is None:
@@ -202,6 +206,18 @@ def current(state: State, one: ActionState, now: float) -> Step:
             return _intend(state, one, one.attempt, one.step + 1)
         case _:
             return Perform(Do.VERIFY_ACTION, one.plan.id)
+
+
+def _may_start(state: State, one: ActionState, now: float) -> bool:
+    """Whether a job that was intended may still be created: its session may have been away since.
+
+    A later step of what is begun always may. Otherwise its computer is only asked for it, and one that does not know it
+    is looked at again in its time.
+    """
+    if one.step:
+        return True
+    fresh = now - one.intended_at < FORGOTTEN_SECONDS
+    return fresh and (state.stop is None or one.plan.always) and window(state, now) is None
 
 
 def _is_new_boot(state: State, one: ActionState) -> bool:

@@ -19,6 +19,9 @@ def identity_mismatch(pinned: Mapping[str, str], found: Identity, before: Identi
     wanted = dict(pinned)
     if before is not None and before.uuid:
         wanted |= {"uuid": before.uuid, "uuid_source": before.uuid_source}
+        comparable = found.uuid and before.uuid_source in ("", found.uuid_source)
+        if not comparable:  # CIM answers now and then: its name is what is left
+            wanted = {"name": before.name, **wanted}
     for field, value in (("uuid", found.uuid), ("name", found.name), ("domain", found.domain)):
         expected = wanted.get(field)
         if not expected or not value:

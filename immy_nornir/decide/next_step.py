@@ -10,7 +10,7 @@ from __future__ import annotations
 from immy_nornir.decide import outcomes
 from immy_nornir.decide.execution import current, did_anything, execute, next_action
 from immy_nornir.decide.reboots import reboot_under_way, window
-from immy_nornir.decide.state import State, meaning_of
+from immy_nornir.decide.state import State, meaning_of, resting
 from immy_nornir.decide.steps import Do, Finish, Note, Perform, Step, Wait
 from immy_nornir.model.playbooks import Offline, Stage
 from immy_nornir.model.record import (
@@ -119,10 +119,11 @@ def _contact(state: State, now: float) -> Step:
     if impatient and not apply_later:
         what = f" while {state.current} was under way; its result is not known" if state.current else ""
         return _give_up(state, f"lost contact{what}: {lost.message}")
-    until = state.checked_at + min(2.0 * 2 ** min(max(state.losses, state.stumbles) - 1, 8), 300.0)
-    if now < until:
+    pause = min(2.0 * 2 ** min(max(state.losses, state.stumbles) - 1, 8), 300.0)
+    if resting(state, now, pause):
         deferred = apply_later and (impatient or not began)
-        return Wait(WaitKind.CONNECTIVITY, until, f"the computer to answer again: {lost.message}", deferred)
+        about = f"the computer to answer again: {lost.message}"
+        return Wait(WaitKind.CONNECTIVITY, state.checked_at + pause, about, deferred)
     return Perform(Do.CONNECT)
 
 

@@ -7,7 +7,7 @@ is waited for first. Not here: which action needs a reboot (decide.execution).
 from __future__ import annotations
 
 from immy_nornir.decide import windows
-from immy_nornir.decide.state import RebootState, State
+from immy_nornir.decide.state import RebootState, State, resting
 from immy_nornir.decide.steps import Do, Note, Perform, Step, Wait
 from immy_nornir.errors import ImmyError
 from immy_nornir.model.playbooks import Reboot, Stage
@@ -107,17 +107,20 @@ def reboot_under_way(state: State, reboot: RebootState, now: float) -> Step:
     if not reboot.asked and not reboot.by_itself:
         if state.stop is not None and state.identity is not None:
             return Note(RebootEnded(reboot.number, state.identity, "stopped before it was asked for"))
-        if state.lost is not None and now < state.checked_at + pause:
+        if state.lost is not None and resting(state, now, pause):
             return Wait(
                 WaitKind.REBOOT, state.checked_at + pause, f"the computer to answer, to reboot it: {reboot.why}"
             )
+        held = window(state, now) or _business_hours(state, now)  # the intent may be of last night
+        if held is not None:
+            return held
         return Perform(Do.ASK_REBOOT)
     if reboot.by_itself and not reboot.asked and since >= SELF_REBOOT_PATIENCE_SECONDS and state.identity is not None:
-        if no_reboot(state) is None and _business_hours(state, now) is None:
-            if state.lost is None or now >= state.checked_at + pause:
+        if no_reboot(state) is None and (window(state, now) or _business_hours(state, now)) is None:
+            if state.lost is None or not resting(state, now, pause):
                 return Perform(Do.ASK_REBOOT)
         elif state.checked_at - reboot.asked_at >= SELF_REBOOT_PATIENCE_SECONDS:
             return Note(RebootEnded(reboot.number, state.identity, "it did not reboot by itself"))
-    if now < state.checked_at + pause:
+    if resting(state, now, pause):
         return Wait(WaitKind.REBOOT, state.checked_at + pause, f"the reboot: {reboot.why}")
     return Perform(Do.CHECK_BOOT)

@@ -57,6 +57,10 @@ class ActionState:
     step: int = 0
     job_id: str = ""
     began_at: float = 0.0
+    intended_at: float = 0.0
+    """When its last job was intended."""
+    seen_at: float = 0.0
+    """When its last job was first known to exist."""
     offset: int = 0
     seen: bool = False
     """The job is known to exist."""
@@ -143,6 +147,11 @@ class State:
     finished: Finished | None = None
 
 
+def resting(state: State, now: float, pause: float) -> bool:
+    """Whether the last look is less than a pause ago; a wall clock that was set back ends the pause."""
+    return state.checked_at <= now < state.checked_at + pause
+
+
 def fold_all(spec: SessionSpec, definitions: Mapping[str, Item], entries: Iterable[Stamped]) -> State:
     """The state after all entries of a record."""
     state = State(spec, definitions)
@@ -217,12 +226,15 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
                 stayed=False,
                 boot=job.boot,
                 began_at=state.actions[job.action_id].began_at or at,
+                intended_at=at,
+                seen_at=0.0,
                 phase=state.phase,
                 pending=state.pending,
             )
             return replace(changed, current=job.action_id, checked_at=0.0, acted=True)
         case JobSeen() as seen:
-            changed = _with_action(state, seen.action_id, seen=True, offset=seen.offset)
+            first = state.actions[seen.action_id].seen_at or at
+            changed = _with_action(state, seen.action_id, seen=True, seen_at=first, offset=seen.offset)
             return replace(changed, checked_at=at)
         case JobEnded() as over:
             return _job_ended(state, over)

@@ -232,11 +232,16 @@ def _after(finding: Finding) -> str:
 def _ask_reboot(live: LiveSession, _: str) -> list[Entry]:
     reboot = live.state.reboot
     assert reboot is not None  # noqa: S101 - next_step asks only then
+    # Lost before the request was sent, it is asked again; only from then on it may be on its way.
+    connection = live.connected()
+    identity = connection.identify()
+    wrong = identity_mismatch(live.state.spec.pinned_identity, identity, live.state.identity)
+    if wrong:
+        live.close()
+        return [Refused("identity", wrong)]
+    if reboot.boot.differs(identity.boot):
+        return [RebootEnded(reboot.number, identity, "it had rebooted already")]
     try:
-        connection = live.connected()
-        identity = connection.identify()
-        if reboot.boot.differs(identity.boot):
-            return [RebootEnded(reboot.number, identity, "it had rebooted already")]
         connection.reboot(reboot.boot, REBOOT_DELAY_SECONDS, reboot.why)
     except (DroppedError, TransportTimeoutError, GarbledError) as error:
         live.close()

@@ -85,10 +85,12 @@ def failed(live: LiveSession, do: Do, action_id: str, error: ImmyError) -> list[
         if do is Do.ASK_REBOOT:
             number = live.state.reboot.number if live.state.reboot is not None else 0
             return [RebootEnded(number, None, text)]
-        if action_id:
+        if do is Do.START_JOB:
             return [ActionEnded(action_id, Outcome.FAILED, OutcomeReason.COULD_NOT_START, text)]
-        live.close()
-        return [Refused(error.kind, text)]
+        if not action_id:
+            live.close()
+            return [Refused(error.kind, text)]
+        # Its job is at work, or has ended: a computer that will not say so now is asked again.
     if isinstance(error, TransportError):
         live.close()
         return [] if do is Do.CHECK_BOOT else [ContactLost(error.kind, text, doing)]

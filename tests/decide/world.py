@@ -113,7 +113,9 @@ class World:
             self.pending = tuple(dict.fromkeys((*self.pending, *self.pending_after.get(action_id, ()))))
 
     def told(self, action_id: str, job_id: str, *, seen: bool) -> list[Entry]:
-        job = self.jobs[job_id]
+        job = self.jobs.get(job_id)
+        if job is None:
+            return [JobEnded(action_id, None, message="the computer knows nothing of it")]
         if job.code == LOST or (self.now < job.ends_at and job.boot != self.boot):
             return [JobEnded(action_id, None, message="it left no result")]
         if self.now < job.ends_at:

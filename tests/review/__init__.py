@@ -1,0 +1,1 @@
+"""Claims about what must never happen to a computer, tried where they are easiest to break."""
