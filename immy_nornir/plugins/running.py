@@ -22,15 +22,18 @@ from immy_nornir.history.projection import status_of
 from immy_nornir.history.queries import Asked as Question
 from immy_nornir.history.queries import SessionRow
 from immy_nornir.model.deployments import StateKind
+from immy_nornir.model.facts import Facts, Identity
 from immy_nornir.model.inventory import Computer
-from immy_nornir.model.items import ItemKind, RebootNeed, Software
+from immy_nornir.model.items import ItemKind, Platform, RebootNeed, Software
 from immy_nornir.model.playbooks import ActionType, MaintenanceType, Play, Reboot
 from immy_nornir.model.record import Finished, Interrupted, SessionSpec, Status, StopAsked
+from immy_nornir.model.values import Json
 from immy_nornir.plugins.runner import ImmyRunner
 from immy_nornir.plugins.tasks import maintain
 from immy_nornir.session.create import Asking, merge_options, specs_of
 from immy_nornir.session.engine import Engine
 from immy_nornir.session.live import LiveSession
+from immy_nornir.session.operations import facts_for
 
 RESUMABLE_SECONDS = 24 * 3600.0
 """A session interrupted longer ago is not continued with its old plan: what it left is settled, then it ends."""
@@ -79,18 +82,23 @@ def preview(engine: Engine, plays: Sequence[PlayRun], asking: Asking) -> Preview
     software = tasks = uninstalls = reboots = 0
     names: set[str] = set()
     tenants: set[str] = set()
+    with engine.history.read() as reader:
+        stored = {computer.name: reader.facts(computer.name) for run in plays for computer in run.computers}
     for run in plays:
         if not run.type.executes or asking.check:
             continue
+        given = {**{name: one.value for name, one in run.play.vars.items()}, **asking.vars}
         items = asking.items or run.play.items
         for computer in run.computers:
             names.add(computer.name)
             tenants.add(computer.tenant)
             onboarding = computer.variables.get("immy_onboarding") is True
             asked = Asked(items, bool(asking.items), onboarding)
-            restarts = merge_options(computer, run.play.options, asking.options).reboot is not Reboot.SKIP
-            may = False
-            for choice in choose(engine.targets.of_computer(computer.name), computer, {}, asked).values():
+            options = merge_options(computer, run.play.options, asking.options)
+            facts = _facts(computer, stored[computer.name])
+            may = options.reboot is Reboot.FORCE or bool(facts["pending_reboots"])
+            candidates = engine.targets.of_computer(computer.name)
+            for choice in choose(candidates, computer, facts, asked, {**computer.variables, **given}).values():
                 winner = choice.winner
                 if winner is None:
                     continue
@@ -101,8 +109,19 @@ def preview(engine: Engine, plays: Sequence[PlayRun], asking: Asking) -> Preview
                     uninstalls += ActionType.UNINSTALL in run.type.does
                 else:
                     software += 1
-            reboots += restarts and may
+            reboots += options.reboot is not Reboot.SKIP and may
     return Preview(len(names), len(tenants), software, tasks, uninstalls, reboots)
+
+
+def _facts(computer: Computer, stored: Facts) -> dict[str, Json]:
+    """What is known of a computer before it is spoken to."""
+    system, pending = stored.values.get("system"), stored.values.get("pending_reboots")
+    about = system if isinstance(system, dict) else {}
+    sources = tuple(str(one) for one in pending) if isinstance(pending, list) else ()
+    name, domain, uuid = (str(about.get(key) or "") for key in ("name", "domain", "uuid"))
+    platform = Platform(str(about["platform"])) if about.get("platform") else Platform.WINDOWS
+    identity = Identity(name or computer.name, domain, uuid, platform=platform, pending_reboots=sources, system=about)
+    return facts_for(identity, stored)
 
 
 def _may_reboot(engine: Engine, item: str) -> bool:
