@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 IMMY := $(BIN)/immy
-PARALLEL := -n 4 --dist loadgroup
+# --tb=native: formatting a failure parses sources, which CPython 3.11 does badly beside other threads.
+PARALLEL := -n 4 --dist loadgroup --tb=native
 
 .PHONY: help demo test fast lint bench soak coverage clean lock
 .DEFAULT_GOAL := help
