@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 if sys.platform == "win32":
@@ -26,6 +29,19 @@ else:
         except OSError:
             return False
         return True
+
+
+@contextlib.contextmanager
+def alone(path: Path, seconds: float = 30.0) -> Iterator[None]:
+    """Be the only process in here that uses this file as its lock; after `seconds` go on all the same."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        ends = time.monotonic() + seconds
+        while not _lock(handle) and time.monotonic() < ends:
+            time.sleep(0.02)
+        yield
+    finally:
+        os.close(handle)
 
 
 class OwnerLock:

@@ -63,16 +63,29 @@ def rows(state: State, stamped: Stamped, clean: Callable[[str], str]) -> list[St
 def _cleaned(statement: Statement, clean: Callable[[str], str]) -> Statement:
     """The statement with clean texts; words of our own enumerations are no plain texts and stay."""
     sql, values = statement
-    return sql, tuple([clean(value) if type(value) is str else value for value in values])
+    return sql, tuple([_storable(clean(value)) if type(value) is str else value for value in values])
+
+
+def _storable(text: str) -> str:
+    """The text with `?` for halves of characters, which computers send and no database takes."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _entry_row(session: str, stamped: Stamped, clean: Callable[[str], str]) -> Statement:
-    data = clean(codec.entry_text(_lean(stamped.entry)))
+    data = _storable(clean(codec.entry_text(_lean(stamped.entry))))
     kind = type(stamped.entry).__name__
     packed = codec.pack(data) if len(data) > _LARGE else None
     return (
         "INSERT OR IGNORE INTO entries (session_id, seq, at, kind, text, data, packed) VALUES (?,?,?,?,?,?,?)",
-        (session, stamped.seq, stamped.at, kind, clean(sentence(stamped.entry)), None if packed else data, packed),
+        (
+            session,
+            stamped.seq,
+            stamped.at,
+            kind,
+            _storable(clean(sentence(stamped.entry))),
+            None if packed else data,
+            packed,
+        ),
     )
 
 
@@ -211,7 +224,7 @@ def _identity_rows(computer: str, identity: Identity, at: float, clean: Callable
 
 
 def _fact_row(computer: str, section: str, value: Any, at: float, clean: Callable[[str], str]) -> Statement:
-    data = clean(codec.line(value))
+    data = _storable(clean(codec.line(value)))
     digest = hashlib.sha256(data.encode()).hexdigest()[:32]
     return (
         (

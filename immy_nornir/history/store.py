@@ -52,14 +52,14 @@ class Run:
 
 
 def new_id(now: float) -> str:
-    """An id that sorts by time: 7 characters of seconds, 3 of chance."""
+    """An id that sorts by time: 7 characters of seconds, 5 of chance, for many may begin in one second."""
     alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
     seconds = int(now)
     text = ""
     for _ in range(7):
         seconds, digit = divmod(seconds, 32)
         text = alphabet[digit] + text
-    return text + "".join(secrets.choice(alphabet) for _ in range(3))
+    return text + "".join(secrets.choice(alphabet) for _ in range(5))
 
 
 class History:
@@ -95,12 +95,14 @@ class History:
                     f"{self.folder} is on a network file system ({kind}), where SQLite's locks do not hold",
                     "give a local folder with --state",
                 )
-            connection = sqlite3.connect(self.path, timeout=30.0)
-            try:
-                connection.execute("PRAGMA journal_mode=WAL")
-                schema.migrate(connection)
-            finally:
-                connection.close()
+            # Two processes that make the database at the same time would take the other's tables for strange ones.
+            with locks.alone(self.folder / "opening.lock"):
+                connection = sqlite3.connect(self.path, timeout=30.0)
+                try:
+                    connection.execute("PRAGMA journal_mode=WAL")
+                    schema.migrate(connection)
+                finally:
+                    connection.close()
         except (OSError, sqlite3.Error) as error:
             advice = "move it away to begin a new one, or give another folder with --state"
             raise HistoryError(f"{self.path} cannot be opened: {error}", advice) from error

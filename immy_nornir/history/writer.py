@@ -132,7 +132,7 @@ class Writer:
             connection.execute("COMMIT")
             self._broken = ""
             for work in batch:
-                if work.stored is not None:
+                if work.stored is not None and work.error is None:
                     work.stored()
         except sqlite3.Error as error:
             self._broken = str(error)
@@ -148,8 +148,12 @@ class Writer:
             if work.guard is not None and connection.execute(*work.guard).fetchone() is None:
                 work.error = HistoryError("another process has taken this session over")
                 return
-            for sql, some in itertools.groupby(work.statements, key=_sql):
-                connection.executemany(sql, [values for _, values in some])
+            try:
+                for sql, some in itertools.groupby(work.statements, key=_sql):
+                    connection.executemany(sql, [values for _, values in some])
+            except (ValueError, OverflowError, TypeError) as error:
+                # One value that SQLite does not take must not end the thread that all sessions write through.
+                work.error = HistoryError(f"a value cannot be stored: {type(error).__name__}")
             return
         connection.execute("SAVEPOINT one")
         try:

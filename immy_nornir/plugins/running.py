@@ -120,7 +120,9 @@ def _facts(computer: Computer, stored: Facts) -> dict[str, Json]:
     sources = tuple(str(one) for one in pending) if isinstance(pending, list) else ()
     name, domain, uuid = (str(about.get(key) or "") for key in ("name", "domain", "uuid"))
     platform = Platform(str(about["platform"])) if about.get("platform") else Platform.WINDOWS
-    identity = Identity(name or computer.name, domain, uuid, platform=platform, pending_reboots=sources, system=about)
+    identity = Identity(
+        name or computer.name, domain, uuid, platform=platform, pending_reboots=sources, system=about
+    )
     return facts_for(identity, stored)
 
 
@@ -144,8 +146,8 @@ def create(engine: Engine, run_id: str, plays: Sequence[PlayRun], asking: Asking
     with engine.history.read() as reader:
         names = {computer.name for run in plays for computer in run.computers}
         left: dict[str, list[SessionRow]] = {}
-        for row in reversed(reader.sessions(Question(statuses=(Status.INTERRUPTED,)))):
-            if row.computer in names:
+        for row in reversed(reader.sessions(Question(statuses=(Status.INTERRUPTED, Status.WAITING)))):
+            if row.computer in names and not (row.status is Status.WAITING and row.owner):
                 left.setdefault(row.computer, []).append(row)
         seen = {name: reader.facts(name) for name in names}
     left_over: dict[str, list[State]] = {}
@@ -155,8 +157,10 @@ def create(engine: Engine, run_id: str, plays: Sequence[PlayRun], asking: Asking
         first += len(specs)
         fresh: list[SessionSpec] = []
         for spec in specs:
-            olds = left_over.setdefault(spec.computer, _left_over(engine, left.get(spec.computer, ())))
-            again = next((old for old in olds if _goes_on(old.spec, spec, now)), None)
+            if spec.computer not in left_over:
+                left_over[spec.computer] = _left_over(engine, left.get(spec.computer, ()))
+            olds = left_over[spec.computer]
+            again = next((old for old in olds if old.stop is None and _goes_on(old.spec, spec, now)), None)
             if again is not None:
                 olds.remove(again)
                 run.sessions[spec.computer] = LiveSession(engine, again)
@@ -168,11 +172,14 @@ def create(engine: Engine, run_id: str, plays: Sequence[PlayRun], asking: Asking
         for spec in fresh:
             _at_once(run.sessions[spec.computer], run)
     for computer, olds in left_over.items():
-        first_of_all = next(run.sessions[computer] for run in plays if computer in run.sessions)
+        lives = [run.sessions[computer] for run in plays if computer in run.sessions]
         for old in olds:
+            # A deferred session goes on waiting for its time, unless this run is asked for the same work.
+            if old.interrupted is None and not any(_same_work(old.spec, live.state.spec) for live in lives):
+                continue
             before = LiveSession(engine, old)
-            before.before, first_of_all.before = first_of_all.before, before
-            said.append(f"{computer}: session {old.spec.id}, which was interrupted, is settled first")
+            before.before, lives[0].before = lives[0].before, before
+            said.append(f"{computer}: session {old.spec.id}, which was left unfinished, is settled first")
     return said
 
 

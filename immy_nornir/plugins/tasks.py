@@ -46,12 +46,19 @@ def maintain(task: Task, sessions: Mapping[str, LiveSession], *, wait: bool = Fa
                 return _result(task, live)
             case Parked(pause) as parked:
                 if pause.deferred and not wait:
-                    live.engine.history.defer(live.computer, live.id)
+                    _defer(live)
                     return _result(task, live)
                 if _may_park.get():
                     return Result(host=task.host, result=parked)
                 woken = False
                 live.engine.clock.sleep(max(0.0, pause.until - live.engine.clock.now()))
+
+
+def _defer(live: LiveSession) -> None:
+    one: LiveSession | None = live
+    while one is not None:
+        live.engine.history.defer(one.computer, one.id)
+        one = one.before
 
 
 def _result(task: Task, live: LiveSession) -> Result:

@@ -68,6 +68,8 @@ class LiveSession:
     """Detection answers that came with the facts, in the same request."""
     crashes: int = 0
     begun: bool = False
+    refused: Settled | None = None
+    """Why this process may not advance it: another is at work, or it has ended."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Held while an entry is written: `abandon` comes from another thread."""
     abandoned: bool = False
@@ -104,22 +106,43 @@ class LiveSession:
 
     def advance(self, *, woken: bool = False) -> Parked | Settled:
         """Go on until the session waits or ends; `woken` when the computer was just seen to answer."""
-        if self.before is not None:
-            match self.before.advance(woken=woken):
-                case Parked() as parked:
-                    return parked
-                case Settled():
-                    self.before = None
         try:
-            return self._advance(woken=woken)
+            return self._after_before(woken=woken) or self._advance(woken=woken)
         except HistoryError as error:
             return self._leave(f"history: {error.message}")
+        except Exception as error:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
+            return self._crashed(error)
+
+    def _after_before(self, *, woken: bool) -> Parked | Settled | None:
+        """Settle what has to come first; None when this session may begin."""
+        if self.before is None:
+            return None
+        before = self.before
+        match before.advance(woken=woken):
+            case Parked(wait) as parked:
+                if wait.deferred and self.state.waiting is None and self.state.finished is None:
+                    about = f"session {before.id}, which comes first: {wait.about}"
+                    self.append(Waiting(wait.kind, wait.until, about, deferred=True))
+                return parked
+            case Settled(Status.INTERRUPTED, message) if before.refused is None:
+                text = f"before it began; session {before.id} comes first: {message}"
+                self.append(Interrupted(text))
+                return Settled(Status.INTERRUPTED, text)
+            case Settled():
+                self.before = None
+        return None
+
+    def _crashed(self, error: Exception) -> Settled:
+        self.close()
+        text = f"crashed: {type(error).__name__}: {self.engine.redactor.clean(str(error))}"
+        with contextlib.suppress(HistoryError):
+            self.append(Finished(Status.FAILED, text))
+        return Settled(Status.FAILED, text)
 
     def _advance(self, *, woken: bool) -> Parked | Settled:
-        if not self.begun:
-            refused = self.begin()
-            if refused is not None:
-                return refused
+        refused = self.begin()
+        if refused is not None:
+            return refused
         if self.state.waiting is not None:
             self.waited = (self.state.entries, self.state.waiting)
         self.state = replace(self.state, waiting=None, checked_at=0.0 if woken else self.state.checked_at)
@@ -145,9 +168,12 @@ class LiveSession:
 
         Only a session that nobody has begun is written to when the computer is taken: another may be at work on it.
         """
-        if self.begun:
-            return None
-        self.begun = True
+        if not self.begun:
+            self.begun = True
+            self.refused = self._claim()
+        return self.refused
+
+    def _claim(self) -> Settled | None:
         if self.state.finished is not None:
             return Settled(self.state.finished.status, self.state.finished.message)
         claimed = self.engine.history.claim(self.computer, self.id)
@@ -180,6 +206,8 @@ class LiveSession:
 
     def abandon(self) -> None:
         """Leave a session that another thread may still be in: that thread writes no further entry."""
+        if self.before is not None:
+            self.before.abandon()
         state = self.state
         deferred = state.waiting is not None and state.waiting.deferred
         if state.finished is None and state.interrupted is None and not deferred:

@@ -125,12 +125,17 @@ def test_a_computer_that_is_off_is_missed_or_deferred_as_asked(away: Fleet) -> N
     assert away.statuses() == {"pc001": "passed", "pc002": "waiting"}
     away.immy("sessions", "resume", "--due", expect=5)
     assert away.statuses() == {"pc001": "passed", "pc002": "waiting"}
+    waiting = away.sessions("pc002")[0]["id"]
+    away.immy(*RUN, "--offline", "apply_on_connect", expect=5)
+    assert "taken up again" in away.said
+    away.immy("run", "--on", "tenants", "--type", "inventory", expect=1)
+    assert [one["id"] for one in away.sessions("pc002", "--status", "waiting")] == [waiting]
     port = away.lab.port
     away.lab.stop()
     specs = [ComputerSpec(one.name, one.address, password=PASSWORD, packages=one.packages) for one in away.lab.specs]
     with Lab(specs, port=port, https_port=None, folder=away.root / "lab2") as lab:
         away.immy("sessions", "resume", "--due")
-        assert away.statuses() == {"pc001": "passed", "pc002": "passed"}
+        assert away.show(waiting)["session"]["status"] == "passed"
         assert [event["computer"] for event in lab.events("installer_started")] == ["pc002"]
 
 
