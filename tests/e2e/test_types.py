@@ -123,3 +123,32 @@ def test_check_stops_after_the_plan_and_says_that_changes_are_pending(here: Any)
     done = fleet.immy("run", "--on", "asked", "--check", "--format", "json", "--no-report")
     assert done.code == 4, done
     assert len(world.jobs(lab, "asked")) == begun
+
+
+@pytest.mark.parametrize(
+    ("brake", "words"),
+    [
+        (("--max-changes", "3"), "--max-changes is 3"),
+        (("--reboot", "force", "--max-reboots", "0"), "--max-reboots is 0"),
+    ],
+)
+def test_a_run_that_may_do_more_than_a_brake_allows_is_refused(here: Any, brake: tuple[str, ...], words: str) -> None:
+    fleet, lab, _, _ = here
+    seen = len(lab.events(None, "asked"))
+    done = fleet.immy("run", "--on", "asked", "--yes", *brake)
+    assert done.code == 2
+    assert words in done.err
+    assert len(lab.events(None, "asked")) == seen
+
+
+def test_a_frozen_fleet_is_only_looked_at(here: Any) -> None:
+    fleet, lab, _, _ = here
+    begun = len(world.jobs(lab, "asked"))
+    freeze = fleet.write("FREEZE", "year's end\n")
+    try:
+        done = fleet.immy("run", "--on", "asked", "--yes")
+        assert (done.code, "frozen" in done.err, "year's end" in done.err) == (2, True, True)
+        assert fleet.immy("run", "--on", "asked", "--check", "--no-report").code == 4
+    finally:
+        freeze.unlink()
+    assert len(world.jobs(lab, "asked")) == begun
