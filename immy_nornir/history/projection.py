@@ -73,7 +73,7 @@ def _storable(text: str) -> str:
 
 def _entry_row(session: str, stamped: Stamped, clean: Callable[[str], str]) -> Statement:
     data = _storable(clean(codec.entry_text(_lean(stamped.entry))))
-    kind = type(stamped.entry).__name__
+    kind, text = type(stamped.entry).__name__, _storable(clean(sentence(stamped.entry)))
     packed = codec.pack(data) if len(data) > _LARGE else None
     return (
         "INSERT OR IGNORE INTO entries (session_id, seq, at, kind, text, data, packed) VALUES (?,?,?,?,?,?,?)",
@@ -82,7 +82,7 @@ def _entry_row(session: str, stamped: Stamped, clean: Callable[[str], str]) -> S
             stamped.seq,
             stamped.at,
             kind,
-            _storable(clean(sentence(stamped.entry))),
+            text,
             None if packed else data,
             packed,
         ),

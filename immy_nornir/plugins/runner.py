@@ -42,6 +42,8 @@ class _Seat:
     legs: int = 0
     woken: bool = False
     parked: Parked | None = None
+    due: float = 0.0
+    """When its wait is over, by the clock that never jumps."""
 
 
 class _Guarded(Processors):
@@ -187,7 +189,8 @@ class ImmyRunner:
                     seat.parked = outcome[0].result
                     seat.woken = False
                     pause = max(0.0, seat.parked.wait.until - time.time())
-                    self._park(board, seat, time.monotonic() + pause)
+                    seat.due = time.monotonic() + pause
+                    self._park(board, seat, seat.due)
                 else:
                     results[seat.host.name] = outcome
                     board.left -= 1
@@ -217,17 +220,21 @@ class ImmyRunner:
             with board.changed:
                 if board.over:
                     return
-                now = time.time()
+                now = time.monotonic()
                 waiting = [
                     seat
                     for _, _, seat in board.parked
                     if seat.parked is not None
                     and seat.parked.wait.kind in _PROBED
                     and not seat.woken
-                    and seat.parked.wait.until <= now
+                    and seat.due <= now
                 ]
             addresses = {seat.host.name: seat.parked.address for seat in waiting if seat.parked is not None}
-            answering = probe.answering(addresses)
+            try:
+                answering = probe.answering(addresses)
+            except Exception:  # noqa: BLE001 - without this thread those that wait would wait for ever
+                answering = frozenset(addresses)
+                _log.warning("the computers that are waited for could not be probed", exc_info=True)
             with board.changed:
                 for seat in waiting:
                     seat.woken = seat.woken or seat.host.name in answering or self._late(seat)
@@ -238,7 +245,7 @@ class ImmyRunner:
     @staticmethod
     def _late(seat: _Seat) -> bool:
         """A computer that is silent is looked at now and then all the same: the session keeps its own deadline."""
-        return seat.parked is not None and time.time() - seat.parked.wait.until >= 30.0
+        return time.monotonic() - seat.due >= 30.0
 
 
 def _lost(task: Task, host: Host) -> MultiResult:

@@ -142,15 +142,18 @@ class WinrmTransport:
     # --- opening --------------------------------------------------------------------------------------------
 
     def _start(self, deadline: float) -> str:
-        """A new PowerShell process in the kept shell, or in a new one where the kept one is gone."""
-        if self._protocol is not None:
-            try:
-                return self._command(deadline)
-            except DroppedError:
-                # Nothing of the payload was sent yet: a kept socket or shell that died idle is replaced.
-                self._drop()
-        self._open(deadline)
-        return self._command(deadline)
+        """A new PowerShell process in the kept shell; a connection that died idle is never replaced here.
+
+        Whoever answers at its address now may be another computer: the next request opens a new connection, and its
+        caller asks for the computer's identity first.
+        """
+        if self._protocol is None:
+            self._open(deadline)
+        try:
+            return self._command(deadline)
+        except DroppedError:
+            self._drop()
+            raise
 
     def _open(self, deadline: float) -> None:
         """Connect by the first way of authentication that the computer takes."""

@@ -75,14 +75,21 @@ def mapped(error: BaseException, stage: Stage, endpoint: Named) -> TransportErro
             f"{at}: the user or password was refused", "check ansible_user, ansible_password, ansible_winrm_transport"
         )
     if isinstance(error, winrm.exceptions.WSManFaultError):
-        return _fault(error, at)
+        return _begun(_fault(error, at), stage)
     if isinstance(error, winrm.exceptions.WinRMTransportError):
-        return _status(error, at)
+        return _begun(_status(error, at), stage)
     if isinstance(error, winrm.exceptions.WinRMError):
         return _pywinrm(error, at)
     if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError | OSError):
         return _network(error, stage, at)
     return GarbledError(f"{at}: the answer is not WS-Management ({type(error).__name__})")
+
+
+def _begun(error: TransportError, stage: Stage) -> TransportError:
+    """A refusal after the request was sent: what was asked for may be at work, so that nothing is known of it."""
+    if isinstance(error, RefusedError) and stage in (Stage.SEND, Stage.RECEIVE):
+        return DroppedError(error.message, error.advice)
+    return error
 
 
 def _fault(error: winrm.exceptions.WSManFaultError, at: str) -> TransportError:
