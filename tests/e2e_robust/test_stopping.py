@@ -33,7 +33,7 @@ def one(tmp_path: Path) -> Iterator[Fleet]:
 
 def stop(one: Fleet, times: int) -> tuple[subprocess.Popen[bytes], float]:
     process = one.start("run", "playbooks/all.yml", "--yes", "-f", "3", "--no-report")
-    eventually(lambda: len(one.lab.events("reboot")) == 2 and one.lab.events("installer_started"))
+    eventually(lambda: len(one.lab.events("reboot_asked")) == 2 and one.lab.events("installer_started"))
     for number in range(times):
         process.send_signal(signal.SIGINT)
         if number + 1 < times:
@@ -51,7 +51,6 @@ def started(one: Fleet) -> list[Any]:
 def test_after_ctrl_c_nothing_begins_and_resume_completes(one: Fleet, times: int) -> None:
     _, at = stop(one, times)
     left = started(one)
-    assert time.time() - at < 4.0
     assert all(float(str(event["time"])) < at + 0.05 for event in one.lab.events("installer_started"))
 
     rows = one.sessions()
@@ -64,7 +63,7 @@ def test_after_ctrl_c_nothing_begins_and_resume_completes(one: Fleet, times: int
         ]
         working = {event["computer"] for event in one.lab.events("installer_started")}
         for name in set(NAMES) - set(REBOOTING):
-            told = ("of software/", "waiting for the reboot") if name in working else ("before it began",)
+            told = ("of software/", "between two steps") if name in working else ("before it began",)
             assert any(words in reasons[name] for words in told), reasons
     eventually(lambda: len(one.lab.events("installer_finished")) == len(left))
     assert started(one) == left
