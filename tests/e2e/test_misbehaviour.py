@@ -19,7 +19,7 @@ SHORT = {
 }
 BAD_WAYS = {
     # way -> (status, words of the reason)
-    "off": ("missed", "unreachable"),
+    "off": ("missed", "opening the connection"),
     "refuse_password": ("failed", "user or password was refused"),
     "imposter": ("failed", "another computer"),
     "garbage": ("failed", "not WS-Management"),
