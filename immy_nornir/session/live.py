@@ -17,6 +17,7 @@ from immy_nornir.decide.state import State, fold
 from immy_nornir.errors import HistoryError, ImmyError
 from immy_nornir.history.projection import stage_of
 from immy_nornir.history.store import Busy
+from immy_nornir.model.facts import Facts
 from immy_nornir.model.playbooks import Stage
 from immy_nornir.model.record import (
     Entry,
@@ -155,6 +156,7 @@ class LiveSession:
                     if self.state.finished is None:
                         self.append(Finished(status, message))
                     self.close()
+                    self._forget()
                     return Settled(status, message)
                 case Wait() as wait:
                     return self._park(wait)
@@ -190,6 +192,11 @@ class LiveSession:
                 return Settled(finished.status, finished.message)
         self.append(Resumed(self.engine.history.owner, claimed))
         return None
+
+    def _forget(self) -> None:
+        """Keep of an ended session what summaries say of it: a run holds all its sessions, the history the rest."""
+        self.answers = {}
+        self.state = replace(self.state, definitions={}, desires=(), facts=Facts(), findings={}, verified=None)
 
     def _catch_up(self) -> Finished | None:
         """Take in what another process wrote between our reading of the record and our owning it."""
