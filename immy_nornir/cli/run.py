@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import shlex
 import sys
 from collections import Counter
@@ -79,7 +80,7 @@ def _choices(kind: type) -> click.Choice[str]:
 )
 @click.option("--limit", metavar="PATTERN", help="Only these of the computers.")
 @click.option("--tags", multiple=True, metavar="TAG", help="Only plays with one of these tags.")
-@click.option("--reboot", type=_choices(Reboot), help="What to do about needed reboots.")
+@click.option("--reboot", type=click.Choice(["skip", "automatic", "force"]), help="What to do about needed reboots.")
 @click.option("--window", metavar="WHEN", help="now, after_hours, HH:MM, or an ISO time.")
 @click.option("--offline", type=_choices(Offline), help="What to do about computers that are off.")
 @click.option("--user-context", type=_choices(UserContext), help="As whom user actions run.")
@@ -173,10 +174,10 @@ def _without_values(words: Sequence[str]) -> list[str]:
     """The command line for the record: values of variables are left out, somebody may have put a secret there."""
     told: list[str] = []
     for word in words:
-        is_value = bool(told) and told[-1] in ("-e", "--extra-vars")
+        is_value = bool(told) and re.fullmatch(r"--extra-vars|-y*e", told[-1]) is not None
         told.append(
             f"{word.partition('=')[0]}=..."
-            if is_value or (word.startswith(("-e", "--extra-vars=")) and "=" in word)
+            if is_value or (re.match(r"-y*e|--extra-vars=", word) and "=" in word)
             else word
         )
     return told
@@ -255,12 +256,16 @@ def _run(
 
 
 def _refuse_frozen(root: Path, plays: Sequence[PlayRun], asking: Asking) -> None:
+    if not asking.check and any(one.type.executes for one in plays):
+        refuse_frozen(root, "remove the file, or use --check")
+
+
+def refuse_frozen(root: Path, advice: str) -> None:
+    """Raise UsageError where a file in the fleet stops everything that changes computers."""
     file = root / FREEZE
-    if file.exists() and not asking.check and any(one.type.executes for one in plays):
+    if file.exists():
         why = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        raise UsageError(
-            f"the fleet is frozen by {file}{f': {why[0]}' if why else ''}", "remove the file, or use --check"
-        )
+        raise UsageError(f"the fleet is frozen by {file}{f': {why[0]}' if why else ''}", advice)
 
 
 def _confirm(preview: Any, plays: Sequence[PlayRun], asking: Asking, wishes: _Wishes) -> None:
@@ -303,7 +308,8 @@ def stops(engine: Engine) -> list[Callable[[], None]]:
 
 
 def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # the terminal may be what went away
+    # The terminal may be what went away, or what was being written when the signal came.
+    with contextlib.suppress(OSError, RuntimeError):
         click.echo(text, err=True)
 
 
@@ -337,9 +343,10 @@ def write_report(engine: Engine, run_id: str, session_ids: Sequence[str]) -> Pat
     engine.history.flush()
     with engine.history.read() as reader:
         run = next(one for one in reader.runs() if one.id == run_id)
-        rows = [
-            row for row in reader.sessions(Asked(), actions=True) if row.run_id == run_id or row.id in set(session_ids)
-        ]
+        rows = reader.sessions(Asked(run_id), actions=True)
+        others = sorted(set(session_ids) - {row.id for row in rows})  # of earlier runs, taken up again
+        for start in range(0, len(others), 500):
+            rows += reader.sessions(Asked(ids=others[start : start + 500]), actions=True)
         jobs = {row.id: reader.jobs(row.id) for row in rows if row.status is not Status.PASSED}
     path = engine.history.folder / "reports" / f"{run_id}.html"
     path.parent.mkdir(parents=True, exist_ok=True)

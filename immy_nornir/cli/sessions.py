@@ -182,11 +182,12 @@ def resume(
 ) -> None:
     """Take up interrupted sessions where they stopped: jobs are asked for first, nothing runs twice."""
     from immy_nornir.cli.progress import progress_for
-    from immy_nornir.cli.run import exit_code, show_summary, stops
+    from immy_nornir.cli.run import exit_code, refuse_frozen, show_summary, stops
     from immy_nornir.history.queries import Asked
     from immy_nornir.plugins import running
 
     root = surroundings.root_of(ctx)
+    refuse_frozen(root, "remove the file first")
     fleet, _ = surroundings.load(root, sources)
     engine = surroundings.engine_of(root, surroundings.state_of(ctx, root), fleet, {})
     try:

@@ -240,6 +240,11 @@ class Reader:
         if asked.ids:
             where.append(f"id IN ({','.join('?' * len(asked.ids))})")
             values += list(asked.ids)
+        if asked.statuses:
+            # Those of a process that died stand as it left them.
+            stored = sorted({*asked.statuses, *(OPEN if Status.INTERRUPTED in asked.statuses else ())})
+            where.append(f"status IN ({','.join('?' * len(stored))})")
+            values += stored
         sql = f"SELECT * FROM sessions WHERE {' AND '.join(where)} ORDER BY created_at DESC, id DESC"  # noqa: S608 - columns above
         alive: dict[str, bool] = {}
         found: list[SessionRow] = []

@@ -172,8 +172,16 @@ def create(engine: Engine, run_id: str, plays: Sequence[PlayRun], asking: Asking
         for spec in fresh:
             _at_once(run.sessions[spec.computer], run)
     for computer, olds in left_over.items():
-        lives = [run.sessions[computer] for run in plays if computer in run.sessions]
         for old in olds:
+            # Whoever only looks settles nothing that acts.
+            acts = old.spec.type.executes and not old.spec.check
+            lives = [
+                run.sessions[computer]
+                for run in plays
+                if computer in run.sessions and (not acts or (run.type.executes and not asking.check))
+            ]
+            if not lives:
+                continue
             # A deferred session goes on waiting for its time, unless this run is asked for the same work.
             if old.interrupted is None and not any(_same_work(old.spec, live.state.spec) for live in lives):
                 continue

@@ -59,7 +59,8 @@ def test_more_computers_than_sockets_can_be_probed() -> None:
             "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))\n"
             "from immy_nornir.model.protocols import Address\n"
             "from immy_nornir.plugins.probe import Probe\n"
-            f"names = {{str(n): Address(str(n), 'winrm', '127.0.0.1', {server.getsockname()[1]}) for n in range(300)}}\n"
+            f"one = lambda n: Address(n, 'winrm', '127.0.0.1', {server.getsockname()[1]})\n"
+            "names = {str(n): one(str(n)) for n in range(300)}\n"
             "print(len(Probe().answering(names)))"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
