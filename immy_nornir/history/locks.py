@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from immy_nornir.errors import HistoryError
+
 if sys.platform == "win32":
     import msvcrt
 
@@ -51,7 +53,10 @@ class OwnerLock:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / f"{owner}.lock"
         self._handle: int | None = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        _lock(self._handle)
+        if not _lock(self._handle):
+            # Others would take its sessions for those of a dead process, and do them a second time.
+            os.close(self._handle)
+            raise HistoryError(f"{self._path} cannot be locked", "give a folder on a local disk with --state")
 
     def release(self) -> None:
         """Let go; safe to repeat."""
