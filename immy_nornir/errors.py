@@ -51,8 +51,6 @@ class SecretError(ImmyError):
 class HistoryError(ImmyError):
     """The history cannot be opened, read or written."""
 
-    exit_code = 1
-
 
 class TransportError(ImmyError):
     """Something between us and a computer failed; `kind` is recorded as the outcome."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -45,6 +47,7 @@ def demo(ctx: click.Context, playbook: str) -> None:
     up = [*immy, "lab", "up", "--detach", "--state", str(state), *_PACE, *inventory]
     if subprocess.run(up, check=False).returncode:
         raise UsageError("the lab did not start", "another lab may run in this folder: immy lab down")
+    signal.signal(signal.SIGTERM, _stop)
     try:
         run = [*immy, "--state", str(state), "run", playbook, "--yes", *inventory]
         code = subprocess.run(run, check=False).returncode
@@ -54,13 +57,19 @@ def demo(ctx: click.Context, playbook: str) -> None:
         subprocess.run([*immy, "lab", "down", "--state", str(state)], check=False, stdout=subprocess.DEVNULL)
     click.echo("Computers that did not pass are wrong on purpose: one for each way in which a computer can misbehave.")
     click.echo("Try next:")
+    command = "immy" if shutil.which("immy") else surroundings.near(Path(sys.argv[0]))
     for line in (
         "immy sessions list --run last",
         "immy sessions show sd-chair-1",
         "immy explain sd-xray-1 software/firefox",
     ):
-        click.echo(f"  {line}")
+        click.echo(f"  {line.replace('immy', command, 1)}")
     ctx.exit(0 if code in (0, 1) else code)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of handlers
+    """Leave as by Ctrl-C, so that the lab is ended."""
+    raise KeyboardInterrupt
 
 
 def _other_ports(root: Path, state: Path) -> list[str]:

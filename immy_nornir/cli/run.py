@@ -20,7 +20,7 @@ import click
 from immy_nornir.cli import surroundings
 from immy_nornir.errors import HistoryError, UsageError
 from immy_nornir.model.places import Place
-from immy_nornir.model.playbooks import Offline, OnFailure, Play, Reboot, UserContext
+from immy_nornir.model.playbooks import Offline, OnFailure, Play, UserContext
 from immy_nornir.model.record import Outcome, Status
 
 if TYPE_CHECKING:
@@ -286,7 +286,8 @@ def _confirm(preview: Any, plays: Sequence[PlayRun], asking: Asking, wishes: _Wi
     if not surroundings.is_terminal():
         raise UsageError("it changes computers, and nobody is here to be asked", "add --yes, or --check to only plan")
     if not click.confirm("Go on?", default=False, err=True):
-        raise click.Abort
+        click.echo("immy: nothing was run", err=True)
+        raise click.exceptions.Exit(2)
 
 
 def stops(engine: Engine) -> list[Callable[[], None]]:
@@ -381,13 +382,18 @@ def show_summary(engine: Engine, run_id: str, sessions: Sequence[LiveSession], r
     )
     words = {Outcome.SUCCESS: "done", Outcome.NOTHING: "as they should be"}
     told = ", ".join(f"{n} {words.get(o, o.value.replace('_', ' '))}" for o, n in outcomes.most_common())
+    open_actions = sum(1 for live in sessions for one in live.state.actions.values() if one.ended is None)
+    if open_actions and told:
+        told += f", {open_actions} not done"
+    elif open_actions:
+        told = f"{open_actions} not done"
     click.echo(f"  actions: {told or 'none'}; reboots: {reboots}")
     for text, names in _attention(sessions).items():
         shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
         click.echo(f"  {shown}: {text}")
-    click.echo(f"  history: {_near(engine.history.path)}")
+    click.echo(f"  history: {surroundings.near(engine.history.path)}")
     if report is not None:
-        click.echo(f"  report:  {_near(report)}")
+        click.echo(f"  report:  {surroundings.near(report)}")
 
 
 def _attention(sessions: Sequence[LiveSession]) -> dict[str, list[str]]:
@@ -400,11 +406,3 @@ def _attention(sessions: Sequence[LiveSession]) -> dict[str, list[str]]:
         if status is not Status.PASSED:
             found.setdefault(f"{status.value.replace('_', ' ')}: {reason}", []).append(live.computer)
     return found
-
-
-def _near(path: Path) -> str:
-    """A path as it is written from here."""
-    try:
-        return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -207,6 +207,8 @@ def resume(
             rows = [row for row in rows if row.computer in engine.names]
         if not rows:
             click.echo("no session is interrupted", err=True)
+            if form == "json":
+                click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "sessions": []}))
             return
         with progress_for(len(rows)) as progress:
             engine.listener = progress

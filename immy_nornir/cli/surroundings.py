@@ -45,6 +45,7 @@ def load(
 
     Raises: FilesError with every problem, when one of them is an error.
     """
+    from immy_nornir.fleet.check_rules import is_tie
     from immy_nornir.fleet.checks import check_fleet
     from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
 
@@ -60,8 +61,10 @@ def load(
         problems = [*problems, *more]
     if checked:
         problems = [*problems, *check_fleet(fleet, [book] if book is not None else [])]
-    if any(one.level is Level.ERROR for one in problems):
+    if any(one.level is Level.ERROR and not is_tie(one) for one in problems):
         raise FilesError([one for one in sorted(set(problems)) if one.level is not Level.NOTE])
+    for one in sorted(one for one in problems if is_tie(one)):
+        click.echo(f"{one}", err=True)  # only this item fails, on the computers where both hold
     return fleet, book
 
 
@@ -205,3 +208,11 @@ def ignore_interrupts() -> None:
 def is_terminal() -> bool:
     """Whether somebody can be asked: both standard input and error are a terminal."""
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def near(path: Path) -> str:
+    """A path as it is written from here."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -127,6 +127,22 @@ class _Builder:
         for desire in list(self.desires.values()):
             self._require(desire, (desire.item,))
 
+    def license(self) -> None:
+        """Give licensed software its licence as the parameter that its definition names; without one it fails alone."""
+        for desire in list(self.desires.values()):
+            definition = self.definitions.get(desire.definition)
+            name = definition.license if isinstance(definition, Software) else None
+            if name is None or not wants_presence(desire) or desire.params.get(name) is not None:
+                continue
+            value = self.variables.get(name)
+            if value is None:
+                why = f"it needs a licence, and no parameter or variable '{name}' holds one"
+                self._put(dataclasses.replace(desire, error=why))
+                continue
+            params = {**desire.params, name: templates.expand(value, self.variables)}
+            origins = {**desire.origins, name: f"variable {name}"}
+            self._put(dataclasses.replace(desire, params=params, origins=origins))
+
     def _require(self, desire: Desire, path: tuple[str, ...]) -> None:
         definition = self.definitions.get(desire.definition)
         if definition is None or not wants_presence(desire) or desire.id in self.asked:
@@ -201,4 +217,5 @@ def desires_of(
     for choice in choices.values():
         builder.add_choice(choice)
     builder.close()
+    builder.license()
     return tuple(builder.desires.values()), builder.definitions

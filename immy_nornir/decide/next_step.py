@@ -161,7 +161,7 @@ def _after_failure(state: State, failure: StageFailed | Refused, now: float) -> 
 
 def _finish(state: State) -> Finish:
     ended = [one.ended for one in state.actions.values() if one.ended is not None]
-    text = outcomes.sentence_of(ended)
+    text = outcomes.sentence_of(ended, len(state.actions) - len(ended))
     if state.plan is None:
         text = "facts collected" if Stage.INVENTORY in state.done else "connected"
     if state.reboot_failure:

@@ -56,7 +56,7 @@ def status_of(ended: Iterable[ActionEnded], *, not_converged: bool = False) -> S
     return Status.PARTIALLY_PASSED
 
 
-def sentence_of(ended: Iterable[ActionEnded]) -> str:
+def sentence_of(ended: Iterable[ActionEnded], planned: int = 0) -> str:
     """What a session did, in one line: counts, then the names and reasons of what failed or was skipped."""
     all_ended = list(ended)
     counts = [
@@ -68,7 +68,7 @@ def sentence_of(ended: Iterable[ActionEnded]) -> str:
         (Outcome.LEFT, "left"),
         (Outcome.NOTHING, "nothing to do"),
     ]
-    parts = []
+    parts = [f"{planned} would be done"] if planned else []
     for outcome, word in counts:
         number = sum(1 for one in all_ended if one.outcome is outcome)
         if number:

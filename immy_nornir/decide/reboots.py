@@ -101,9 +101,9 @@ def reboot_under_way(state: State, reboot: RebootState, now: float) -> Step:
     minutes = state.spec.options.reboot_timeout_minutes
     # Counted at the last look, not now: a session that was away itself looks once more.
     if state.checked_at - reboot.asked_at >= minutes * 60.0:
-        return Note(
-            RebootEnded(reboot.number, None, f"it did not come back from its reboot within {minutes:g} minutes")
-        )
+        unit = "minute" if minutes == 1 else "minutes"
+        why = f"it did not come back from its reboot within {minutes:g} {unit}"
+        return Note(RebootEnded(reboot.number, None, why))
     if not reboot.asked and not reboot.by_itself:
         if state.stop is not None and state.identity is not None:
             return Note(RebootEnded(reboot.number, state.identity, "stopped before it was asked for"))

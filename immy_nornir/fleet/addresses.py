@@ -58,6 +58,7 @@ _COMMON: Final = frozenset(
         *("ansible_timeout", "ansible_connection_timeout", "ansible_private_key_file", "ansible_host_key_checking"),
         *("ansible_remote_tmp", "ansible_pipelining"),
         *("immy_certificate_sha256", "immy_allow_plain_basic", "immy_allow_local_reboot"),
+        "immy_spool",
     )
 )
 # PSRP's names for what WinRM has too.
@@ -137,7 +138,7 @@ class _Reader:
         return self._expand(name, value) if _may_hold_template(value) else value
 
     def _expand(self, name: str, value: Value) -> Value:
-        from immy_nornir.text.templates import TemplateError, expand  # noqa: PLC0415  # Jinja2 loads only when needed
+        from immy_nornir.text.templates import TemplateError, expand  # Jinja2 loads only when needed
 
         if self._scope is None:
             self._scope = template_variables(self._computer)

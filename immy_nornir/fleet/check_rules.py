@@ -17,6 +17,8 @@ from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet
 
+TIE = "ties with"
+
 
 class Targets:
     """What patterns reach, each expanded once; `read_file` gives the lines of files that they name with `@`."""
@@ -109,6 +111,11 @@ def _ties(rules: Iterable[Deployment], inventory: Inventory, targets: Targets) -
             everybody |= reached
 
 
+def is_tie(problem: Problem) -> bool:
+    """Whether a problem is a tie: an error that costs one item of a session, not the run."""
+    return problem.message.startswith(TIE)
+
+
 def _tie(rule: Deployment, others: Sequence[Deployment], inventory: Inventory, targets: Targets) -> Iterator[Problem]:
     for other in others:
         both = targets.reached(rule.target) & targets.reached(other.target)
@@ -120,7 +127,7 @@ def _tie(rule: Deployment, others: Sequence[Deployment], inventory: Inventory, t
         yield Problem(
             rule.place,
             Level.ERROR,
-            f"ties with {other.place}: both deploy {rule.item}{instance} to {computer}{more}, with scope {rule.scope} "
+            f"{TIE} {other.place}: both deploy {rule.item}{instance} to {computer}{more}, with scope {rule.scope} "
             f"and priority {rule.priority}",
             "give one of them a higher priority or a narrower target",
         )

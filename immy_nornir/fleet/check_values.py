@@ -126,7 +126,8 @@ def check_vars(variables: Mapping[str, Sourced]) -> list[Problem]:
 
 OWN_VARIABLES = (
     "immy_tenant", "immy_identity", "immy_primary_user", "immy_business_hours", "immy_time_zone", "immy_tags",
-    "immy_onboarding", "immy_excluded", "immy_options", "immy_lab",
+    "immy_onboarding", "immy_excluded", "immy_options", "immy_lab", "immy_certificate_sha256", "immy_allow_plain_basic",
+    "immy_allow_local_reboot", "immy_spool",
 )  # fmt: skip
 
 

@@ -73,12 +73,14 @@ ENFORCEMENT = Key("enforcement", Choice(Enforcement), "required (if not said), o
 PARAMS = Key("params", MapOf(WithPlace(), key_wants="a parameter's name"), "Values for the item's parameters.")
 PRIORITY = Key("priority", Number("a whole number", whole=True), "Higher wins inside a scope; 0 if not said.")
 INSTANCE = Key("instance", TEXT, "Name of this one, where one task is deployed several times.")
-RINGS = Key("rings", ListOf(TEXT, single=True), "Rings that it is rolled out to.")
 NOTE = Key("note", TEXT, "Why it is so, for people.")
 
 _KEYS: tuple[Key[object], ...] = (
-    ITEM, TARGET, SCOPE, WHERE, STATE, MODE, ENFORCEMENT, PARAMS, PRIORITY, INSTANCE, RINGS, NOTE,
+    ITEM, TARGET, SCOPE, WHERE, STATE, MODE, ENFORCEMENT, PARAMS, PRIORITY, INSTANCE, NOTE,
 )  # fmt: skip
+
+
+_LATER = {"rings": "it would reach everybody; narrow the target to a group for now"}
 
 
 def _deployment(record: Record) -> Deployment:
@@ -102,7 +104,6 @@ def _deployment(record: Record) -> Deployment:
         params=record.take(PARAMS, {}),
         priority=int(record.take(PRIORITY, 0)),
         instance=record.take(INSTANCE, ""),
-        rings=record.take(RINGS, ()),
         note=record.take(NOTE, ""),
     )
 
@@ -116,7 +117,7 @@ class Read:
 
 
 DEPLOYMENTS = ListOf(
-    Built(Form("a deployment", _KEYS), lambda record: Read(_deployment(record), scope_said=record.has(SCOPE)))
+    Built(Form("a deployment", _KEYS, _LATER), lambda record: Read(_deployment(record), scope_said=record.has(SCOPE)))
 )
 
 

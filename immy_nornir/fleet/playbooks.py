@@ -22,7 +22,7 @@ _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?"
 WINDOW = Text('now, after_hours, a time in quotes such as "22:30", or an ISO time', f"now|after_hours|{_CLOCK}|{_ISO}")
 
 OPTIONS: tuple[Key[object], ...] = (
-    Key("reboot", Choice(Reboot), "skip (default), automatic, prompt or force."),
+    Key("reboot", Choice(Reboot, (Reboot.PROMPT,)), "skip (default), automatic or force."),
     Key("user_context", Choice(UserContext), "current_user (default), primary_user or skip."),
     Key("window", WINDOW, "When changes may begin."),
     Key("offline", Choice(Offline), "skip (default) or apply_on_connect."),

@@ -204,22 +204,28 @@ class Choice(Generic[E]):
     """One word of an enumeration."""
 
     words: type[E]
+    later: tuple[E, ...] = ()
+    """Members that are not supported yet."""
 
     @property
     def wants(self) -> str:
         """All words."""
-        return "one of " + ", ".join(self.words)
+        return "one of " + ", ".join(word for word in self.words if word not in self.later)
 
     def read(self, node: Node, source: Source) -> E:
         """The member; a near miss is named."""
         if isinstance(node, ScalarNode) and node.tag in (STR, BOOL, NULL):
             try:
-                return self.words(node.value)
+                word = self.words(node.value)
             except ValueError:
                 advice = did_you_mean(node.value, [str(word) for word in self.words])
                 raise refuse(node, source, self.wants, advice) from None
+            if word in self.later:
+                source.error(node, f"'{word}' is not supported yet", f"use {self.wants}")
+                raise Unreadable
+            return word
         raise refuse(node, source, self.wants)
 
     def schema(self) -> Schema:
         """An enum."""
-        return {"enum": [str(word) for word in self.words]}
+        return {"enum": [str(word) for word in self.words if word not in self.later]}

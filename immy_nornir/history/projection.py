@@ -295,6 +295,10 @@ def action_status(one: ActionState) -> str:
     return "running" if one.job_id else "planned"
 
 
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")
+
+
 def sentence(entry: Entry) -> str:  # noqa: C901 - one case for each kind of entry, nothing else
     """An entry for people."""
     match entry:
@@ -309,14 +313,15 @@ def sentence(entry: Entry) -> str:  # noqa: C901 - one case for each kind of ent
         case ContactBack(identity):
             return f"{identity.name} answers again"
         case Resolved(desires):
-            return f"{len(desires)} items apply"
+            return f"{_count(len(desires), 'item')} deployed"
         case FactsCollected(facts, problems):
             return f"facts collected: {', '.join(facts.values)}" + (f"; {'; '.join(problems)}" if problems else "")
         case Detected(findings):
-            return f"{len(findings)} items detected"
+            return f"{_count(len(findings), 'item')} detected"
         case Planned(plan):
             todo = sum(1 for one in plan.actions if one.to_do)
-            return f"planned {todo} of {len(plan.actions)} actions in {len(plan.phases)} phases, {plan.reboots} reboots"
+            phases, reboots = _count(len(plan.phases), "phase"), _count(plan.reboots, "reboot")
+            return f"planned {todo} of {_count(len(plan.actions), 'action')} in {phases}, {reboots}"
         case StageFailed(stage, message):
             return f"stage {stage} failed: {message}"
         case Determined(action):
@@ -345,7 +350,9 @@ def sentence(entry: Entry) -> str:  # noqa: C901 - one case for each kind of ent
         case Waiting(kind, _, about):
             return f"waiting ({kind}): {about}"
         case Verified(findings, missing):
-            return f"{len(findings)} items verified" + (f"; not converged: {'; '.join(missing)}" if missing else "")
+            return f"{_count(len(findings), 'item')} verified" + (
+                f"; not converged: {'; '.join(missing)}" if missing else ""
+            )
         case StopAsked(kind, message):
             return f"{kind}: {message}"
         case Noted(message) | Interrupted(message):

@@ -87,7 +87,6 @@ class Deployment:
     params: Mapping[str, Sourced] = field(default_factory=dict)
     priority: int = 0
     instance: str = ""
-    rings: tuple[str, ...] = ()
     note: str = ""
 
     @property

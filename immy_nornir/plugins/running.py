@@ -120,9 +120,7 @@ def _facts(computer: Computer, stored: Facts) -> dict[str, Json]:
     sources = tuple(str(one) for one in pending) if isinstance(pending, list) else ()
     name, domain, uuid = (str(about.get(key) or "") for key in ("name", "domain", "uuid"))
     platform = Platform(str(about["platform"])) if about.get("platform") else Platform.WINDOWS
-    identity = Identity(
-        name or computer.name, domain, uuid, platform=platform, pending_reboots=sources, system=about
-    )
+    identity = Identity(name or computer.name, domain, uuid, platform=platform, pending_reboots=sources, system=about)
     return facts_for(identity, stored)
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from immy_nornir.errors import UsageError
+from immy_nornir.decide import windows
+from immy_nornir.errors import ImmyError, UsageError
 from immy_nornir.model.facts import Facts
 from immy_nornir.model.inventory import Computer, Sourced
 from immy_nornir.model.playbooks import MaintenanceType, Offline, OnFailure, Options, Play, Reboot, UserContext
@@ -96,7 +97,20 @@ def option_value(name: str, value: Value, origin: str) -> Any:
     if name == "ignore_pending_reboots":
         listed = value.split(",") if isinstance(value, str) else value
         return tuple(str(one).strip() for one in listed) if isinstance(listed, Sequence) else ()
+    if name == "window":
+        return _window(str(value), origin)
     return str(value)
+
+
+def _window(text: str, origin: str) -> str:
+    """A window that can be worked out, but for the hours and the zone of a computer."""
+    if text not in ("now", "after_hours"):
+        try:
+            windows.opens_at(text, None, "UTC", 0.0)
+        except ImmyError as error:
+            advice = 'it is now, after_hours, a time such as "22:30", or an ISO time'
+            raise UsageError(f"option window cannot be '{text}' ({origin})", advice) from error
+    return text
 
 
 def specs_of(

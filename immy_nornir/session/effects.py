@@ -50,6 +50,7 @@ START_WAIT_SECONDS = 2.0
 """How long a started job is watched in the same request: short ones end in it."""
 POLL_WAIT_SECONDS = 5.0
 REBOOT_DELAY_SECONDS = 3
+_LONGEST_LINE = 10_000
 DOUBTS = 2
 """How often a lost job is begun anew after detection has shown that it is needed."""
 
@@ -149,10 +150,17 @@ def _told(one: ActionState, status: JobStatus) -> list[Entry]:
             return [JobEnded(action_id, None, status.output, "it left no result and its process is gone")]
         case JobState.ABSENT:
             return [JobEnded(action_id, None, "", "the computer knows nothing of it")]
-        case _ if one.seen and not status.output:
-            return []
         case _:
-            return [JobSeen(action_id, status.output, status.next_offset)]
+            output, offset = _whole_lines(one, status)
+            return [] if one.seen and not output else [JobSeen(action_id, output, offset)]
+
+
+def _whole_lines(one: ActionState, status: JobStatus) -> tuple[str, int]:
+    """The output up to its last line's end: a secret cut across two polls would not be recognised."""
+    whole, end, rest = status.output.rpartition("\n")
+    if "\ufffd" in rest or len(rest) > _LONGEST_LINE:
+        return status.output, status.next_offset
+    return (whole + end, status.next_offset - len(rest.encode())) if whole + end else ("", one.offset)
 
 
 # --- judging --------------------------------------------------------------------------------------------------

@@ -80,7 +80,8 @@ def failed(live: LiveSession, do: Do, action_id: str, error: ImmyError) -> list[
     doing = f"{do} {action_id}".strip()
     if isinstance(error, AuthenticationError | CertificateError):
         live.close()
-        return [Refused(error.kind, text)]
+        # Right after a boot a domain may not answer yet; the reboot has a deadline of its own.
+        return [] if do is Do.CHECK_BOOT else [Refused(error.kind, text)]
     if isinstance(error, RefusedError):
         if do is Do.ASK_REBOOT:
             number = live.state.reboot.number if live.state.reboot is not None else 0

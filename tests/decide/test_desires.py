@@ -50,6 +50,23 @@ def test_states_as_operators_write_them(text: str, kind: StateKind, version: str
     assert parse_state(text) == Desired(kind, version)
 
 
+@pytest.mark.parametrize(
+    ("variables", "state", "expected"),
+    [
+        ({"tenant_key": SecretRef("env:KEY")}, "latest", ({"tenant_key": SecretRef("env:KEY")}, "")),
+        ({}, "latest", ({}, "it needs a licence, and no parameter or variable 'tenant_key' holds one")),
+        ({}, "absent", ({}, "")),
+    ],
+    ids=["from a variable", "without one it fails alone", "nobody needs one to remove it"],
+)
+def test_a_licence_is_a_parameter_of_its_software(
+    variables: dict[str, Any], state: str, expected: tuple[dict[str, Any], str]
+) -> None:
+    item = software("a", license="tenant_key")
+    made = desires(deployment("software/a", state), items=[item], variables=variables)
+    assert (dict(made["software/a"].params), made["software/a"].error) == expected
+
+
 def test_a_desire_carries_its_deployment_and_definition() -> None:
     one = desires(deployment("software/a", "2.0", 7, priority=3), items=[software("a")])["software/a"]
     assert (one.deployment, one.definition, one.priority) == ("deployments.yml:7", "software/a", 3)

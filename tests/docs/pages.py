@@ -111,8 +111,6 @@ an error.""",
 }
 
 _LATER: Mapping[str, str] = {
-    "rings": "Read and checked, but without effect yet.",
-    "license": "Read and checked, but without effect yet.",
     "options.reboot": "`prompt` is refused: it is not there yet.",
 }
 """Keys that promise more than happens today."""

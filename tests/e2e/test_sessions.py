@@ -52,6 +52,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "user-skip": ({"users": ("ACME\\ann",)}, {"immy_options": {"user_context": "skip"}}),
     "excluded": ({}, {"immy_excluded": True}),
+    "tied": ({}, {}),
 }
 
 
@@ -71,6 +72,9 @@ def _deployments() -> list[dict[str, Any]]:
         {"item": "software/tool", "target": "exception", "state": "ignored"},
         {"item": "software/tool", "target": "acme:&exception", "scope": "tenant", "state": "latest"},
         {"item": "task/setting", "target": "exception", "mode": "enforce"},
+        {"item": "software/tool", "target": "tied", "scope": "computer", "state": "latest"},
+        {"item": "software/tool", "target": "tied", "scope": "computer", "state": "absent"},
+        {"item": "task/setting", "target": "tied", "mode": "enforce"},
         *(
             {"item": "task/printer", "target": "printers", "instance": name, "params": {"queue": queue}}
             for name, queue in (("front", "Front desk"), ("back", "Back office"))
@@ -279,6 +283,13 @@ def test_an_exception_wins_over_the_tenants_rule_and_the_rest_is_done(ran: Any) 
     assert run.outcomes("exception")["software/tool"] == ("none", "nothing", "ignored")
     assert _installed(lab, "exception") == set()
     assert [item for item, _ in world.jobs(lab, "exception")] == ["task/setting"]
+
+
+def test_a_tie_fails_its_item_alone_and_names_both_rules(ran: Any) -> None:
+    run, lab = ran
+    assert run.outcomes("tied")["software/tool"][1:] == ("failed", "conflict")
+    assert "both want software/tool" in run.actions("tied")["software/tool"]["message"]
+    assert [item for item, _ in world.jobs(lab, "tied")] == ["task/setting"]
 
 
 def test_one_task_deployed_twice_is_two_actions_with_their_own_parameters(ran: Any) -> None:

@@ -294,7 +294,6 @@ def test_deployments_keep_the_order_of_files_and_their_places(tmp_path: Path) ->
   enforcement: onboarding
   priority: 7
   instance: one
-  rings: [pilot]
   note: why
   params:
     p: {secret: env:TOKEN}
@@ -307,7 +306,7 @@ def test_deployments_keep_the_order_of_files_and_their_places(tmp_path: Path) ->
         Place("playbooks/deployments/b.yml", 1, 3),
     )
     assert (first.target, first.mode, first.priority, first.key) == ("red,blue", TaskMode.AUDIT, 7, ("task/t", "one"))
-    assert first.params["p"].value == SecretRef("env:TOKEN", Place("playbooks/deployments/a/z.yaml", 11, 8))
+    assert first.params["p"].value == SecretRef("env:TOKEN", Place("playbooks/deployments/a/z.yaml", 10, 8))
     assert first.params["q"].value == [1, {"a": "b"}]
     assert second.mode is TaskMode.ENFORCE
 
