@@ -19,6 +19,8 @@ MASK: Final = "[secret]"
 SHORT: Final = 4
 """Values shorter than this are replaced only where they stand alone as a word."""
 
+FEW = 256
+
 
 class Redactor:
     """Replaces known secret values in texts; many threads may add and clean at the same time.
@@ -56,7 +58,8 @@ class Redactor:
     def clean(self, text: str) -> str:
         """The text with every known value, in every known form, replaced by `[secret]`."""
         forms = self._forms
-        if forms:
+        # Few secrets, as usual: looking for their beginnings is many times quicker than walking through the text.
+        if forms and (len(forms) > FEW or any(head in text for head in forms)):
             hits = [place for place in range(len(text) - SHORT + 1) if text[place : place + SHORT] in forms]
             text = self._replace(text, hits) if hits else text
         return self._short.sub(MASK, text) if self._short is not None else text
