@@ -213,7 +213,7 @@ def test_wrong_names_are_told_with_the_nearest(
 
 
 def test_without_a_history_or_a_run_it_says_what_makes_one(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert immy(["--state", str(tmp_path / "none"), "report"]) == 1
+    assert immy(["--state", str(tmp_path / "none"), "report"]) == 2
     assert "there is no history at" in capfd.readouterr().err
     History(tmp_path / "new", Ticking()).close()
     assert immy(["--state", str(tmp_path / "new"), "report"]) == 2
