@@ -17,12 +17,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the full counts of kills, matrices and fuzzing")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Full counts run only when asked for; each file stays in one process, those that install packages in the same."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    """Full counts run only when asked for."""
     if config.getoption("--soak"):
         return
     skip = pytest.mark.skip(reason="full counts: make soak")
