@@ -88,19 +88,26 @@ def test_check_changes_nothing_and_tells_by_4_that_changes_are_pending(tmp_path:
 
 def test_a_window_defers_execution_until_it_is_due(tmp_path: Path) -> None:
     with fleet(tmp_path, 2, ONE) as one:
-        at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=9)
-        one.immy(*RUN, "--window", at.isoformat(), expect=5)
-        rows = one.sessions()
-        assert {row["status"] for row in rows} == {"waiting"}
-        assert all("window" in row["waiting"] and row["stage"] == "execute" for row in rows)
+        later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+        one.immy(*RUN, "--limit", "pc001", "--window", later.isoformat(), expect=5)
+        waiting = one.sessions("pc001")[0]
+        assert (waiting["status"], waiting["stage"]) == ("waiting", "execute")
+        assert "window" in waiting["waiting"]
         one.immy("sessions", "resume", "--due", expect=5)
-        assert one.lab.events("installer_started") == []
         one.immy("sessions", "resume")
-        assert {row["status"] for row in one.sessions()} == {"waiting"}
+        assert one.statuses() == {"pc001": "waiting"}
+        assert one.lab.events("installer_started") == []
+
+
+def test_a_deferred_session_is_executed_once_its_window_is_open(tmp_path: Path) -> None:
+    with fleet(tmp_path, 1, ONE) as one:
+        at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=6)
+        one.immy(*RUN, "--window", at.isoformat(), expect=None)
         eventually(lambda: dt.datetime.now(dt.UTC) > at)
         one.immy("sessions", "resume", "--due")
-        assert {row["status"] for row in one.sessions()} == {"passed"}
+        assert one.statuses() == {"pc001": "passed"}
         assert set(one.installs().values()) == {1}
+        assert min(float(str(event["time"])) for event in one.lab.events("installer_started")) >= at.timestamp()
 
 
 def test_a_run_that_waits_stays_for_its_window(tmp_path: Path) -> None:
