@@ -83,6 +83,8 @@ function Restore-ImmyProcess {
 
 function Stop-ImmyProcesses($ids, [DateTime]$since) {
     foreach ($id in @($ids)) {
+        # No descendant arrives here as one null, and process 0 is our whole group.
+        if (-not $id) { continue }
         try {
             $process = [Diagnostics.Process]::GetProcessById($id)
             # Older ones belong to earlier operations; the clocks of processes are coarse.
