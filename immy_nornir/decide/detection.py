@@ -168,17 +168,18 @@ def _script(desire: Desire, script: Script, purpose: str) -> ReadOperation:
 
 def wire_params(params: Mapping[str, Value]) -> dict[str, Json]:
     """Parameters as JSON data; a secret reference becomes null, since detection never needs a value."""
-    return {name: _wire(value) for name, value in params.items()}
+    return {name: wire_value(value) for name, value in params.items()}
 
 
-def _wire(value: Value) -> Json:
+def wire_value(value: Value) -> Json:
+    """A value as JSON data; a secret reference becomes null."""
     if isinstance(value, SecretRef):
         return None  # a detection script sees that the parameter exists, never its value
     if isinstance(value, Mapping):
-        return {key: _wire(child) for key, child in value.items()}
+        return {key: wire_value(child) for key, child in value.items()}
     if isinstance(value, str) or not isinstance(value, Sequence):
         return value
-    return [_wire(child) for child in value]
+    return [wire_value(child) for child in value]
 
 
 # --- answers -> findings -------------------------------------------------------------------------------------

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from immy_nornir.decide.concrete import concrete
+from immy_nornir.decide.detection import wire_value
 from immy_nornir.model.facts import Finding
 from immy_nornir.model.items import (
     Declarative,
@@ -230,18 +231,8 @@ def split_secrets(params: Mapping[str, Value]) -> tuple[dict[str, Json], dict[st
         if isinstance(value, SecretRef):
             secrets[name] = value
         else:
-            plain[name] = _json(value)
+            plain[name] = wire_value(value)
     return plain, secrets
-
-
-def _json(value: Value) -> Json:
-    if isinstance(value, SecretRef):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _json(child) for key, child in value.items()}
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        return value
-    return [_json(child) for child in value]
 
 
 def _resource(resource: Resource) -> Json:
@@ -254,5 +245,5 @@ def _resource(resource: Resource) -> Json:
             kind = "file"
         case PackageState():
             kind = "package"
-    fields = {one.name: _json(getattr(resource, one.name)) for one in dataclasses.fields(resource)}
+    fields = {one.name: wire_value(getattr(resource, one.name)) for one in dataclasses.fields(resource)}
     return {"resource": kind, **fields}
