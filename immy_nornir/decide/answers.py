@@ -24,6 +24,16 @@ class Answers:
     by_id: Mapping[str, Answer]
     registry: tuple[tuple[str, str], ...]
     """The registry values that were asked for, in the order of the answer's rows."""
+    programs: tuple[tuple[str, dict[str, Json]], ...] = ()
+    """The entries of the software operation, each with its name in lower case; every item looks through all of them."""
+
+    @classmethod
+    def of(cls, by_id: Mapping[str, Answer], registry: tuple[tuple[str, str], ...]) -> Answers:
+        """The answers, with the installed programs made ready for many questions."""
+        listed = by_id.get("software")
+        entries = listed.result if listed is not None and isinstance(listed.result, list) else []
+        named = [((as_text(one.get("name")) or "").lower(), one) for one in entries if isinstance(one, dict)]
+        return cls(by_id, registry, tuple(named))
 
     def registry_row(self, resource: RegistryValue) -> dict[str, Json]:
         """What was said of one registry value. Raises DetectionError."""

@@ -7,23 +7,55 @@ come from the fleet's library and are named by content hash, so that a session c
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from immy_nornir.decide import conditions, versions
 from immy_nornir.decide.conditions import Holds, Unknown
 from immy_nornir.decide.resolve import Choice, Key
 from immy_nornir.errors import ImmyError
-from immy_nornir.model.deployments import Desired, Enforcement, StateKind, TaskMode
+from immy_nornir.model.deployments import Deployment, Desired, Enforcement, StateKind, TaskMode
 from immy_nornir.model.facts import Identity
 from immy_nornir.model.inventory import Sourced
-from immy_nornir.model.items import Item, ItemKind, Library, Prerequisite, Requirements, Software
+from immy_nornir.model.items import Item, ItemKind, Library, Platform, Prerequisite, Requirements, Software
 from immy_nornir.model.plan import Desire
 from immy_nornir.model.values import Json, Value
 from immy_nornir.text import templates
 
 Fingerprint = Callable[[Item], str]
 """Content hash of a definition."""
+
+
+class SharedDesires:
+    """What winners mean for all computers of a platform alike: one value instead of a copy for each computer.
+
+    Only what rests on nothing of the computer is kept: no template in a parameter, no requirement. Many threads may use
+    one; it belongs to the deployments of one fleet.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, Platform], tuple[Deployment, Desire, Item]] = {}
+
+    def get(self, winner: Deployment, platform: Platform) -> tuple[Desire, Item] | None:
+        """The desire of a winner with its definition, if it was kept."""
+        found = self._known.get((id(winner), platform))
+        return None if found is None else found[1:]
+
+    def keep(self, winner: Deployment, platform: Platform, desire: Desire, item: Item) -> None:
+        """Keep a desire, if it is the same for every computer of the platform."""
+        given = [one.value for one in winner.params.values()]
+        defaults = [one.default for one in item.parameters.values()]
+        alike = not desire.error and item.requirements == Requirements()
+        if alike and not any(_holds_template(value) for value in (*given, *defaults)):
+            self._known[(id(winner), platform)] = (winner, desire, item)
+
+
+def _holds_template(value: Value) -> bool:
+    if isinstance(value, str):
+        return templates.is_template(value)
+    if isinstance(value, Mapping):
+        return any(_holds_template(child) for child in value.values())
+    return isinstance(value, Sequence) and any(_holds_template(child) for child in value)
 
 
 @dataclass(slots=True)
@@ -33,6 +65,7 @@ class _Builder:
     facts: Mapping[str, Json]
     variables: Mapping[str, Value]
     fingerprint: Fingerprint
+    shared: SharedDesires
     desires: dict[str, Desire] = field(default_factory=dict)
     definitions: dict[str, Item] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
@@ -45,19 +78,25 @@ class _Builder:
             return
         if choice.winner is None:
             return
-        winner = choice.winner
-        desire = self._described(self._bare(choice.item, choice.instance), winner.params)
-        self._put(
-            dataclasses.replace(
-                desire,
-                desired=winner.state,
-                mode=winner.mode,
-                deployment=f"{winner.place.file}:{winner.place.line}",
-                scope=winner.scope,
-                priority=winner.priority,
-                onboarding=winner.enforcement is Enforcement.ONBOARDING,
-            )
+        winner, platform = choice.winner, self.identity.platform
+        known = self.shared.get(winner, platform)
+        if known is not None:
+            desire, definition = known
+            self.definitions[desire.definition] = definition
+            self._put(desire)
+            return
+        desire = dataclasses.replace(
+            self._described(self._bare(choice.item, choice.instance), winner.params),
+            desired=winner.state,
+            mode=winner.mode,
+            deployment=f"{winner.place.file}:{winner.place.line}",
+            scope=winner.scope,
+            priority=winner.priority,
+            onboarding=winner.enforcement is Enforcement.ONBOARDING,
         )
+        self._put(desire)
+        if desire.definition:
+            self.shared.keep(winner, platform, desire, self.definitions[desire.definition])
 
     def _put(self, desire: Desire) -> None:
         self.desires[desire.id] = desire
@@ -211,9 +250,14 @@ def desires_of(
     facts: Mapping[str, Json],
     variables: Mapping[str, Value],
     fingerprint: Fingerprint,
+    shared: SharedDesires | None = None,
 ) -> tuple[tuple[Desire, ...], dict[str, Item]]:
-    """All desires of one computer, and the definitions that they name by hash."""
-    builder = _Builder(library, identity, facts, variables, fingerprint)
+    """All desires of one computer, and the definitions that they name by hash.
+
+    `shared` keeps what is the same for many computers; with and without it the answer is the same.
+    """
+    shared = SharedDesires() if shared is None else shared
+    builder = _Builder(library, identity, facts, variables, fingerprint, shared)
     for choice in choices.values():
         builder.add_choice(choice)
     builder.close()

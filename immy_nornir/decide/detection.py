@@ -56,7 +56,7 @@ class Detection:
 
     def findings(self, answers: Mapping[str, Answer]) -> tuple[Finding, ...]:
         """One finding for each desire, in order; an item whose operation failed gets a failed finding of its own."""
-        view = Answers(answers, self.registry)
+        view = Answers.of(answers, self.registry)
         return tuple(_finding(desire, item, view) for desire, item in self.wanted)
 
 
@@ -241,11 +241,10 @@ def _installed(desire: Desire, item: Software, answers: Answers) -> tuple[str | 
             version = as_text(result) if not isinstance(result, bool) else None
             return version, None, result not in (None, "", False)
         case DisplayName() | ProductCode() | UpgradeCode() as how:
-            entries = answer_of(answers, "software")
-            if not isinstance(entries, list):
+            if not isinstance(answer_of(answers, "software"), list):
                 raise DetectionError("the enumeration of software is not a list")
             matches = _matcher(how)
-            matching = [entry for entry in entries if isinstance(entry, dict) and matches(entry)]
+            matching = [entry for name, entry in answers.programs if matches(name, entry)]
             if not matching:
                 return None, None, False
             best = max(
@@ -255,10 +254,12 @@ def _installed(desire: Desire, item: Software, answers: Answers) -> tuple[str | 
 
 
 Entry = Mapping[str, Json]
+Matcher = Callable[[str, Entry], object]
+"""Given an uninstall entry's name in lower case and the entry, something true if it is the software."""
 
 
 @functools.lru_cache(maxsize=4096)  # the same few definitions judge the software of every computer
-def _matcher(how: DisplayName | ProductCode | UpgradeCode) -> Callable[[Entry], bool]:
+def _matcher(how: DisplayName | ProductCode | UpgradeCode) -> Matcher:
     """Whether an uninstall entry is the software that `how` describes; names compare without case."""
     match how:
         case ProductCode(code):
@@ -266,26 +267,26 @@ def _matcher(how: DisplayName | ProductCode | UpgradeCode) -> Callable[[Entry], 
         case UpgradeCode(code):
             return _equals("upgrade_code", code)
         case DisplayName(pattern, regex, publisher):
-            named = _searches(pattern) if regex else _fits("name", pattern)
+            named = _searches(pattern) if regex else _named(pattern)
             if publisher is None:
                 return named
-            published = _fits("publisher", publisher)
-            return lambda entry: named(entry) and published(entry)
+            fits = re.compile(fnmatch.translate(publisher.lower())).match
+            return lambda name, entry: named(name, entry) and fits((as_text(entry.get("publisher")) or "").lower())
 
 
-def _equals(field: str, code: str) -> Callable[[Entry], bool]:
+def _equals(field: str, code: str) -> Matcher:
     wanted = code.lower()
-    return lambda entry: (as_text(entry.get(field)) or "").lower() == wanted
+    return lambda _, entry: (as_text(entry.get(field)) or "").lower() == wanted
 
 
-def _searches(pattern: str) -> Callable[[Entry], bool]:
+def _searches(pattern: str) -> Matcher:
     search = re.compile(pattern, re.IGNORECASE).search
-    return lambda entry: search(as_text(entry.get("name")) or "") is not None
+    return lambda _, entry: search(as_text(entry.get("name")) or "")
 
 
-def _fits(field: str, pattern: str) -> Callable[[Entry], bool]:
+def _named(pattern: str) -> Matcher:
     fits = re.compile(fnmatch.translate(pattern.lower())).match
-    return lambda entry: fits((as_text(entry.get(field)) or "").lower()) is not None
+    return lambda name, _: fits(name)
 
 
 def _said(answers: Answers, operation: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from immy_nornir.decide import order, phases, versions
 from immy_nornir.decide.actions import Decision, decide
@@ -74,15 +75,14 @@ def _is_prerequisite(desire: Desire) -> bool:
 
 def make_plan(planning: Planning) -> Plan:
     """The plan: all actions in their order, the phases of those that will be done, and the planned reboots."""
-    actions = _settled(planning)
+    actions, names = _settled(planning)
     edges = {one.id: frozenset(one.after) for one in actions.values()}
-    names = _sorted(planning, actions)
     ordered = sorted((actions[name] for name in names), key=lambda one: one.always)
     doing = [one for one in ordered if one.to_do]
     first = planning.options.reboot in (Reboot.AUTOMATIC, Reboot.FORCE) and any(not one.always for one in doing)
     cut = phases.cut([PhaseInput(one.id, one.reboot) for one in doing], edges, bool(planning.pending_reboots) and first)
     number = {action_id: index for index, phase in enumerate(cut) for action_id in phase}
-    placed = tuple(dataclasses.replace(one, phase=number.get(one.id, 0)) for one in ordered)
+    placed = tuple(dataclasses.replace(one, phase=number[one.id]) if number.get(one.id) else one for one in ordered)
     return Plan(placed, tuple(cut), _reboots(planning, doing, cut))
 
 
@@ -95,8 +95,8 @@ def _reboots(planning: Planning, doing: list[PlannedAction], cut: phases.Cut) ->
     return counted + (1 if option is Reboot.FORCE and not owed_at_end else 0)
 
 
-def _settled(planning: Planning) -> dict[str, PlannedAction]:
-    """All actions, after everything that one of them means for another.
+def _settled(planning: Planning) -> tuple[dict[str, PlannedAction], list[str]]:
+    """All actions, after everything that one of them means for another, and their order.
 
     An action that is held may leave what only it needed without need, and holds what builds on it: decided again with
     that known, until nothing changes. Each round holds at least one more.
@@ -106,13 +106,13 @@ def _settled(planning: Planning) -> dict[str, PlannedAction]:
     while True:
         actions = _Actions(planning, hindered, circles).all()
         try:
-            _sorted(planning, actions)
+            names = _sorted(planning, actions)
         except CycleError as error:
             circles |= dict.fromkeys(error.ids, error.message)
             continue
         more = {one.id: why for one in actions.values() if one.to_do and (why := _hindrance(planning, actions, one))}
         if not more:
-            return actions
+            return actions, names
         hindered |= more
 
 
@@ -169,6 +169,9 @@ def _unmet(need: Prerequisite, other: PlannedAction, finding: Finding | None, sc
     return ""
 
 
+_UNDECIDED = Decision(ActionType.NONE, Reason.UP_TO_DATE, "")
+
+
 @dataclass(slots=True)
 class _Actions:
     planning: Planning
@@ -202,45 +205,46 @@ class _Actions:
 
     def _decided(self, desire: Desire) -> PlannedAction:
         item = self.planning.definitions.get(desire.definition)
-        action = PlannedAction(
+        if desire.error:
+            return _failed(self._action_of(desire, item), Reason.CONFLICT, desire.error)
+        if desire.not_applicable or item is None:
+            why = desire.not_applicable or "there is no definition for this computer"
+            return self._action_of(desire, item, Decision(ActionType.NONE, Reason.NOT_APPLICABLE, why))
+        finding = self.planning.findings.get(desire.id)
+        if finding is None:
+            return self._not_looked_at(self._action_of(desire, item), desire)
+        decision = decide(desire, item, finding, self._architecture())
+        decision = self._by_requesters(desire, item, finding, decision)
+        action = self._action_of(desire, item, decision, finding)
+        if decision.error:
+            return _failed(action, decision.reason, decision.why)
+        return self._held(action, desire, item, finding)
+
+    def _action_of(
+        self, desire: Desire, item: Item | None, decision: Decision = _UNDECIDED, finding: Finding | None = None
+    ) -> PlannedAction:
+        """The action before anything holds it back. Built in one go: a plan has one for every item there is."""
+        about = _about(desire, item) if item is not None and not desire.error and not desire.not_applicable else {}
+        return PlannedAction(
             desire.id,
             desire.item,
             desire.instance,
             desire.kind,
-            ActionType.NONE,
-            Reason.UP_TO_DATE,
-            "",
+            decision.type,
+            decision.reason,
+            decision.why,
             definition=desire.definition,
             desired=str(desire.desired or desire.mode or ""),
+            found=decision.found,
+            version=decision.version or None,
+            release=decision.release,
+            changes=finding.changes if finding is not None else (),
             params=desire.params,
             requested_by=desire.requested_by,
             deployment=desire.deployment,
             fresh=desire.id in self.planning.fresh,
+            **about,
         )
-        if desire.error:
-            return _failed(action, Reason.CONFLICT, desire.error)
-        if desire.not_applicable or item is None:
-            why = desire.not_applicable or "there is no definition for this computer"
-            return dataclasses.replace(action, reason=Reason.NOT_APPLICABLE, why=why)
-        action = _described(action, desire, item)
-        finding = self.planning.findings.get(desire.id)
-        if finding is None:
-            return self._not_looked_at(action, desire)
-        decision = decide(desire, item, finding, self._architecture())
-        decision = self._by_requesters(desire, item, finding, decision)
-        action = dataclasses.replace(
-            action,
-            type=decision.type,
-            reason=decision.reason,
-            why=decision.why,
-            found=decision.found,
-            version=decision.version or None,
-            release=decision.release,
-            changes=finding.changes,
-        )
-        if decision.error:
-            return _failed(action, decision.reason, decision.why)
-        return self._held(action, desire, item, finding)
 
     def _not_looked_at(self, action: PlannedAction, desire: Desire) -> PlannedAction:
         if _ignored(desire):
@@ -328,6 +332,8 @@ class _Actions:
                 after.add(parent)
         if action.id in self.circles:
             after -= self.circles.keys()
+        if not after and not follows:
+            return action
         return dataclasses.replace(action, after=tuple(sorted(after)), follows=follows)
 
 
@@ -342,22 +348,22 @@ def _configuration(parents: list[PlannedAction], decision: Decision, *, own: boo
     return decision
 
 
-def _described(action: PlannedAction, desire: Desire, item: Item) -> PlannedAction:
+def _about(desire: Desire, item: Item) -> dict[str, Any]:
+    """What the definition says of an action's place and manner."""
     wanted = OrderClass.SOFTWARE if isinstance(item, Software) else item.order_class
-    if any(why.startswith("prerequisite of ") for why in desire.requested_by):
+    if _is_prerequisite(desire):
         wanted = OrderClass.PREREQUISITE
     place = item.order
     if desire.onboarding and wanted is not OrderClass.POST:
         wanted, place = OrderClass.PREREQUISITE, OrderPlace.FIRST
-    return dataclasses.replace(
-        action,
-        order_class=wanted,
-        place=place,
-        reboot=item.reboot,
-        context=item.context,
-        always=isinstance(item, Task) and item.always,
-        timeout_seconds=item.timeout_seconds,
-    )
+    return {
+        "order_class": wanted,
+        "place": place,
+        "reboot": item.reboot,
+        "context": item.context,
+        "always": isinstance(item, Task) and item.always,
+        "timeout_seconds": item.timeout_seconds,
+    }
 
 
 def _failed(action: PlannedAction, reason: Reason, why: str) -> PlannedAction:

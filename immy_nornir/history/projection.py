@@ -57,13 +57,19 @@ def rows(state: State, stamped: Stamped, clean: Callable[[str], str]) -> list[St
     """The statements that store one entry, given the state after it; `clean` takes secrets out of every text."""
     session = state.spec.id
     statements = [_session_row(state, stamped), *_details(state, session, stamped, clean)]
-    return [_entry_row(session, stamped, clean), *(_cleaned(one, clean) for one in statements)]
+    return [_entry_row(session, stamped, clean), *_cleaned(statements, clean)]
 
 
-def _cleaned(statement: Statement, clean: Callable[[str], str]) -> Statement:
-    """The statement with clean texts; words of our own enumerations are no plain texts and stay."""
-    sql, values = statement
-    return sql, tuple([_storable(clean(value)) if type(value) is str else value for value in values])
+def _cleaned(statements: list[Statement], clean: Callable[[str], str]) -> list[Statement]:
+    """The statements with clean texts; words of our own enumerations are no plain texts and stay."""
+    # One look at all texts together: hardly ever is there anything to replace.
+    together = "\n".join([value for _, values in statements for value in values if type(value) is str])
+    if together.isascii() and clean(together) == together:
+        return statements
+    return [
+        (sql, tuple([_storable(clean(value)) if type(value) is str else value for value in values]))
+        for sql, values in statements
+    ]
 
 
 def _storable(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from immy_nornir.decide.desires import SharedDesires
 from immy_nornir.decide.resolve import Targets
 from immy_nornir.decide.state import State
 from immy_nornir.history.store import History
@@ -75,6 +76,7 @@ class Engine:
     listener: Listener = nobody
     names: Mapping[str, Computer] = field(default_factory=dict)
     """Computers that the inventory has not, such as the implicit localhost."""
+    shared: SharedDesires = field(default_factory=SharedDesires)
 
     def computer(self, name: str) -> Computer:
         """A computer of the fleet by name; raises KeyError."""

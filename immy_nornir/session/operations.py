@@ -172,7 +172,7 @@ def _resolve(live: LiveSession) -> list[Entry]:
     computer = engine.computer(spec.computer)
     choices = choose(engine.targets.of_computer(spec.computer), computer, facts, asked, variables)
     desires, definitions = desires_of(
-        choices, engine.fleet.library, state.identity, facts, variables, codec.fingerprint
+        choices, engine.fleet.library, state.identity, facts, variables, codec.fingerprint, engine.shared
     )
     engine.history.keep_definitions(definitions)
     live.state = dataclasses.replace(live.state, definitions={**live.state.definitions, **definitions})

@@ -59,7 +59,7 @@ class Redactor:
         """The text with every known value, in every known form, replaced by `[secret]`."""
         forms = self._forms
         # Few secrets, as usual: looking for their beginnings is many times quicker than walking through the text.
-        if forms and (len(forms) > FEW or any(head in text for head in forms)):
+        if forms and (len(forms) > FEW or _any_in(forms, text)):
             hits = [place for place in range(len(text) - SHORT + 1) if text[place : place + SHORT] in forms]
             text = self._replace(text, hits) if hits else text
         return self._short.sub(MASK, text) if self._short is not None else text
@@ -92,6 +92,13 @@ class Redactor:
                 return self.clean(value.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
             case _:
                 return value
+
+
+def _any_in(heads: Iterable[str], text: str) -> bool:
+    for head in heads:  # noqa: SIM110 - any() with a generator takes three times as long, for every text there is
+        if head in text:
+            return True
+    return False
 
 
 def _forms(value: str) -> Iterator[str]:
