@@ -97,25 +97,17 @@ class _Given:
 
 def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name: str, item: str) -> dict[str, Any]:
     from immy_nornir.decide.desires import desires_of
+    from immy_nornir.decide.facts import facts_for, known_names
     from immy_nornir.decide.resolve import Asked, Targets, choose
     from immy_nornir.history import codec
     from immy_nornir.session.create import NAMES, merge_options
-    from immy_nornir.session.operations import facts_for
 
     computer = _computer(fleet, name)
     reference = _item(fleet, item)
     facts, identity = _known(ctx, root, computer)
     play = given.play_of(fleet.inventory, name)
-    variables = {
-        **computer.variables,
-        "inventory_hostname": name,
-        "inventory_hostname_short": name.partition(".")[0],
-        "group_names": list(computer.groups),
-        "groups": list(computer.groups),
-        "tenant": computer.tenant,
-        **({key: one.value for key, one in play.vars.items()} if play is not None else {}),
-        **given.vars,
-    }
+    play_vars = {key: one.value for key, one in play.vars.items()} if play is not None else {}
+    variables = known_names(computer, {**play_vars, **given.vars})
     known = facts_for(identity, facts)
     candidates = Targets.of(fleet).of_computer(name)
     asked = Asked(onboarding=computer.variables.get("immy_onboarding") is True)
@@ -168,11 +160,12 @@ def _item(fleet: Any, item: str) -> str:
 
 def _known(ctx: click.Context, root: Path, computer: Any) -> tuple[Facts, Identity]:
     """What the history last saw of a computer; its platform is guessed from the connection where it never did."""
+    from immy_nornir.decide.facts import presumed
     from immy_nornir.errors import ImmyError
     from immy_nornir.fleet.addresses import address_of
     from immy_nornir.history import store
     from immy_nornir.history.queries import Reader
-    from immy_nornir.model.facts import Facts, Identity
+    from immy_nornir.model.facts import Facts
     from immy_nornir.model.items import Platform
 
     facts = Facts()
@@ -180,23 +173,11 @@ def _known(ctx: click.Context, root: Path, computer: Any) -> tuple[Facts, Identi
     if path.exists():
         with Reader(path) as reader:
             facts = reader.facts(computer.name)
-    system = facts.values.get("system")
-    about = system if isinstance(system, dict) else {}
     try:
         guess = Platform.WINDOWS if address_of(computer).kind == "winrm" else Platform.LINUX
     except ImmyError:
         guess = Platform.WINDOWS
-    platform = Platform(str(about["platform"])) if about.get("platform") else guess
-    pending = facts.values.get("pending_reboots")
-    identity = Identity(
-        str(about.get("name") or computer.name),
-        str(about.get("domain") or ""),
-        str(about.get("uuid") or ""),
-        platform=platform,
-        pending_reboots=tuple(str(one) for one in pending) if isinstance(pending, list) else (),
-        system=about,
-    )
-    return facts, identity
+    return facts, presumed(computer.name, facts, guess)
 
 
 def _ages(facts: Facts) -> dict[str, str]:

@@ -40,7 +40,7 @@ from immy_nornir.model.items import (
     UpgradeCode,
 )
 from immy_nornir.model.plan import Desire
-from immy_nornir.model.values import Json, SecretRef, Value
+from immy_nornir.model.values import Json, SameObjects, SecretRef, Value
 from immy_nornir.model.wire import Answer, Read, ReadOperation
 
 Wanted = Sequence[tuple[Desire, Item]]
@@ -58,6 +58,17 @@ class Detection:
         """One finding for each desire, in order; an item whose operation failed gets a failed finding of its own."""
         view = Answers.of(answers, self.registry)
         return tuple(_finding(desire, item, view) for desire, item in self.wanted)
+
+
+def detection_of(desires: Iterable[Desire], definitions: Mapping[str, Item]) -> Detection:
+    """The detection of these desires; for computers that share their desires it is made once."""
+    known = [one for one in desires if one.definition in definitions]
+    return _shared_detection(SameObjects(known), SameObjects([definitions[one.definition] for one in known]))
+
+
+@functools.lru_cache(maxsize=64)
+def _shared_detection(desires: Sequence[Desire], items: Sequence[Item]) -> Detection:
+    return detect(list(zip(desires, items, strict=True)))
 
 
 def detect(wanted: Wanted) -> Detection:

@@ -9,6 +9,16 @@ from collections.abc import Mapping
 
 from immy_nornir.model.facts import Identity
 
+_FIELDS = ("uuid", "uuid_source", "name", "domain")
+
+
+def expectation(pinned: Mapping[str, str]) -> dict[str, str]:
+    """What a computer must say of itself so that a request to it may go on by itself, without a question to us.
+
+    Stricter than `identity_mismatch`, which judges whatever does not fit to the letter.
+    """
+    return {field: pinned[field] for field in _FIELDS if pinned.get(field)}
+
 
 def identity_mismatch(pinned: Mapping[str, str], found: Identity, before: Identity | None = None) -> str:
     """Why this is another computer; empty when it is the one.

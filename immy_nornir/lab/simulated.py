@@ -60,6 +60,21 @@ class SimulatedMachine:
         self.spool.close()
 
 
+def _is_expected(operation: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:
+    """Whether a request goes on after this operation: docs/wire.md, `expect`."""
+    expected = (operation.get("params") or {}).get("expect")
+    if operation.get("op") != Read.IDENTITY or expected is None:
+        return True
+    told = answer.get("result")
+    if not isinstance(told, dict):
+        return False
+    return all(_plain(told.get(name)) == _plain(value) for name, value in expected.items())
+
+
+def _plain(value: object) -> str:
+    return ("" if value is None else str(value)).strip("{} ").lower()
+
+
 class SimulatedProcess:
     """One command line in a simulated computer."""
 
@@ -147,14 +162,19 @@ class SimulatedProcess:
         noise = self._machine.computer.spec.does(Misbehaviour.NOISE)
         parts: list[bytes] = [b"WARNING: profile says hello\r\n\xff\xfe\r\n"] if noise else []
         flushed = loop.time()
-        for operation in request.operations:
-            parts.append(bundle.frame(request.nonce, await self._answer(operation)))
+        untouched: list[str] = []
+        for number, operation in enumerate(request.operations):
+            answer = await self._answer(operation)
+            parts.append(bundle.frame(request.nonce, answer))
+            if not _is_expected(operation, answer):
+                untouched = [str(one.get("id")) for one in request.operations[number + 1 :]]
+                break
             if noise:
                 parts.append(b"#IMMY is not a frame\r\nstray \x00 text\r\n")
             if loop.time() - flushed >= _FLUSH_SECONDS:
                 self._sink.output("stdout", self._spoiled(b"".join(parts)))
                 parts, flushed = [], loop.time()
-        parts.append(bundle.end_frame(request.nonce, len(request.operations), []))
+        parts.append(bundle.end_frame(request.nonce, len(request.operations) - len(untouched), untouched))
         if noise:
             parts.append(b"goodbye\r\n")
         self._finish(b"".join(parts))

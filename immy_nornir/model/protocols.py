@@ -63,12 +63,35 @@ class Transport(Protocol):
         ...
 
 
+class PowerShellTransport(Protocol):
+    """A Transport whose other side starts slowly and answers bit by bit; `Transport` says the rest."""
+
+    platform_hint: str
+
+    def request(self, payload: bytes, deadline_seconds: float, first_seconds: float = ...) -> RawAnswer:
+        """As Transport; TransportTimeoutError also when nothing at all came within `first_seconds`."""
+        ...
+
+    def close(self) -> None:
+        """As Transport."""
+        ...
+
+
 @runtime_checkable
 class Reader(Protocol):
     """Reads a computer and cannot change it."""
 
     def identify(self) -> Identity:
-        """The first operation of every connection."""
+        """Who the computer is."""
+        ...
+
+    def meet(
+        self, expected: Mapping[str, str], ahead: Sequence[ReadOperation]
+    ) -> tuple[Identity, Mapping[str, Answer]]:
+        """The first operation of every connection: who the computer is, with answers to `ahead` as far as they came.
+
+        Nothing of `ahead` runs on a computer that says of itself anything else than is `expected`.
+        """
         ...
 
     def read(self, operations: Sequence[ReadOperation]) -> Mapping[str, Answer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from immy_nornir.model.places import Place
 
@@ -26,6 +27,26 @@ class UnsafeText(str):
     """Text that is never a template, whatever braces it has (`!unsafe` in an inventory)."""
 
     __slots__ = ()
+
+
+_T = TypeVar("_T")
+
+
+class SameObjects(tuple[_T, ...]):
+    """A tuple that equals another one only if it holds the very same objects: a key for what was made from them.
+
+    Whoever keeps the key keeps the objects, so that no other object can take their place.
+    """
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SameObjects) or len(self) != len(other):
+            return False
+        return all(one is another for one, another in zip(self, other, strict=True))
 
 
 # What YAML and JSON can hold, plus references to secrets. Containers are read-only by convention.

@@ -16,24 +16,22 @@ from nornir.core.inventory import Defaults, Groups, Host, Hosts, Inventory
 from nornir.core.plugins.runners import RunnerPlugin
 from nornir.core.state import GlobalState
 
+from immy_nornir.decide.facts import facts_for, known_names, presumed
 from immy_nornir.decide.resolve import Asked, choose
 from immy_nornir.decide.state import State
 from immy_nornir.history.projection import status_of
 from immy_nornir.history.queries import Asked as Question
 from immy_nornir.history.queries import SessionRow
 from immy_nornir.model.deployments import StateKind
-from immy_nornir.model.facts import Facts, Identity
 from immy_nornir.model.inventory import Computer
 from immy_nornir.model.items import ItemKind, Platform, RebootNeed, Software
 from immy_nornir.model.playbooks import ActionType, MaintenanceType, Play, Reboot
 from immy_nornir.model.record import Finished, Interrupted, SessionSpec, Status, StopAsked
-from immy_nornir.model.values import Json
 from immy_nornir.plugins.runner import ImmyRunner
 from immy_nornir.plugins.tasks import maintain
 from immy_nornir.session.create import Asking, merge_options, specs_of
 from immy_nornir.session.engine import Engine
 from immy_nornir.session.live import LiveSession
-from immy_nornir.session.operations import facts_for
 
 RESUMABLE_SECONDS = 24 * 3600.0
 """A session interrupted longer ago is not continued with its old plan: what it left is settled, then it ends."""
@@ -95,10 +93,11 @@ def preview(engine: Engine, plays: Sequence[PlayRun], asking: Asking) -> Preview
             onboarding = computer.variables.get("immy_onboarding") is True
             asked = Asked(items, bool(asking.items), onboarding)
             options = merge_options(computer, run.play.options, asking.options)
-            facts = _facts(computer, stored[computer.name])
+            known = stored[computer.name]
+            facts = facts_for(presumed(computer.name, known, Platform.WINDOWS), known)
             may = options.reboot is Reboot.FORCE or bool(facts["pending_reboots"])
             candidates = engine.targets.of_computer(computer.name)
-            for choice in choose(candidates, computer, facts, asked, {**computer.variables, **given}).values():
+            for choice in choose(candidates, computer, facts, asked, known_names(computer, given)).values():
                 winner = choice.winner
                 if winner is None:
                     continue
@@ -111,17 +110,6 @@ def preview(engine: Engine, plays: Sequence[PlayRun], asking: Asking) -> Preview
                     software += 1
             reboots += options.reboot is not Reboot.SKIP and may
     return Preview(len(names), len(tenants), software, tasks, uninstalls, reboots)
-
-
-def _facts(computer: Computer, stored: Facts) -> dict[str, Json]:
-    """What is known of a computer before it is spoken to."""
-    system, pending = stored.values.get("system"), stored.values.get("pending_reboots")
-    about = system if isinstance(system, dict) else {}
-    sources = tuple(str(one) for one in pending) if isinstance(pending, list) else ()
-    name, domain, uuid = (str(about.get(key) or "") for key in ("name", "domain", "uuid"))
-    platform = Platform(str(about["platform"])) if about.get("platform") else Platform.WINDOWS
-    identity = Identity(name or computer.name, domain, uuid, platform=platform, pending_reboots=sources, system=about)
-    return facts_for(identity, stored)
 
 
 def _may_reboot(engine: Engine, item: str) -> bool:

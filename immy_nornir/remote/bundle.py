@@ -13,7 +13,8 @@ from enum import Enum
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from immy_nornir.model.wire import Effect, EffectOperation, Operation
+from immy_nornir.model.values import SameObjects
+from immy_nornir.model.wire import Effect, EffectOperation, Operation, ReadOperation
 from immy_nornir.remote import frames
 
 if TYPE_CHECKING:
@@ -89,6 +90,16 @@ def kind_of(operations: Sequence[Operation]) -> Kind:
 
 def operation_line(operation: Operation) -> str:
     """One operation as base64 of its JSON."""
+    # Effects may carry secrets, which nothing keeps.
+    return _line(SameObjects([operation])) if isinstance(operation, ReadOperation) else _encoded(operation)
+
+
+@functools.lru_cache(maxsize=1024)
+def _line(only: Sequence[Operation]) -> str:
+    return _encoded(only[0])
+
+
+def _encoded(operation: Operation) -> str:
     script = None if isinstance(operation, EffectOperation) else operation.script
     body: Mapping[str, Json] = {
         "id": operation.id,
@@ -102,8 +113,20 @@ def operation_line(operation: Operation) -> str:
 
 def request(operations: Sequence[Operation], nonce: str) -> bytes:
     """The stdin of one request; `nonce` is 32 hex characters, new for each request."""
-    lines = "".join(f"{operation_line(operation)}\n" for operation in operations)
-    return frames.encode_request([f"{nonce}\n", _runner_line(kind_of(operations)), lines])
+    # The first one says who is expected; the others are often those of many computers.
+    rest = operations[1:]
+    shared = len(rest) > 1 and all(isinstance(one, ReadOperation) for one in rest)
+    more = _packed(SameObjects(rest)) if shared else _lines(rest)
+    return frames.encode_request([f"{nonce}\n", _runner_line(kind_of(operations)), _lines(operations[:1]), more])
+
+
+def _lines(operations: Sequence[Operation]) -> str:
+    return "".join(f"{operation_line(operation)}\n" for operation in operations)
+
+
+@functools.lru_cache(maxsize=64)
+def _packed(operations: Sequence[Operation]) -> frames.Packed:
+    return frames.pack(_lines(operations))
 
 
 def chunks(operations: Sequence[Operation], limit: int = CHUNK_BYTES) -> Iterator[list[Operation]]:

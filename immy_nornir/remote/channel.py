@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import os
 import re
 from collections import deque
@@ -34,7 +35,7 @@ from immy_nornir.remote import bundle, frames, powershell
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from immy_nornir.model.protocols import RawAnswer, Transport
+    from immy_nornir.model.protocols import PowerShellTransport, RawAnswer
     from immy_nornir.model.values import Json
 
 MARGIN_SECONDS = 60.0
@@ -58,7 +59,9 @@ _REFUSALS = (
 class PowerShellConnection:
     """One kept connection to one Windows computer; belongs to one thread, like its transport."""
 
-    def __init__(self, transport: Transport, make_nonce: Callable[[], str] = lambda: os.urandom(16).hex()) -> None:
+    def __init__(
+        self, transport: PowerShellTransport, make_nonce: Callable[[], str] = lambda: os.urandom(16).hex()
+    ) -> None:
         self._transport = transport
         self._make_nonce = make_nonce
         self._proven = False
@@ -71,10 +74,28 @@ class PowerShellConnection:
 
     def identify(self) -> Identity:
         """The computer's identity; raises GarbledError when it has none to tell, and every TransportError."""
-        answer = self.read([ReadOperation("identity", Read.IDENTITY)])["identity"]
-        if answer.status is not AnswerStatus.OK or not isinstance(answer.result, dict):
-            raise GarbledError(f"the computer could not say who it is: {answer.error or answer.status.value}")
-        return identity_from(answer.result)
+        return _identity_of(self.read([ReadOperation("identity", Read.IDENTITY)])["identity"])
+
+    def meet(
+        self, expected: Mapping[str, str], ahead: Sequence[ReadOperation]
+    ) -> tuple[Identity, Mapping[str, Answer]]:
+        """The identity and, in the same request, what else can be read; what was not answered is not in the map.
+
+        Nothing of `ahead` runs on a computer that says of itself anything else than is `expected`. Raises as
+        `identify`.
+        """
+        for operation in ahead:
+            _check_reading(operation)
+        if not ahead:
+            return self.identify(), {}
+        first = ReadOperation("identity", Read.IDENTITY, {"expect": dict(expected)} if expected else {})
+        more = next(bundle.chunks(ahead))
+        _, decoded = self._ask([first, *more], first_seconds=first.timeout_seconds + MARGIN_SECONDS)
+        answers = {answer.id: answer for answer in decoded.answers}
+        if first.id not in answers:
+            return self.identify(), {}
+        asked = [operation.id for operation in more if operation.id in answers]
+        return _identity_of(answers[first.id]), {name: answers[name] for name in asked}
 
     def read(self, operations: Sequence[ReadOperation]) -> Mapping[str, Answer]:
         """Execute reading operations; exactly one answer for each id, in the order given.
@@ -125,11 +146,13 @@ class PowerShellConnection:
                 _what_came(raw, decoded) + "; an empty request was not answered either: " + _what_came(*probe)
             )
 
-    def _ask(self, operations: Sequence[Operation]) -> tuple[RawAnswer, frames.Decoded]:
+    def _ask(
+        self, operations: Sequence[Operation], first_seconds: float = math.inf
+    ) -> tuple[RawAnswer, frames.Decoded]:
         nonce = self._make_nonce()
         request = bundle.request(operations, nonce)
         deadline = sum(operation.timeout_seconds for operation in operations) + MARGIN_SECONDS
-        raw = self._transport.request(request, deadline)
+        raw = self._transport.request(request, deadline, first_seconds)
         decoded = frames.decode_answer(raw.stdout, nonce)
         if decoded.end:
             self._proven = True
@@ -225,6 +248,12 @@ def _what_came(raw: RawAnswer, decoded: frames.Decoded) -> str:
         text = f"the answer is cut off ({len(raw.stdout)} bytes, {code})"
     said = powershell.stderr_text(raw.stderr).strip()
     return f"{text}: {said[:300]}" if said else text
+
+
+def _identity_of(answer: Answer) -> Identity:
+    if answer.status is not AnswerStatus.OK or not isinstance(answer.result, dict):
+        raise GarbledError(f"the computer could not say who it is: {answer.error or answer.status.value}")
+    return identity_from(answer.result)
 
 
 def identity_from(result: Mapping[str, Json]) -> Identity:

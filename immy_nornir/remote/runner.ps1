@@ -248,6 +248,18 @@ function Complete-ImmyRequest($untouched) {
     Send-ImmyPending
 }
 
+# Another computer than the one that is meant, as far as can be told here, is asked for nothing but its name.
+function Test-ImmyExpected($operation, $answer) {
+    $expected = $operation.params.expect
+    if ($operation.op -ne 'identity' -or $null -eq $expected) { return $true }
+    if ($answer.status -ne 'ok') { return $false }
+    foreach ($name in @($expected.Keys)) {
+        $told = ([string]$answer.result[$name]).Trim('{', '}', ' ')
+        if (-not [string]::Equals($told, ([string]$expected[$name]).Trim('{', '}', ' '), 'OrdinalIgnoreCase')) { return $false }
+    }
+    return $true
+}
+
 $operations = @($args[0] | Select-Object -Skip 2 | Where-Object { $_.Trim() } | ForEach-Object {
         ConvertFrom-ImmyJson ([Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($_)))
     })
@@ -260,6 +272,10 @@ for ($index = 0; $index -lt $operations.Count; $index++) {
     } else {
         $ended = Invoke-ImmyBuiltIn $operation $answer
         Add-ImmyAnswer $answer
+        if ($ended -and -not (Test-ImmyExpected $operation $answer)) {
+            Complete-ImmyRequest @($operations | Select-Object -Skip ($index + 1) | ForEach-Object { $_.id })
+            [Environment]::Exit(0)
+        }
     }
     if (-not $ended) {
         Complete-ImmyRequest @($operations | Select-Object -Skip ($index + 1) | ForEach-Object { $_.id })

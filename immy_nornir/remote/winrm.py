@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import math
 import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -101,18 +102,20 @@ class WinrmTransport:
     def __repr__(self) -> str:
         return f"WinrmTransport({self._endpoint.url})"
 
-    def request(self, payload: bytes, deadline_seconds: float) -> RawAnswer:
+    def request(self, payload: bytes, deadline_seconds: float, first_seconds: float = math.inf) -> RawAnswer:
         """Start PowerShell, send the payload on its stdin, read until it ends; the deadline counts the whole.
 
         Raises UnreachableError, AuthenticationError, CertificateError, RefusedError before anything ran;
-        TransportTimeoutError when the deadline passes; DroppedError when the connection ended on the way;
+        TransportTimeoutError when the deadline passes, or nothing at all came within `first_seconds`; DroppedError
+        when the connection ended on the way;
         GarbledError for nonsense.
         """
-        deadline = self._clock.monotonic() + deadline_seconds
+        began = self._clock.monotonic()
+        deadline = began + deadline_seconds
         command = self._start(deadline)
         try:
             self._send(command, payload, deadline)
-            answer = self._receive(command, deadline)
+            answer = self._receive(command, deadline, min(began + first_seconds, deadline))
         except DroppedError:
             self._drop()
             raise
@@ -207,14 +210,14 @@ class WinrmTransport:
             )
             self._post(Stage.SEND, f"{_SHELL}/Send", self._selector(), body, deadline)
 
-    def _receive(self, command: str, deadline: float) -> RawAnswer:
+    def _receive(self, command: str, deadline: float, first: float) -> RawAnswer:
         streams = _Streams()
         body = (
             f'<rsp:Receive><rsp:DesiredStream CommandId="{escape(command)}">stdout stderr</rsp:DesiredStream>'
             "</rsp:Receive>"
         )
         while not streams.done:
-            if self._clock.monotonic() >= deadline:
+            if self._clock.monotonic() >= (deadline if streams.size else first):
                 raise TransportTimeoutError(f"{self._endpoint.host} did not finish the request in time")
             root = self._poll(body, deadline)
             if root is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ from immy_nornir.session import operations
 
 if TYPE_CHECKING:
     from immy_nornir.model.protocols import Address, Connection
-    from immy_nornir.model.wire import Answer
+    from immy_nornir.model.wire import Answer, ReadOperation
     from immy_nornir.session.engine import Engine
 
 _CRASHES = 3
@@ -65,8 +65,10 @@ class LiveSession:
     state: State
     connection: Connection | None = None
     address: Address | None = None
-    answers: Mapping[str, Answer] = field(default_factory=dict)
-    """Detection answers that came with the facts, in the same request."""
+    ahead: dict[str, tuple[ReadOperation, Answer]] = field(default_factory=dict)
+    """What was read on this leg before it was its turn, by operation; valid until the connection is closed."""
+    known: Facts | None = None
+    """What the history knew of the computer when this leg began."""
     crashes: int = 0
     begun: bool = False
     refused: Settled | None = None
@@ -195,7 +197,6 @@ class LiveSession:
 
     def _forget(self) -> None:
         """Keep of an ended session what summaries say of it: a run holds all its sessions, the history the rest."""
-        self.answers = {}
         self.state = replace(self.state, definitions={}, desires=(), facts=Facts(), findings={}, verified=None)
 
     def _catch_up(self) -> Finished | None:
@@ -297,9 +298,32 @@ class LiveSession:
             self.connection = self.engine.connect(self.address)
         return self.connection
 
+    def stored(self) -> Facts:
+        """The facts that the history has of the computer, as they were when this leg began."""
+        if self.known is None:
+            with self.engine.history.read() as reader:
+                self.known = reader.facts(self.computer)
+        return self.known
+
+    def read(self, operations: Sequence[ReadOperation], more: Sequence[ReadOperation] = ()) -> dict[str, Answer]:
+        """One answer for each operation, from what was read ahead where it is there; if it must be asked, so is `more`.
+
+        Raises: TransportError, SecretError, UsageError.
+        """
+        known = {one.id: found[1] for one in operations if (found := self.ahead.get(one.id)) and found[0] == one}
+        missing = [one for one in operations if one.id not in known]
+        if missing:
+            names = {one.id for one in missing}
+            extra = [one for one in more if one.id not in names]
+            said = self.connected().read([*missing, *extra])
+            known |= {name: said[name] for name in names}
+            self.ahead |= {one.id: (one, said[one.id]) for one in (*missing, *extra)}
+        return {one.id: known[one.id] for one in operations}
+
     def close(self) -> None:
         """Free the connection; the state knows that the next thing needs a new one."""
         connection, self.connection = self.connection, None
+        self.ahead, self.known = {}, None
         if connection is not None:
             connection.close()
         self.state = replace(self.state, connected=False) if self.state.connected else self.state

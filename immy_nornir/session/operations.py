@@ -5,14 +5,16 @@ Detecting operations use the connection as a Reader only. Errors are raised as I
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from immy_nornir.decide.actions import decide
 from immy_nornir.decide.desires import desires_of
-from immy_nornir.decide.detection import Detection, detect
-from immy_nornir.decide.identity import identity_mismatch
+from immy_nornir.decide.detection import Detection, detection_of
+from immy_nornir.decide.facts import facts_for, facts_of, known_names, presumed, questions
+from immy_nornir.decide.identity import expectation, identity_mismatch
 from immy_nornir.decide.next_step import Do
 from immy_nornir.decide.plan import Planning, make_plan, to_detect
 from immy_nornir.decide.resolve import Asked, choose
@@ -25,7 +27,7 @@ from immy_nornir.errors import (
     TransportError,
 )
 from immy_nornir.history import codec
-from immy_nornir.model.facts import Facts, Finding, Identity
+from immy_nornir.model.facts import Finding, Identity
 from immy_nornir.model.items import Item, Platform
 from immy_nornir.model.plan import Desire
 from immy_nornir.model.playbooks import Stage
@@ -46,8 +48,7 @@ from immy_nornir.model.record import (
     StageFailed,
     Verified,
 )
-from immy_nornir.model.values import Json, Value
-from immy_nornir.model.wire import Answer, AnswerStatus, Read, ReadOperation
+from immy_nornir.model.wire import ReadOperation
 from immy_nornir.session import effects
 
 if TYPE_CHECKING:
@@ -108,11 +109,15 @@ def failed(live: LiveSession, do: Do, action_id: str, error: ImmyError) -> list[
 
 
 def _connect(live: LiveSession) -> list[Entry]:
-    identity = live.connected().identify()
-    wrong = identity_mismatch(live.state.spec.pinned_identity, identity, live.state.identity)
+    connection = live.connected()
+    pinned = live.state.spec.pinned_identity
+    ahead = _to_read_ahead(live)
+    identity, answers = connection.meet(expectation(pinned), ahead)
+    wrong = identity_mismatch(pinned, identity, live.state.identity)
     if wrong:
         live.close()
         return [Refused("identity", wrong)]
+    live.ahead = {one.id: (one, answers[one.id]) for one in ahead if one.id in answers}
     if Stage.CONNECT in live.state.done:
         before = live.state.identity
         same = (
@@ -125,120 +130,62 @@ def _connect(live: LiveSession) -> list[Entry]:
     return [Connected(identity)]
 
 
-def variables_of(live: LiveSession) -> dict[str, Value]:
-    """The computer's variables, those of the play and the command line over them, and the names that templates know."""
-    spec = live.state.spec
-    computer = live.engine.computer(spec.computer)
-    return {
-        **computer.variables,
-        "inventory_hostname": computer.name,
-        "inventory_hostname_short": computer.name.partition(".")[0],
-        "group_names": list(computer.groups),
-        "groups": list(computer.groups),
-        "tenant": computer.tenant,
-        **spec.vars,
-    }
+def _to_read_ahead(live: LiveSession) -> Sequence[ReadOperation]:
+    """What the first stages will most likely ask, by what is known of the computer before it was spoken to.
+
+    Asked together with its name it costs no PowerShell of its own. Answers to what is not asked after all are dropped.
+    """
+    state, address = live.state, live.address
+    if Stage.CONNECT in state.done or state.lost is not None or address is None or address.kind != "winrm":
+        return ()
+    known = presumed(state.spec.computer, live.stored(), Platform.WINDOWS)
+    reads: dict[str, ReadOperation] = {}
+    if Stage.INVENTORY in state.spec.stages:
+        reads = {one.id: one for one in questions(live.engine.fleet.library, known.platform)}
+    if Stage.RESOLVE in state.spec.stages and Stage.DETECT in state.spec.stages:
+        with contextlib.suppress(ImmyError):  # said again, and heard, when it is resolved
+            desires, definitions = _desires(live, known)
+            for one in detection_of(to_detect(state.spec.type, desires), definitions).operations:
+                reads.setdefault(one.id, one)
+    return tuple(reads.values())
 
 
-def facts_for(identity: Identity, stored: Facts) -> dict[str, Json]:
-    """Facts by the names that conditions use: the system's own at the top, sections below."""
-    system = {key: value for key, value in identity.system.items() if value is not None}
-    found: dict[str, Json] = {
-        **system,
-        "name": identity.name,
-        "domain": identity.domain,
-        "platform": identity.platform.value,
-        "users": list(identity.users),
-        "pending_reboots": list(identity.pending_reboots),
-    }
-    for section, value in stored.values.items():
-        if section == "software" and isinstance(value, list):
-            rows = [row for row in value if isinstance(row, dict)]
-            found["software"] = {str(row.get("name")): row.get("version") for row in rows}
-        elif section not in found and section != "system":
-            found[section] = value
-    return found
+def _desires(live: LiveSession, identity: Identity) -> tuple[tuple[Desire, ...], dict[str, Item]]:
+    """What the computer should have, with the definitions, if it is as `identity` says."""
+    spec, engine = live.state.spec, live.engine
+    computer = engine.computer(spec.computer)
+    variables = known_names(computer, spec.vars)
+    facts = facts_for(identity, live.stored())
+    asked = Asked(spec.items, spec.asked_items, spec.onboarding)
+    choices = choose(engine.targets.of_computer(spec.computer), computer, facts, asked, variables)
+    return desires_of(choices, engine.fleet.library, identity, facts, variables, codec.fingerprint, engine.shared)
 
 
 def _resolve(live: LiveSession) -> list[Entry]:
-    state, engine = live.state, live.engine
-    assert state.identity is not None  # noqa: S101 - the chain puts connect first
-    spec = state.spec
-    with engine.history.read() as reader:
-        stored = reader.facts(spec.computer)
-    variables = variables_of(live)
-    facts = facts_for(state.identity, stored)
-    asked = Asked(spec.items, spec.asked_items, spec.onboarding)
-    computer = engine.computer(spec.computer)
-    choices = choose(engine.targets.of_computer(spec.computer), computer, facts, asked, variables)
-    desires, definitions = desires_of(
-        choices, engine.fleet.library, state.identity, facts, variables, codec.fingerprint, engine.shared
-    )
-    engine.history.keep_definitions(definitions)
+    assert live.state.identity is not None  # noqa: S101 - the chain puts connect first
+    desires, definitions = _desires(live, live.state.identity)
+    live.engine.history.keep_definitions(definitions)
     live.state = dataclasses.replace(live.state, definitions={**live.state.definitions, **definitions})
     return [Resolved(desires)]
 
 
 def _collect_facts(live: LiveSession) -> list[Entry]:
-    reader: Reader = live.connected()
-    identity = live.state.identity
+    identity, spec = live.state.identity, live.state.spec
+    detects = Stage.DETECT in spec.stages and Stage.DETECT not in live.state.done
+    more = _detection(live).operations if detects else ()
     platform = identity.platform if identity is not None else Platform.WINDOWS
-    sections: list[Json] = ["hardware", "users", "network"]
-    wanted: dict[str, ReadOperation] = {
-        "facts": ReadOperation("facts", Read.FACTS, {"sections": sections}),
-        "software": ReadOperation("software", Read.SOFTWARE, timeout_seconds=120),
-    }
-    for item in (one for some in live.engine.fleet.library.inventory.values() for one in some):
-        if item.platform is platform:
-            params: dict[str, Json] = {"params": {}, "purpose": "inventory", "item": f"inventory/{item.name}"}
-            name = f"inventory:{item.name}"
-            script = item.script
-            wanted[name] = ReadOperation(
-                name, Read.SCRIPT, params, script.text, script.language, script.timeout_seconds
-            )
-    detection: dict[str, ReadOperation] = {}
-    if Stage.DETECT in live.state.spec.stages and Stage.DETECT not in live.state.done:
-        detection = {one.id: one for one in _detection(live).operations}
-    answers = reader.read([*wanted.values(), *(one for key, one in detection.items() if key not in wanted)])
-    live.answers = {key: answers[key] for key in detection}
-    return [_facts_entry(answers, list(wanted), live.engine.clock.now())]
-
-
-def _facts_entry(answers: Mapping[str, Answer], names: list[str], now: float) -> FactsCollected:
-    values: dict[str, Json] = {}
-    inventory: dict[str, Json] = {}
-    problems: list[str] = []
-    for name in names:
-        answer = answers[name]
-        if answer.status is not AnswerStatus.OK:
-            problems.append(f"{name}: {answer.error or answer.status}")
-        elif name == "facts" and isinstance(answer.result, dict):
-            values.update(answer.result)
-        elif name == "software":
-            values["software"] = answer.result
-        elif name.startswith("inventory:"):
-            inventory[name.partition(":")[2]] = answer.result
-    if inventory:
-        values["inventory"] = inventory
-    return FactsCollected(Facts(values, dict.fromkeys(values, now)), tuple(problems))
-
-
-def wanted_of(live: LiveSession, desires: tuple[Desire, ...]) -> list[tuple[Desire, Item]]:
-    """Desires with their definitions."""
-    definitions = live.state.definitions
-    return [(one, definitions[one.definition]) for one in desires if one.definition in definitions]
+    answers = live.read(questions(live.engine.fleet.library, platform), more)
+    return [FactsCollected(*facts_of(answers, live.engine.clock.now()))]
 
 
 def _detection(live: LiveSession) -> Detection:
-    return detect(wanted_of(live, to_detect(live.state.spec.type, live.state.desires)))
+    return detection_of(to_detect(live.state.spec.type, live.state.desires), live.state.definitions)
 
 
 def _detect(live: LiveSession) -> list[Entry]:
     detection = _detection(live)
-    answers, live.answers = live.answers, {}
-    if not all(one.id in answers for one in detection.operations):
-        reader: Reader = live.connected()
-        answers = reader.read(detection.operations)
+    answers = live.read(detection.operations)
+    live.ahead = {}
     return [Detected(detection.findings(answers))]
 
 
@@ -285,7 +232,7 @@ def _verify(live: LiveSession) -> list[Entry]:
         one.id: effects.pinned(one, state.actions[one.id].plan) for one in state.desires if one.id in state.actions
     }
     looked_at = to_detect(state.spec.type, state.desires)
-    detection = detect(wanted_of(live, tuple(pinned.get(one.id, one) for one in looked_at)))
+    detection = detection_of([pinned.get(one.id, one) for one in looked_at], state.definitions)
     reader: Reader = live.connected()
     findings = detection.findings(reader.read(detection.operations))
     missing: list[str] = []

@@ -9,6 +9,7 @@ import pytest
 
 from immy_nornir.lab.lab import Lab
 from immy_nornir.lab.spec import Misbehaviour
+from immy_nornir.model.wire import Read
 from tests.e2e import world
 
 PENDING = ("windows_update",)
@@ -102,10 +103,15 @@ def test_every_computer_has_one_session_with_one_status(ran: Any) -> None:
 
 
 @pytest.mark.parametrize("way", [way for way in BAD_WAYS if way != "never_back"])
-def test_no_script_and_no_job_reaches_a_computer_that_is_not_what_it_should_be(ran: Any, way: str) -> None:
+def test_no_job_reaches_a_computer_that_is_not_as_it_should_be(ran: Any, way: str) -> None:
     _, lab = ran
     assert world.jobs(lab, way) == []
-    assert {one["op"] for one in world.operations(lab, way)} <= {"identity"}
+    assert {one["op"] for one in world.operations(lab, way)} <= set(Read)
+
+
+def test_another_computer_than_the_pinned_one_is_asked_for_nothing_but_its_name(ran: Any) -> None:
+    _, lab = ran
+    assert {one["op"] for one in world.operations(lab, "imposter")} == {"identity"}
 
 
 def test_a_computer_that_rebooted_twice_did_its_work_once_and_after_it_was_asked_once(ran: Any) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import time
@@ -241,8 +242,8 @@ class Damaged:
         self.spoil = spoil
         self.spoil_request = spoil_request
 
-    def request(self, payload: bytes, deadline_seconds: float) -> RawAnswer:
-        answer = self.inner.request(self.spoil_request(payload), deadline_seconds)
+    def request(self, payload: bytes, deadline_seconds: float, first_seconds: float = math.inf) -> RawAnswer:
+        answer = self.inner.request(self.spoil_request(payload), deadline_seconds, first_seconds)
         return RawAnswer(self.spoil(answer.stdout), answer.stderr, answer.exit_code)
 
     def close(self) -> None:
