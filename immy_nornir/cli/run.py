@@ -235,6 +235,7 @@ def _run(
     for sentence in [*taken_up[:5], *([f"and {len(taken_up) - 5} more"] if taken_up[5:] else [])]:
         click.echo(sentence, err=True)
     sessions = [live for one in plays for live in one.sessions.values()]
+    surroundings.collect_rarely()
     restore = surroundings.on_interrupt(stops(engine))
     try:
         with progress_for(len(sessions)) as progress:

@@ -212,6 +212,7 @@ def resume(
             return
         with progress_for(len(rows)) as progress:
             engine.listener = progress
+            surroundings.collect_rarely()
             restore = surroundings.on_interrupt(stops(engine))
             try:
                 lives = running.resume(engine, rows, running.Pace(workers, wait=wait))

@@ -17,8 +17,9 @@ import cattrs
 from cattrs.strategies import configure_tagged_union
 
 from immy_nornir.model.items import Detection, Item, Resource, TaskBody
-from immy_nornir.model.record import Entry
-from immy_nornir.model.values import SecretRef, Value
+from immy_nornir.model.plan import Desire
+from immy_nornir.model.record import Entry, Resolved
+from immy_nornir.model.values import SameObjects, SecretRef, Value
 
 
 @functools.cache
@@ -116,7 +117,13 @@ def text(value: object, kind: Any = None) -> str:
 
 def entry_text(entry: Entry) -> str:
     """One entry of a record as JSON."""
-    return text(entry, Entry)
+    # Computers that share all their desires share what is written of them.
+    return _resolved_text(SameObjects(entry.desires)) if isinstance(entry, Resolved) else text(entry, Entry)
+
+
+@functools.lru_cache(maxsize=64)
+def _resolved_text(desires: Sequence[Desire]) -> str:
+    return text(Resolved(tuple(desires)), Entry)
 
 
 def entry_from(data: str) -> Entry:
@@ -143,8 +150,12 @@ def fingerprint(item: Item) -> str:
 
 
 def pack(data: str) -> bytes:
-    """Text, compressed."""
-    return zlib.compress(data.encode(), 6)
+    """Text, compressed; quickly rather than well, since every session writes some."""
+    return zlib.compress(data.encode(), 1)
+
+
+pack_shared = functools.lru_cache(maxsize=64)(pack)
+"""`pack` for texts that are the same for many computers."""
 
 
 def unpack(data: bytes) -> str:

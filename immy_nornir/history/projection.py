@@ -80,7 +80,8 @@ def _storable(text: str) -> str:
 def _entry_row(session: str, stamped: Stamped, clean: Callable[[str], str]) -> Statement:
     data = _storable(clean(codec.entry_text(_lean(stamped.entry))))
     kind, text = type(stamped.entry).__name__, _storable(clean(sentence(stamped.entry)))
-    packed = codec.pack(data) if len(data) > _LARGE else None
+    pack = codec.pack_shared if isinstance(stamped.entry, Resolved) else codec.pack
+    packed = pack(data) if len(data) > _LARGE else None
     return (
         "INSERT OR IGNORE INTO entries (session_id, seq, at, kind, text, data, packed) VALUES (?,?,?,?,?,?,?)",
         (

@@ -13,7 +13,7 @@ import re
 import secrets
 import socket
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +76,8 @@ class History:
         self._lock = locks.OwnerLock(self.owners, self.owner)
         self._kept: set[str] = set()
         """Hashes of definitions that this process has stored."""
+        self._idle: list[queries.Reader] = []
+        """Reading connections that nobody uses now; appending and popping need no lock."""
         self._writer = Writer(self.path, folder / f"journal-{self.owner}.jsonl")
         self._reap()
 
@@ -283,9 +285,17 @@ class History:
         loaded = self._writer.call(lambda connection: queries.record(connection, session_id))
         return None if loaded is None else fold_all(*loaded)
 
-    def read(self) -> queries.Reader:
-        """A reading connection of this thread, for queries."""
-        return queries.Reader(self.path)
+    @contextlib.contextmanager
+    def read(self) -> Iterator[queries.Reader]:
+        """A reading connection for one thread; they are kept open, since opening one takes longer than asking."""
+        try:
+            reader = self._idle.pop()
+        except IndexError:
+            reader = queries.Reader(self.path)
+        try:
+            yield reader
+        finally:
+            self._idle.append(reader)
 
     def defer(self, computer: str, session_id: str) -> None:
         """Leave a session waiting with no owner: whoever resumes it takes it up."""
@@ -308,6 +318,8 @@ class History:
     def close(self) -> None:
         """Store what is left, then let the owner's lock go."""
         self._writer.close()
+        for reader in self._idle:
+            reader.close()
         self._lock.release()
 
 

@@ -196,9 +196,11 @@ def planning_of(live: LiveSession, findings: Mapping[str, Finding], desires: tup
     primary = live.engine.computer(state.spec.computer).variables.get("immy_primary_user")
     ignored = state.spec.options.ignore_pending_reboots
     with live.engine.history.read() as reader:
-        before = reader.last_desires(state.spec.computer, state.spec.id)
-    known = {one.id: one for one in before or ()}
-    fresh = frozenset(one.id for one in desires if before is not None and _changed(one, known.get(one.id)))
+        before = reader.last_desires(state.spec.computer, state.spec.id, desires)
+    fresh: frozenset[str] = frozenset()
+    if before is not None and before is not desires:
+        known = {one.id: one for one in before}
+        fresh = frozenset(one.id for one in desires if _changed(one, known.get(one.id)))
     return Planning(
         state.spec.type,
         state.spec.options,
