@@ -333,7 +333,7 @@ def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:
 
 
 def _pending(live: LiveSession) -> bool:
-    return any(one.plan.changing and one.ended is None for one in live.state.actions.values())
+    return any(one.changing and one.outcome is None for one in live.told)
 
 
 def write_report(engine: Engine, run_id: str, session_ids: Sequence[str]) -> Path:
@@ -373,9 +373,7 @@ def show_summary(engine: Engine, run_id: str, sessions: Sequence[LiveSession], r
         click.echo(json.dumps(document, indent=2, default=str))
         return
     statuses = Counter(status_of(live.state)[0] for live in sessions)
-    outcomes = Counter(
-        one.ended.outcome for live in sessions for one in live.state.actions.values() if one.ended is not None
-    )
+    outcomes = Counter(one.outcome for live in sessions for one in live.told if one.outcome is not None)
     reboots = sum(live.state.reboots for live in sessions)
     click.echo(
         f"run {run_id}: {len(sessions)} computer{'' if len(sessions) == 1 else 's'}: "
@@ -383,7 +381,7 @@ def show_summary(engine: Engine, run_id: str, sessions: Sequence[LiveSession], r
     )
     words = {Outcome.SUCCESS: "done", Outcome.NOTHING: "as they should be"}
     told = ", ".join(f"{n} {words.get(o, o.value.replace('_', ' '))}" for o, n in outcomes.most_common())
-    open_actions = sum(1 for live in sessions for one in live.state.actions.values() if one.ended is None)
+    open_actions = sum(1 for live in sessions for one in live.told if one.outcome is None)
     if open_actions and told:
         told += f", {open_actions} not done"
     elif open_actions:

@@ -69,10 +69,7 @@ _BAD = (Status.FAILED, Status.PARTIALLY_PASSED, Status.MISSED, Status.CANCELLED,
 
 
 def _changed(live: LiveSession) -> bool:
-    return any(
-        one.attempt and one.ended is not None and one.ended.outcome is Outcome.SUCCESS
-        for one in live.state.actions.values()
-    )
+    return any(one.attempted and one.outcome is Outcome.SUCCESS for one in live.told)
 
 
 def _status(live: LiveSession) -> Status:
@@ -86,15 +83,10 @@ def summary(live: LiveSession) -> dict[str, object]:
     from immy_nornir.history.projection import status_of
 
     status, reason = status_of(live.state)
-    actions = {
-        one.plan.id: f"{one.plan.type}: {one.ended.outcome if one.ended else 'not ended'}"
-        + (f" ({one.ended.message})" if one.ended is not None and one.ended.message else "")
-        for one in live.state.actions.values()
-    }
     return {
         "session": live.id,
         "status": status.value,
         "reason": reason,
         "reboots": live.state.reboots,
-        "actions": actions,
+        "actions": {one.id: one.sentence for one in live.told},
     }

@@ -31,6 +31,7 @@ from immy_nornir.model.record import (
     Waiting,
 )
 from immy_nornir.session import operations
+from immy_nornir.session.told import Told, told
 
 if TYPE_CHECKING:
     from immy_nornir.model.protocols import Address, Connection
@@ -80,6 +81,8 @@ class LiveSession:
     """The last wait and how many entries there were: the same wait again is not worth another entry."""
     before: LiveSession | None = None
     """An older session of the computer that has to be settled first."""
+    left: tuple[Told, ...] | None = None
+    """What is left of the actions of a session that has ended."""
 
     @property
     def id(self) -> str:
@@ -90,6 +93,11 @@ class LiveSession:
     def computer(self) -> str:
         """The computer's name."""
         return self.state.spec.computer
+
+    @property
+    def told(self) -> tuple[Told, ...]:
+        """What became of each action so far."""
+        return told(self.state) if self.left is None else self.left
 
     # --- the record ---
 
@@ -197,7 +205,10 @@ class LiveSession:
 
     def _forget(self) -> None:
         """Keep of an ended session what summaries say of it: a run holds all its sessions, the history the rest."""
-        self.state = replace(self.state, definitions={}, desires=(), facts=Facts(), findings={}, verified=None)
+        self.left = told(self.state)
+        self.state = replace(
+            self.state, definitions={}, desires=(), facts=Facts(), findings={}, verified=None, plan=None, actions={}
+        )
 
     def _catch_up(self) -> Finished | None:
         """Take in what another process wrote between our reading of the record and our owning it."""
