@@ -286,3 +286,44 @@ def test_only_reading_operations_can_be_read(machine: Machine) -> None:
     with pytest.raises(UsageError, match="same id"):
         connection.read([script("a", "1"), script("a", "2")])
     assert connection.read([]) == {}
+
+
+# --- who it is, before anything else --------------------------------------------------------------------------
+
+
+GUID = "0AB12C3D-0000-4000-8000-000000000001"
+REGISTRY = {"HKLM": {"SOFTWARE\\Microsoft\\Cryptography": {"MachineGuid": GUID}}}
+
+
+@pytest.mark.parametrize(
+    ("expected", "goes_on"),
+    [
+        ({}, True),
+        ({"uuid": GUID.lower()}, True),
+        ({"uuid": f"{{{GUID}}}", "uuid_source": "machine_guid"}, True),
+        ({"uuid": GUID, "uuid_source": "smbios"}, False),
+        ({"uuid": GUID.replace("1", "2")}, False),
+        ({"uuid": GUID, "name": "somebody-else"}, False),
+    ],
+)
+def test_a_request_goes_on_only_on_the_computer_that_is_expected(
+    tmp_path: Path, edition: str, expected: dict[str, str], goes_on: bool
+) -> None:
+    machine = Machine(tmp_path, edition, REGISTRY)
+    transport = machine.transport()
+    mark = tmp_path / "mark"
+    identity, answers = PowerShellConnection(transport).meet(expected, [script("s", f"New-Item '{mark}'; 7")])
+    assert (identity.uuid, identity.uuid_source) == (GUID.lower(), "machine_guid")
+    assert transport.requests == 1
+    assert mark.exists() is goes_on
+    assert {name: answer.result for name, answer in answers.items()} == ({"s": 7} if goes_on else {})
+
+
+def test_a_script_that_ends_the_process_does_not_hide_who_it_was(machine: Machine) -> None:
+    connection = machine.connection()
+    identity, answers = connection.meet(
+        {}, [script("good", "1"), script("bad", "[Diagnostics.Process]::GetCurrentProcess().Kill()")]
+    )
+    assert identity.name
+    assert "bad" not in answers
+    assert value(connection.read([script("good", "1")])["good"]) == 1

@@ -1,0 +1,85 @@
+"""What is asked together with a computer's name: one PowerShell for a detection, none of it for another computer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from immy_nornir.lab.lab import Lab
+from tests.e2e import world
+
+SCRIPT = {"test": "test.ps1"}
+FILES: dict[str, object] = {
+    "tasks/maintenance/plain/task.yml": SCRIPT,
+    "tasks/maintenance/plain/test.ps1": "$true\n",
+    "tasks/maintenance/travels/task.yml": SCRIPT,
+    "tasks/maintenance/travels/test.ps1": "$true\n",
+    "tasks/software/tool/software.yml": world.software("The Tool"),
+    "playbooks/deployments/all.yml": [
+        {"item": "task/plain", "target": "tenants", "mode": "audit"},
+        {"item": "task/travels", "target": "tenants", "mode": "audit", "where": "facts.chassis == 'laptop'"},
+        {"item": "software/tool", "target": "tenants", "state": "latest"},
+    ],
+}
+ROAMING = world.spec("roaming", 0, chassis="laptop")
+FIXED = world.spec("fixed", 1)
+STRANGER = world.spec("stranger", 2)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[tuple[world.Fleet, Lab]]:
+    with world.up(tmp_path, [ROAMING, FIXED, STRANGER], FILES) as up:
+        yield up
+
+
+def requests(lab: Lab, computer: str) -> int:
+    return len(lab.events("request", computer))
+
+
+def scripts(lab: Lab, computer: str) -> list[str]:
+    return [str(one["item"]) for one in world.operations(lab, computer) if one["op"] == "script"]
+
+
+@pytest.mark.parametrize("kind", ["detection", "inventory"])
+def test_a_session_that_only_reads_starts_one_powershell(here: tuple[world.Fleet, Lab], kind: str) -> None:
+    fleet, lab = here
+    assert fleet.run("--on", "fixed", "--type", kind).status("fixed") == "passed"
+    assert requests(lab, "fixed") == 1
+
+
+def test_what_only_facts_can_say_is_asked_afterwards_and_the_next_time_at_once(here: tuple[world.Fleet, Lab]) -> None:
+    fleet, lab = here
+    first = fleet.run("--on", "roaming", "--type", "detection")
+    assert set(first.actions("roaming")) == {"task/plain", "task/travels", "software/tool"}
+    assert (requests(lab, "roaming"), scripts(lab, "roaming")) == (2, ["task/plain", "task/travels"])
+    again = fleet.run("--on", "roaming", "--type", "detection")
+    assert set(again.actions("roaming")) == {"task/plain", "task/travels", "software/tool"}
+    assert (requests(lab, "roaming"), scripts(lab, "roaming")) == (3, ["task/plain", "task/travels"] * 2)
+
+
+def test_facts_that_were_true_last_time_decide_nothing(here: tuple[world.Fleet, Lab]) -> None:
+    """Asked ahead because it was a laptop; it is one no longer, and the task is not its own any more."""
+    fleet, lab = here
+    fleet.run("--on", "roaming", "--type", "detection")
+    object.__setattr__(lab.computers["roaming"].spec, "chassis", "desktop")
+    try:
+        again = fleet.run("--on", "roaming", "--type", "detection")
+    finally:
+        object.__setattr__(lab.computers["roaming"].spec, "chassis", "laptop")
+    assert set(again.actions("roaming")) == {"task/plain", "software/tool"}
+
+
+def test_who_took_over_an_address_is_asked_for_nothing_but_its_name(here: tuple[world.Fleet, Lab]) -> None:
+    fleet, lab = here
+    assert fleet.run("--on", "fixed", "--type", "detection").status("fixed") == "passed"
+    moved: dict[str, Any] = {
+        "tenants": {"children": {"acme": {"hosts": {"fixed": {"ansible_host": STRANGER.address}}}}}
+    }
+    fleet.write("inventory/zz_moved.yml", moved)
+    run = fleet.run("--on", "fixed", "--type", "full")
+    assert run.status("fixed") == "failed"
+    assert "another computer" in run.reason("fixed")
+    assert [one["op"] for one in world.operations(lab, "stranger")] == ["identity"]
