@@ -66,7 +66,11 @@ def report(ctx: click.Context, run: str | None, form: Format | None, output: Pat
 
 def _format_for(output: Path | None) -> Format:
     if output is not None:
-        return _ENDINGS.get(output.suffix.lower(), "html")
+        if output.suffix.lower() not in _ENDINGS:
+            endings = ", ".join(_ENDINGS)
+            problem = f"{output} does not say by its ending what to write"
+            raise UsageError(problem, f"end it with {endings}, or use --format")
+        return _ENDINGS[output.suffix.lower()]
     return "markdown" if sys.stdout.isatty() else "html"
 
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from immy_nornir.session.engine import Engine
     from immy_nornir.session.live import LiveSession
 
-FREEZE = "FREEZE"
 SCHEMA_VERSION = 1
 
 
@@ -81,7 +80,7 @@ def _choices(kind: type) -> click.Choice[str]:
 @click.option("--limit", metavar="PATTERN", help="Only these of the computers.")
 @click.option("--tags", multiple=True, metavar="TAG", help="Only plays with one of these tags.")
 @click.option("--reboot", type=click.Choice(["skip", "automatic", "force"]), help="What to do about needed reboots.")
-@click.option("--window", metavar="WHEN", help="now, after_hours, HH:MM, or an ISO time.")
+@click.option("--window", metavar="WHEN", help="now, after_hours, HH:MM (for a night), or an ISO time.")
 @click.option("--offline", type=_choices(Offline), help="What to do about computers that are off.")
 @click.option("--user-context", type=_choices(UserContext), help="As whom user actions run.")
 @click.option(
@@ -263,10 +262,9 @@ def _refuse_frozen(root: Path, plays: Sequence[PlayRun], asking: Asking) -> None
 
 def refuse_frozen(root: Path, advice: str) -> None:
     """Raise UsageError where a file in the fleet stops everything that changes computers."""
-    file = root / FREEZE
-    if file.exists():
-        why = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        raise UsageError(f"the fleet is frozen by {file}{f': {why[0]}' if why else ''}", advice)
+    why = surroundings.frozen_by(root)
+    if why:
+        raise UsageError(why, advice)
 
 
 def _confirm(preview: Any, plays: Sequence[PlayRun], asking: Asking, wishes: _Wishes) -> None:

@@ -132,7 +132,23 @@ def engine_of(root: Path, state: Path, fleet: Fleet, implicit: Mapping[str, Comp
         address_of,
         Targets.of(fleet),
         names=implicit,
+        frozen=lambda: frozen_by(root),
     )
+
+
+FREEZE = "FREEZE"
+
+
+def frozen_by(root: Path) -> str:
+    """Why the fleet is frozen: the file and its first line; empty where it is not."""
+    file = root / FREEZE
+    if not file.exists():
+        return ""
+    try:
+        why = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    except OSError:
+        why = []  # whatever it is, it says no
+    return f"the fleet is frozen by {file}{f': {why[0]}' if why else ''}"
 
 
 _PATHS = (

@@ -14,6 +14,15 @@ from immy_nornir.model.items import InventoryItem, Library, Platform
 from immy_nornir.model.values import Json, SameObjects, Value
 from immy_nornir.model.wire import Answer, AnswerStatus, Read, ReadOperation
 
+_SYSTEM = (
+    "os", "version", "build", "architecture", "chassis", "role", "memory_gb", "disk_free_gb", "manufacturer", "model",
+    "powershell", "language_mode", "time",
+)  # fmt: skip
+NAMES = frozenset({*_SYSTEM, "name", "domain", "platform", "users", "pending_reboots"})
+"""Facts that every computer is asked for at every contact (docs/wire.md, `identity`)."""
+SECTIONS = frozenset({"hardware", "network", "software", "inventory"})
+"""Facts that the inventory stage collects, each a map."""
+
 
 def presumed(name: str, stored: Facts, platform: Platform) -> Identity:
     """Whom to expect before the computer was spoken to: what was last seen of it, on `platform` where it never was."""

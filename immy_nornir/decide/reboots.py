@@ -51,10 +51,9 @@ def window(state: State, now: float) -> Step | None:
     spec = state.spec
     if spec.options.window == "now":
         return None
-    start = now if spec.options.window == "after_hours" else spec.created_at
     try:
         hours = windows.parse_business_hours(spec.business_hours) if spec.business_hours is not None else None
-        opens = windows.opens_at(spec.options.window, hours, spec.time_zone, start)
+        opens = windows.may_act_at(spec.options.window, hours, spec.time_zone, spec.created_at, now)
     except ImmyError as error:
         return Note(StageFailed(Stage.EXECUTE, f"window {spec.options.window}: {error}"))
     return Wait(WaitKind.WINDOW, opens, f"window {spec.options.window}", True) if now < opens else None

@@ -27,6 +27,9 @@ _SPECIAL: Final[Mapping[str, tuple[int, ...]]] = {
     "weekend": (5, 6),
     "weekends": (5, 6),
 }
+_CLOCK: Final = re.compile(r"\d{1,2}:\d{2}", re.ASCII)
+OPEN_HOURS: Final = 8
+"""How long a window that is a time of the day stays open: a night."""
 _SPAN: Final = r"(\d{1,2}):(\d{2})\s*(?:-|\u2013|to)\s*(\d{1,2}):(\d{2})"
 _TIMES: Final = re.compile(_SPAN, re.ASCII)
 _CLOSED: Final = re.compile(r"[\s:=]+(?:closed|off)$", re.IGNORECASE)
@@ -162,6 +165,32 @@ def in_business_hours(hours: BusinessHours, zone: str, now: float) -> bool:
     return _end_of_hours(hours, _zone(zone), now) is not None
 
 
+def may_act_at(window: str, hours: BusinessHours | None, zone: str, since: float, now: float) -> float:
+    """When a session made at `since` may next change something: `now` itself while its window is open.
+
+    A time of the day opens for OPEN_HOURS, or until business hours begin, and again on the next day: who comes back
+    to a session at noon does not work at noon. An ISO time is a beginning and has no end. Raises WindowError.
+    """
+    if not _CLOCK.fullmatch(window.strip()):
+        return opens_at(window, hours, zone, now if window.strip() == "after_hours" else since)
+    opens = opens_at(window, hours, zone, max(since, now - 86400.0))
+    while opens <= now:
+        if now < _closes_at(opens, hours, _zone(zone)):
+            return now
+        opens = opens_at(window, hours, zone, opens + 1.0)
+    return opens
+
+
+def _closes_at(opens: float, hours: BusinessHours | None, zone: ZoneInfo) -> float:
+    end = opens + OPEN_HOURS * 3600.0
+    if hours is None or _end_of_hours(hours, zone, opens) is not None:  # whoever opens at work means it
+        return end
+    today = datetime.fromtimestamp(opens, zone).date()
+    days = (today, today + timedelta(days=1))
+    starts = [start for day in days for start, _ in _intervals(hours, zone, day) if opens < start < end]
+    return min(starts, default=end)
+
+
 def opens_at(window: str, hours: BusinessHours | None, zone: str, now: float) -> float:
     """When a window opens, in seconds since 1970: `now` itself when it is open already.
 
@@ -173,7 +202,7 @@ def opens_at(window: str, hours: BusinessHours | None, zone: str, now: float) ->
         return now
     if text == "after_hours":
         return _after_hours(hours, _zone(zone), now)
-    if re.fullmatch(r"\d{1,2}:\d{2}", text, re.ASCII):
+    if _CLOCK.fullmatch(text):
         return _next_time(text, _zone(zone), now)
     try:
         moment = datetime.fromisoformat(text) if re.match(r"\d{4}-", text) else None

@@ -6,10 +6,12 @@ compared. Used by `checks`. Not here: which deployment wins in a session (`decid
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from immy_nornir.decide import conditions, patterns
 from immy_nornir.decide.conditions import ConditionError, HoldsNot, Unknown
+from immy_nornir.decide.facts import NAMES, SECTIONS
 from immy_nornir.errors import PatternError
 from immy_nornir.fleet.files import did_you_mean
 from immy_nornir.model.deployments import SCOPE_RANK, Deployment
@@ -75,7 +77,7 @@ def check_rules(fleet: Fleet, targets: Targets) -> list[Problem]:
     by_key: dict[tuple[str, str], list[Deployment]] = {}
     for deployment in fleet.deployments:
         problems.extend(targets.problem(deployment.target, deployment.place))
-        problems.extend(condition_problems(deployment.where, deployment.place))
+        problems.extend(condition_problems(deployment.where, deployment.place, fleet.library.inventory))
         by_key.setdefault(deployment.key, []).append(deployment)
     for rules in by_key.values():
         if len(rules) > 1:
@@ -84,14 +86,34 @@ def check_rules(fleet: Fleet, targets: Targets) -> list[Problem]:
     return problems
 
 
-def condition_problems(where: str | None, place: Place) -> Iterator[Problem]:
-    """What is wrong with a condition that stands at a place."""
+_FACT = re.compile(r"facts\.(\w+)(?:\.(\w+)|\['([^']*)'\])?")
+
+
+def condition_problems(where: str | None, place: Place, inventory: Collection[str]) -> Iterator[Problem]:
+    """What is wrong with a condition that stands at a place; `inventory` are the library's inventory items by name.
+
+    A fact that no computer ever has is a warning: the condition can never hold.
+    """
     if where is None:
         return
     try:
         conditions.check(where)
     except ConditionError as error:
         yield Problem(place, Level.ERROR, error.message, error.advice)
+        return
+    try:
+        reads = conditions.evaluate(where, {}, {section: {} for section in SECTIONS}).reads
+    except ConditionError:
+        return  # it needs values to be computed
+    for path in sorted(reads):
+        named = _FACT.match(path)
+        if named is None:
+            continue
+        item = named[2] or named[3]
+        known, asked = (inventory, item) if named[1] == "inventory" and item else (NAMES | SECTIONS, named[1])
+        if asked not in known:
+            advice = did_you_mean(asked, known) or f"there are {', '.join(sorted(known)) or 'no inventory items'}"
+            yield Problem(place, Level.WARNING, f"no computer has a fact '{path}', which this condition reads", advice)
 
 
 def _rank(deployment: Deployment) -> tuple[int, int]:

@@ -116,7 +116,7 @@ def check_items(library: Library) -> list[Problem]:
     """Loose display names, conditions that cannot be read, impossible prerequisites."""
     problems: list[Problem] = []
     for item in _all(library):
-        problems.extend(condition_problems(item.requirements.where, item.place))
+        problems.extend(condition_problems(item.requirements.where, item.place, library.inventory))
         for need in item.prerequisites:
             problems.extend(_prerequisite(need, item, library))
         if isinstance(item, Software) and isinstance(item.detection, DisplayName):

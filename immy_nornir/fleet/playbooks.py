@@ -24,7 +24,11 @@ WINDOW = Text('now, after_hours, a time in quotes such as "22:30", or an ISO tim
 OPTIONS: tuple[Key[object], ...] = (
     Key("reboot", Choice(Reboot, (Reboot.PROMPT,)), "skip (default), automatic or force."),
     Key("user_context", Choice(UserContext), "current_user (default), primary_user or skip."),
-    Key("window", WINDOW, "When changes may begin."),
+    Key(
+        "window",
+        WINDOW,
+        "When changes may be made; a time of the day opens for 8 hours, or until business hours.",
+    ),
     Key("offline", Choice(Offline), "skip (default) or apply_on_connect."),
     Key("on_failure", Choice(OnFailure), "continue (default) or stop."),
     Key("reboots_in_business_hours", FLAG, "false: no reboot in business hours, not even by force."),

@@ -77,6 +77,8 @@ class Engine:
     names: Mapping[str, Computer] = field(default_factory=dict)
     """Computers that the inventory has not, such as the implicit localhost."""
     shared: SharedDesires = field(default_factory=SharedDesires)
+    frozen: Callable[[], str] = str
+    """Why nothing may be changed at this moment; empty when it may. Asked before each effect."""
 
     def computer(self, name: str) -> Computer:
         """A computer of the fleet by name; raises KeyError."""

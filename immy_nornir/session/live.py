@@ -170,6 +170,8 @@ class LiveSession:
                     return Settled(status, message)
                 case Wait() as wait:
                     return self._park(wait)
+                case Note(durable=True) | Perform(Do.ASK_REBOOT) if why := self.engine.frozen():
+                    return self._interrupt(step, f"{why}; stopped")
                 case Note(entry, durable):
                     self.append(entry, durable=durable)
                 case Perform(do, action_id):
@@ -231,18 +233,18 @@ class LiveSession:
         deferred = state.waiting is not None and state.waiting.deferred
         if state.finished is None and state.interrupted is None and not deferred:
             with contextlib.suppress(HistoryError):
-                self.append(Interrupted(self._stopped(None)))
+                self.append(Interrupted("stopped by the operator" + self._left_open(None)))
         with self.lock:
             self.abandoned = True
 
-    def _interrupt(self, step: object) -> Settled:
+    def _interrupt(self, step: object, why: str = "stopped by the operator") -> Settled:
         self.close()
-        message = self._stopped(step)
+        message = why + self._left_open(step)
         self.append(Interrupted(message))
         return Settled(Status.INTERRUPTED, message)
 
-    def _stopped(self, step: object) -> str:
-        """What an operator's stop left open; `step` would have been the next, where that is known."""
+    def _left_open(self, step: object) -> str:
+        """What a stop leaves open; `step` would have been the next, where that is known."""
         state = self.state
         action = state.actions.get(state.current)
         if action is not None and action.seen and not action.over:
@@ -261,7 +263,7 @@ class LiveSession:
             left = " before it began"
         else:
             left = " between two steps"
-        return "stopped by the operator" + left
+        return left
 
     def _park(self, wait: Wait) -> Parked:
         self.close()

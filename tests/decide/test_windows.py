@@ -11,6 +11,7 @@ from immy_nornir.decide.windows import (
     Span,
     WindowError,
     in_business_hours,
+    may_act_at,
     opens_at,
     parse_business_hours,
 )
@@ -120,6 +121,28 @@ def test_business_hours_by_the_wall_clock(hours: BusinessHours, zone: str, now: 
 )
 def test_a_window_opens(window: str, zone: str, now: str, opens: str) -> None:
     assert opens_at(window, OFFICE, zone, _at(now)) == _at(opens)
+
+
+@pytest.mark.parametrize(
+    ("window", "now", "acts"),
+    [
+        ("22:00", "2026-11-23T10:00", "2026-11-23T21:00"),
+        ("22:00", "2026-11-23T21:00", "2026-11-23T21:00"),
+        ("22:00", "2026-11-24T04:59", "2026-11-24T04:59"),
+        ("22:00", "2026-11-24T05:00", "2026-11-24T21:00"),  # eight hours are over
+        ("22:00", "2026-12-15T11:00", "2026-12-15T21:00"),  # weeks later, at noon
+        ("22:00", "2026-12-15T21:30", "2026-12-15T21:30"),
+        ("05:00", "2026-11-24T06:59", "2026-11-24T06:59"),
+        ("05:00", "2026-11-24T07:00", "2026-11-25T04:00"),  # business hours begin at 08:00 in Berlin
+        ("05:00", "2026-11-29T11:59", "2026-11-29T11:59"),  # not on a Sunday
+        ("12:00", "2026-11-24T15:00", "2026-11-24T15:00"),  # whoever opens at work means it
+        ("after_hours", "2026-11-24T10:00", "2026-11-24T17:00"),
+        ("2026-11-23T22:00", "2026-11-30T10:00", "2026-11-23T21:00"),
+    ],
+)
+def test_a_time_of_the_day_opens_for_a_night_and_not_at_noon(window: str, now: str, acts: str) -> None:
+    since = _at("2026-11-23T09:00")
+    assert may_act_at(window, OFFICE, BERLIN, since, _at(now)) == _at(acts)
 
 
 def test_after_hours_passes_spans_that_touch() -> None:

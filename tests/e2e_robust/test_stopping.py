@@ -136,3 +136,24 @@ def test_what_other_work_interrupted_is_settled_before_new_work_begins(tmp_path:
         assert {job["state"] for job in one.show(old["id"])["jobs"]} == {"finished"}
         assert set(one.installs().values()) == {1}
         assert {item for _, item in one.installs()} == {"software/alpha", "software/gamma"}
+
+
+def test_a_freeze_in_the_middle_ends_what_runs_and_begins_nothing_more(one: Fleet) -> None:
+    process = one.start("run", "playbooks/all.yml", "--yes", "-f", "3", "--no-report")
+    eventually(lambda: one.lab.events("installer_started"))
+    freeze = one.root / "FREEZE"
+    freeze.write_text("the auditors are here\n")
+    begun = len(started(one)) + 3  # what was on its way
+    assert process.wait(30) == 130
+
+    rows = one.sessions()
+    assert {row["status"] for row in rows} == {"interrupted"}
+    assert all("the auditors are here" in row["reason"] for row in rows), rows
+    assert len(started(one)) <= begun
+    assert len(one.lab.events("installer_finished")) == len(started(one))
+    assert "the auditors are here" in one.immy("sessions", "resume", expect=2) + one.said
+
+    freeze.unlink()
+    one.immy("sessions", "resume")
+    assert set(one.statuses().values()) == {"passed"}
+    assert one.installs() == {(name, f"software/{item}"): 1 for name in NAMES for item in SOFTWARE}

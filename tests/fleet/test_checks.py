@@ -47,6 +47,16 @@ def test_a_sound_fleet_has_no_problems(tmp_path: Path) -> None:
         ("x", "winget: X\nprerequisites: [{item: software/x, state: newest}]\n", "'newest' is no state of software"),
         ("x", "winget: X\nrequirements: {where: facts.a ==}\n", "error: in the condition 'facts.a =='"),
         ("d", "- {item: task/t, target: all, where: facts.a ==}\n", "error: in the condition 'facts.a =='"),
+        (
+            "d",
+            "- {item: task/t, target: all, where: facts.chasis == 'laptop' or immy_x}\n",
+            "warning: no computer has a fact 'facts.chasis', which this condition reads; did you mean 'chassis'?",
+        ),
+        (
+            "x",
+            "winget: X\nrequirements:\n  where: facts.inventory['no such'].a > 1\n",
+            "warning: no computer has a fact 'facts.inventory['no such']",
+        ),
         ("d", "- {item: task/t, target: grean}\n", "error: 'grean' in the pattern 'grean' is neither a group nor"),
         ("d", "- {item: task/t, target: blu}\n", "did you mean 'blue'?"),
         ("d", "- {item: task/t, target: 'red:&blue'}\n", "warning: the pattern 'red:&blue' reaches no computer"),
@@ -266,7 +276,7 @@ def test_ten_thousand_computers_and_five_hundred_deployments_are_checked_in_seco
     children = "[tenants:children]\n" + "".join(f"t{i}\n" for i in range(100))
     deployments = "".join(f"- {{item: software/s{i % 50}, target: tenants}}\n" for i in range(50))
     deployments += "".join(
-        f"- {{item: software/s{i % 50}, target: t{i % 100}, priority: {i}, where: facts.a == {i}}}\n"
+        f"- {{item: software/s{i % 50}, target: t{i % 100}, priority: {i}, where: facts.build == {i}}}\n"
         for i in range(450)
     )
     files = {f"tasks/software/s{i}/software.yml": "winget: X\n" for i in range(50)}

@@ -177,7 +177,6 @@ def test_one_tenants_report_names_no_other(capfd: pytest.CaptureFixture[str]) ->
         ("r.md", "# full.yml"),
         ("r.json", '{\n  "schema_version": 1'),
         ("r.csv", "tenant,computer"),
-        ("r.txt", "<!DOCTYPE"),
     ],
 )
 def test_a_files_ending_says_the_format(
@@ -200,6 +199,7 @@ def test_a_files_ending_says_the_format(
         (("--tenant", "fabrikan"), ("no computer of tenant 'fabrikan'", "the nearest tenant is fabrikam")),
         (("--tenant", "x"), ("no computer of tenant 'x'", "its tenants are contoso, fabrikam")),
         (("--format", "pdf"), ("pdf", "markdown")),
+        (("--output", "report.pdf"), ("report.pdf does not say", ".html", "--format")),
     ],
 )
 def test_wrong_names_are_told_with_the_nearest(
