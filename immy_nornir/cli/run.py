@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import re
 import shlex
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,18 +16,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import surroundings
+from immy_nornir.cli.summary import end_runs, exit_code, show_summary, write_report
 from immy_nornir.errors import HistoryError, UsageError
 from immy_nornir.model.places import Place
 from immy_nornir.model.playbooks import Offline, OnFailure, Play, UserContext
-from immy_nornir.model.record import Outcome, Status
 
 if TYPE_CHECKING:
     from immy_nornir.plugins.running import Pace, PlayRun
     from immy_nornir.session.create import Asking
     from immy_nornir.session.engine import Engine
-    from immy_nornir.session.live import LiveSession
-
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +246,8 @@ def _run(
     except (HistoryError, OSError) as error:
         # What became of the computers is said all the same, and the exit code is theirs.
         click.echo(f"immy: the run's end was not written down: {error}", err=True)
-    show_summary(engine, run_id, sessions, report, wishes.form)
+    end_runs(engine, [live.state.spec.run_id for live in sessions if live.state.spec.run_id != run_id])
+    show_summary(engine, run_id, sessions, [report] if report else [], wishes.form)
     return code
 
 
@@ -311,95 +307,3 @@ def _say(text: str) -> None:
     # The terminal may be what went away, or what was being written when the signal came.
     with contextlib.suppress(OSError, RuntimeError):
         click.echo(text, err=True)
-
-
-def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:
-    """The command's exit code by the statuses of its sessions."""
-    from immy_nornir.history.projection import status_of
-
-    statuses = [status_of(live.state)[0] for live in sessions]
-    if Status.INTERRUPTED in statuses:
-        return 130
-    deferred = [live for live in sessions if live.state.waiting is not None and live.state.waiting.deferred]
-    if any(one not in (Status.PASSED, Status.WAITING) for one in statuses):
-        return 1
-    if deferred:
-        return 5
-    if check and any(_pending(live) for live in sessions):
-        return 4
-    return 0
-
-
-def _pending(live: LiveSession) -> bool:
-    return any(one.changing and one.outcome is None for one in live.told)
-
-
-def write_report(engine: Engine, run_id: str, session_ids: Sequence[str]) -> Path:
-    """The run's HTML report in the state folder."""
-    from immy_nornir.history.queries import Asked
-    from immy_nornir.report.build import build
-    from immy_nornir.report.render import render
-
-    engine.history.flush()
-    with engine.history.read() as reader:
-        run = next(one for one in reader.runs() if one.id == run_id)
-        rows = reader.sessions(Asked(run_id), actions=True)
-        others = sorted(set(session_ids) - {row.id for row in rows})  # of earlier runs, taken up again
-        for start in range(0, len(others), 500):
-            rows += reader.sessions(Asked(ids=others[start : start + 500]), actions=True)
-        jobs = {row.id: reader.jobs(row.id) for row in rows if row.status is not Status.PASSED}
-    path = engine.history.folder / "reports" / f"{run_id}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(build(run, rows, jobs, generated_at=engine.clock.now()), "html"), encoding="utf-8")
-    return path
-
-
-def show_summary(engine: Engine, run_id: str, sessions: Sequence[LiveSession], report: Path | None, form: str) -> None:
-    """What became of every computer: counts, then those that need attention; or everything as JSON."""
-    from immy_nornir.history.projection import status_of
-    from immy_nornir.plugins.tasks import summary
-
-    if form == "json":
-        rows = [{"computer": one.computer, "tenant": one.state.spec.tenant, **summary(one)} for one in sessions]
-        document = {
-            "schema_version": SCHEMA_VERSION,
-            "run": run_id,
-            "history": str(engine.history.path),
-            "report": str(report) if report else None,
-            "sessions": rows,
-        }
-        click.echo(json.dumps(document, indent=2, default=str))
-        return
-    statuses = Counter(status_of(live.state)[0] for live in sessions)
-    outcomes = Counter(one.outcome for live in sessions for one in live.told if one.outcome is not None)
-    reboots = sum(live.state.reboots for live in sessions)
-    click.echo(
-        f"run {run_id}: {len(sessions)} computer{'' if len(sessions) == 1 else 's'}: "
-        + ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in statuses.most_common())
-    )
-    words = {Outcome.SUCCESS: "done", Outcome.NOTHING: "as they should be"}
-    told = ", ".join(f"{n} {words.get(o, o.value.replace('_', ' '))}" for o, n in outcomes.most_common())
-    open_actions = sum(1 for live in sessions for one in live.told if one.outcome is None)
-    if open_actions and told:
-        told += f", {open_actions} not done"
-    elif open_actions:
-        told = f"{open_actions} not done"
-    click.echo(f"  actions: {told or 'none'}; reboots: {reboots}")
-    for text, names in _attention(sessions).items():
-        shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-        click.echo(f"  {shown}: {text}")
-    click.echo(f"  history: {surroundings.near(engine.history.path)}")
-    if report is not None:
-        click.echo(f"  report:  {surroundings.near(report)}")
-
-
-def _attention(sessions: Sequence[LiveSession]) -> dict[str, list[str]]:
-    """Computers that did not pass, together where the reason is the same."""
-    from immy_nornir.history.projection import status_of
-
-    found: dict[str, list[str]] = {}
-    for live in sessions:
-        status, reason = status_of(live.state)
-        if status is not Status.PASSED:
-            found.setdefault(f"{status.value.replace('_', ' ')}: {reason}", []).append(live.computer)
-    return found

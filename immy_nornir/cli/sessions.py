@@ -182,7 +182,8 @@ def resume(
 ) -> None:
     """Take up interrupted sessions where they stopped: jobs are asked for first, nothing runs twice."""
     from immy_nornir.cli.progress import progress_for
-    from immy_nornir.cli.run import exit_code, refuse_frozen, show_summary, stops
+    from immy_nornir.cli.run import refuse_frozen, stops
+    from immy_nornir.cli.summary import end_runs, exit_code, show_summary
     from immy_nornir.history.queries import Asked
     from immy_nornir.plugins import running
 
@@ -219,7 +220,8 @@ def resume(
             finally:
                 if not engine.stop.level:
                     restore()
-        show_summary(engine, "resumed", lives, None, form)
+        reports = end_runs(engine, [live.state.spec.run_id for live in lives])
+        show_summary(engine, "resumed", lives, reports, form)
         code = exit_code(lives, False)
     finally:
         engine.history.close()

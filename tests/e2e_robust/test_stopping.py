@@ -154,6 +154,11 @@ def test_a_freeze_in_the_middle_ends_what_runs_and_begins_nothing_more(one: Flee
     assert "the auditors are here" in one.immy("sessions", "resume", expect=2) + one.said
 
     freeze.unlink()
-    one.immy("sessions", "resume")
+    assert one.sql("SELECT status FROM runs") == [("interrupted",)]
+    said = one.immy("sessions", "resume")
+    assert one.sql("SELECT status FROM runs") == [("ended",)]
+    report = one.root / next(line.split()[1] for line in said.splitlines() if "report:" in line)
+    assert "Traceback" not in report.read_text()
+    assert all(name in report.read_text() for name in NAMES)
     assert set(one.statuses().values()) == {"passed"}
     assert one.installs() == {(name, f"software/{item}"): 1 for name in NAMES for item in SOFTWARE}
