@@ -78,9 +78,13 @@ class CertificateError(TransportError):
 
 
 class TransportTimeoutError(TransportError):
-    """The computer did not answer within the deadline."""
+    """The computer did not answer within the deadline; `output` is what had come of the answer until then."""
 
     kind = "timeout"
+
+    def __init__(self, message: str, advice: str = "", output: bytes = b"") -> None:
+        super().__init__(message, advice)
+        self.output = output
 
 
 class GarbledError(TransportError):

@@ -12,12 +12,17 @@ from immy_nornir.model.facts import Identity
 _FIELDS = ("uuid", "uuid_source", "name", "domain")
 
 
-def expectation(pinned: Mapping[str, str]) -> dict[str, str]:
+def expectation(pinned: Mapping[str, str], before: Identity | None = None) -> dict[str, str]:
     """What a computer must say of itself so that a request to it may go on by itself, without a question to us.
 
     Stricter than `identity_mismatch`, which judges whatever does not fit to the letter.
     """
-    return {field: pinned[field] for field in _FIELDS if pinned.get(field)}
+    wanted = dict(pinned)
+    if before is not None and before.uuid:
+        wanted |= {"uuid": before.uuid, "uuid_source": before.uuid_source}
+    elif before is not None:
+        wanted |= {"name": before.name}
+    return {field: wanted[field] for field in _FIELDS if wanted.get(field)}
 
 
 def identity_mismatch(pinned: Mapping[str, str], found: Identity, before: Identity | None = None) -> str:

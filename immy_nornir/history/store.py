@@ -78,6 +78,7 @@ class History:
         """Hashes of definitions that this process has stored."""
         self._idle: list[queries.Reader] = []
         """Reading connections that nobody uses now; appending and popping need no lock."""
+        self._closed = False
         self._writer = Writer(self.path, folder / f"journal-{self.owner}.jsonl")
         self._reap()
 
@@ -295,7 +296,10 @@ class History:
         try:
             yield reader
         finally:
-            self._idle.append(reader)
+            if self._closed:
+                reader.close()
+            else:
+                self._idle.append(reader)
 
     def defer(self, computer: str, session_id: str) -> None:
         """Leave a session waiting with no owner: whoever resumes it takes it up."""
@@ -317,9 +321,11 @@ class History:
 
     def close(self) -> None:
         """Store what is left, then let the owner's lock go."""
+        self._closed = True
+        # Before the writer: the last connection to be closed moves everything into the one file.
+        while self._idle:
+            self._idle.pop().close()
         self._writer.close()
-        for reader in self._idle:
-            reader.close()
         self._lock.release()
 
 

@@ -111,6 +111,15 @@ class Executor(Protocol):
         """What the spool says now, or when it changes within `wait_seconds` (at most 20)."""
         ...
 
+    def find_job(
+        self, expected: Mapping[str, str], job_id: str, offset: int, wait_seconds: float
+    ) -> tuple[Identity, JobStatus | None]:
+        """Who the computer is, and what its spool says of a job; None: it has to be asked for itself.
+
+        The spool of a computer that says of itself anything else than is `expected` is not looked at.
+        """
+        ...
+
     def stop_job(self, job_id: str) -> None:
         """End the job's whole process tree."""
         ...

@@ -124,7 +124,7 @@ def _lines(operations: Sequence[Operation]) -> str:
     return "".join(f"{operation_line(operation)}\n" for operation in operations)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=8)
 def _packed(operations: Sequence[Operation]) -> frames.Packed:
     return frames.pack(_lines(operations))
 

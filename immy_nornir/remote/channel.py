@@ -14,9 +14,10 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING
 
-from immy_nornir.errors import DroppedError, GarbledError, RefusedError, UsageError
+from immy_nornir.errors import DroppedError, GarbledError, RefusedError, TransportTimeoutError, UsageError
 from immy_nornir.model.facts import Boot, Identity
 from immy_nornir.model.items import Platform
+from immy_nornir.model.protocols import RawAnswer
 from immy_nornir.model.wire import (
     Answer,
     AnswerStatus,
@@ -35,7 +36,7 @@ from immy_nornir.remote import bundle, frames, powershell
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from immy_nornir.model.protocols import PowerShellTransport, RawAnswer
+    from immy_nornir.model.protocols import PowerShellTransport
     from immy_nornir.model.values import Json
 
 MARGIN_SECONDS = 60.0
@@ -86,11 +87,21 @@ class PowerShellConnection:
         """
         for operation in ahead:
             _check_reading(operation)
-        if not ahead:
+        return self._meet(expected, next(bundle.chunks(ahead), []))
+
+    def _meet(self, expected: Mapping[str, str], more: Sequence[Operation]) -> tuple[Identity, dict[str, Answer]]:
+        """Who the computer is, and the answers to `more` that came, if it is the expected one.
+
+        Whatever goes wrong with `more` does not hide who the computer is.
+        """
+        if not more:
             return self.identify(), {}
-        first = ReadOperation("identity", Read.IDENTITY, {"expect": dict(expected)} if expected else {})
-        more = next(bundle.chunks(ahead))
-        _, decoded = self._ask([first, *more], first_seconds=first.timeout_seconds + MARGIN_SECONDS)
+        # Also where nothing is expected: a computer that cannot say who it is runs nothing more.
+        first = ReadOperation("identity", Read.IDENTITY, {"expect": dict(expected)})
+        try:
+            _, decoded = self._ask([first, *more], first_seconds=first.timeout_seconds + MARGIN_SECONDS)
+        except GarbledError:
+            return self.identify(), {}
         answers = {answer.id: answer for answer in decoded.answers}
         if first.id not in answers:
             return self.identify(), {}
@@ -152,7 +163,13 @@ class PowerShellConnection:
         nonce = self._make_nonce()
         request = bundle.request(operations, nonce)
         deadline = sum(operation.timeout_seconds for operation in operations) + MARGIN_SECONDS
-        raw = self._transport.request(request, deadline, first_seconds)
+        try:
+            raw = self._transport.request(request, deadline, first_seconds)
+        except TransportTimeoutError as error:
+            partial = frames.decode_answer(error.output, nonce)
+            if first_seconds == math.inf or not partial.answers:
+                raise
+            return RawAnswer(error.output, b"", None), partial
         decoded = frames.decode_answer(raw.stdout, nonce)
         if decoded.end:
             self._proven = True
@@ -178,46 +195,60 @@ class PowerShellConnection:
         }
         wait = min(max(wait_seconds, 0.0), MAXIMUM_WAIT)
         params: dict[str, Json] = {"job": job, "secrets": dict(spec.secrets), "wait_seconds": wait}
-        return job_status_from(self._act(Effect.JOB_START, params, wait))
+        return job_status_from(self._act(_effect(Effect.JOB_START, params, wait)))
 
     def wait_job(self, job_id: str, offset: int, wait_seconds: float) -> JobStatus:
         """What the spool says now, or when the job ends within `wait_seconds` (at most 20)."""
-        wait = min(max(wait_seconds, 0.0), MAXIMUM_WAIT)
-        return job_status_from(
-            self._act(Effect.JOB_WAIT, {"job_id": job_id, "from": offset, "wait_seconds": wait}, wait), offset
-        )
+        return job_status_from(self._act(_wait_of(job_id, offset, wait_seconds)), offset)
+
+    def find_job(
+        self, expected: Mapping[str, str], job_id: str, offset: int, wait_seconds: float
+    ) -> tuple[Identity, JobStatus | None]:
+        """The identity and, in the same request, the word of `wait_job`; None where that was not said."""
+        operation = _wait_of(job_id, offset, wait_seconds)
+        identity, answers = self._meet(expected, [operation])
+        said = answers.get(operation.id)
+        if said is None or said.status is not AnswerStatus.OK or not isinstance(said.result, dict):
+            return identity, None
+        return identity, job_status_from(said.result, offset)
 
     def stop_job(self, job_id: str) -> None:
         """End the job's whole process tree; a job that is absent or finished stays as it is."""
-        self._act(Effect.JOB_STOP, {"job_id": job_id})
+        self._act(_effect(Effect.JOB_STOP, {"job_id": job_id}))
 
     def forget_job(self, job_id: str) -> None:
         """Remove the job's folder; RefusedError while it runs."""
-        self._act(Effect.JOB_FORGET, {"job_id": job_id})
+        self._act(_effect(Effect.JOB_FORGET, {"job_id": job_id}))
 
     def reboot(self, boot: Boot, delay_seconds: int, reason: str) -> None:
         """Ask for a reboot; RefusedError when the computer is not in `boot` any more or will not."""
-        self._act(
-            Effect.REBOOT,
-            {"delay_seconds": delay_seconds, "reason": reason, "boot": {"id": boot.id, "time": boot.time}},
-        )
+        of_boot: dict[str, Json] = {"id": boot.id, "time": boot.time}
+        self._act(_effect(Effect.REBOOT, {"delay_seconds": delay_seconds, "reason": reason, "boot": of_boot}))
 
     def close(self) -> None:
         """Free the connection; never raises."""
         self._transport.close()
 
-    def _act(self, effect: Effect, params: Mapping[str, Json], wait: float = 0.0) -> dict[str, Json]:
+    def _act(self, operation: EffectOperation) -> dict[str, Json]:
         """Send one effect, once; its result, or RefusedError with the computer's own words."""
-        operation = EffectOperation(effect.value, effect, params, JOB_MARGIN_SECONDS + wait)
         raw, decoded = self._ask([operation])
         answer = next((answer for answer in decoded.answers if answer.id == operation.id), None)
         if answer is None:
-            raise GarbledError(f"{effect.value}: {_what_came(raw, decoded)}")
+            raise GarbledError(f"{operation.name}: {_what_came(raw, decoded)}")
         if answer.status is AnswerStatus.TIMED_OUT:
-            raise DroppedError(f"{effect.value} took too long on the computer and was ended")
+            raise DroppedError(f"{operation.name} took too long on the computer and was ended")
         if answer.status is not AnswerStatus.OK or not isinstance(answer.result, dict):
-            raise RefusedError(f"{effect.value}: {answer.error or 'the answer is no map'}")
+            raise RefusedError(f"{operation.name}: {answer.error or 'the answer is no map'}")
         return answer.result
+
+
+def _effect(effect: Effect, params: Mapping[str, Json], wait: float = 0.0) -> EffectOperation:
+    return EffectOperation(effect.value, effect, params, JOB_MARGIN_SECONDS + wait)
+
+
+def _wait_of(job_id: str, offset: int, wait_seconds: float) -> EffectOperation:
+    wait = min(max(wait_seconds, 0.0), MAXIMUM_WAIT)
+    return _effect(Effect.JOB_WAIT, {"job_id": job_id, "from": offset, "wait_seconds": wait}, wait)
 
 
 def _check_reading(operation: object) -> None:

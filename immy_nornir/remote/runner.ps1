@@ -47,9 +47,11 @@ function Limit-ImmyText([string]$text, [int]$length = 65536) {
 }
 
 function Add-ImmyAnswer($answer) {
-    $json = 'null'
-    try { $json = ConvertTo-ImmyJson $answer.result }
-    catch { $answer.status = 'failed'; $answer.error = $_.Exception.Message }
+    $json = $answer.json
+    if ($null -eq $json) {
+        try { $json = ConvertTo-ImmyJson $answer.result }
+        catch { $json = 'null'; $answer.status = 'failed'; $answer.error = $_.Exception.Message }
+    }
     $head = [ordered]@{
         id = $answer.id; status = $answer.status; error = (Limit-ImmyText $answer.error 8192)
         warnings = @($answer.warnings | Select-Object -First 50 | ForEach-Object { Limit-ImmyText $_ 2048 })
@@ -142,7 +144,7 @@ function Invoke-ImmyShell($shell, $answer, [double]$seconds, $output) {
 
 function New-ImmyAnswer($operation) {
     return @{
-        id = $operation.id; status = 'ok'; result = $null; error = ''; warnings = @(); output = ''; exit_code = $null
+        id = $operation.id; status = 'ok'; result = $null; error = ''; warnings = @(); output = ''; exit_code = $null; json = $null
         watch = [Diagnostics.Stopwatch]::StartNew()
     }
 }
@@ -201,6 +203,25 @@ function Set-ImmyScriptResult($answer, $values, [string]$purpose, $runspace) {
     }
 }
 
+# Properties of a script's objects may be scripts, too, and block: they are read apart from this thread, with a time-out.
+# False when it could not be ended.
+function Set-ImmyJson($answer, [double]$seconds) {
+    $result = $answer.result
+    if ($null -eq $result -or $result -is [string] -or $result -is [ValueType]) { return $true }
+    $shell = [powershell]::Create()
+    $shell.Runspace = Get-ImmyHelper
+    [void]$shell.AddScript('param($value) try { @{ json = (ConvertTo-ImmyJson $value) } } catch { @{ error = $_.Exception.Message } }').AddArgument($result)
+    $told = New-Object 'Management.Automation.PSDataCollection[psobject]'
+    $answer.json = 'null'
+    $ended = Invoke-ImmyShell $shell $answer $seconds $told
+    $text = $null
+    if ($ended -and $told.Count) { $text = $told[$told.Count - 1] }
+    if ($null -ne $text -and $text['json']) { $answer.json = $text['json'] }
+    elseif ($null -ne $text -and $text['error']) { $answer.status = 'failed'; $answer.error = $text['error'] }
+    if ($answer.status -eq 'timed_out') { $session.helper = $null } else { $shell.Dispose() }
+    return $ended
+}
+
 function Invoke-ImmyScript($operation, $answer) {
     $script = $null
     try { $script = Read-ImmyScript ([string]$operation.script) }
@@ -230,9 +251,10 @@ function Invoke-ImmyScript($operation, $answer) {
         $rest = [Math]::Max(0, $output.Count - 1)
         foreach ($value in ($output | Select-Object -First ([Math]::Min($rest, 1000)))) { [void]$texts.Add([string]$value) }
     }
+    # While the script's runspace is open, which such properties belong to.
+    if ($ended) { $ended = Set-ImmyJson $answer ([Math]::Max(5, $operation.timeout - $answer.watch.Elapsed.TotalSeconds)) }
     $answer.output = ($texts -join "`n")
     $answer.warnings = @($shell.Streams.Warning.ReadAll() | ForEach-Object { $_.Message }) + @($shell.Streams.Error.ReadAll() | ForEach-Object { 'error: ' + (Get-ImmyErrorText $_) })
-    # Encoded while the script's runspace is open: properties of its objects may be scripts of their own.
     Add-ImmyAnswer $answer
     if ($ended) { $shell.Dispose(); $runspace.Dispose() }
     Restore-ImmyProcess
@@ -241,7 +263,7 @@ function Invoke-ImmyScript($operation, $answer) {
 
 function Complete-ImmyRequest($untouched) {
     $end = @{
-        id = '!end'; status = 'ok'; error = ''; warnings = @(); output = ''; exit_code = $null
+        id = '!end'; status = 'ok'; error = ''; warnings = @(); output = ''; exit_code = $null; json = $null
         watch = [Diagnostics.Stopwatch]::StartNew(); result = [ordered]@{ answered = $session.answered; untouched = @($untouched) }
     }
     Add-ImmyAnswer $end

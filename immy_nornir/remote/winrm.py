@@ -218,7 +218,8 @@ class WinrmTransport:
         )
         while not streams.done:
             if self._clock.monotonic() >= (deadline if streams.size else first):
-                raise TransportTimeoutError(f"{self._endpoint.host} did not finish the request in time")
+                message = f"{self._endpoint.host} did not finish the request in time"
+                raise TransportTimeoutError(message, output=b"".join(streams.stdout))
             root = self._poll(body, deadline)
             if root is not None:
                 _collect(root, streams)

@@ -138,7 +138,20 @@ def _start_job(live: LiveSession, action_id: str) -> list[Entry]:
 
 def _poll_job(live: LiveSession, action_id: str) -> list[Entry]:
     one = live.state.actions[action_id]
+    found, live.found = live.found, None
+    if found is not None and found[:2] == (one.job_id, one.offset):
+        return _told(one, found[2])
     return _told(one, live.connected().wait_job(one.job_id, one.offset, POLL_WAIT_SECONDS))
+
+
+def meet_again(live: LiveSession, expected: Mapping[str, str]) -> Identity:
+    """The identity at the beginning of a later leg, with the word on the job that is at work, if there is one."""
+    one = live.state.actions.get(live.state.current)
+    if one is None or not one.seen or one.over or one.ended is not None or live.state.lost is not None:
+        return live.connected().identify()
+    identity, status = live.connected().find_job(expected, one.job_id, one.offset, POLL_WAIT_SECONDS)
+    live.found = None if status is None else (one.job_id, one.offset, status)
+    return identity
 
 
 def _told(one: ActionState, status: JobStatus) -> list[Entry]:

@@ -35,7 +35,7 @@ from immy_nornir.session.told import Told, told
 
 if TYPE_CHECKING:
     from immy_nornir.model.protocols import Address, Connection
-    from immy_nornir.model.wire import Answer, ReadOperation
+    from immy_nornir.model.wire import Answer, JobStatus, ReadOperation
     from immy_nornir.session.engine import Engine
 
 _CRASHES = 3
@@ -68,6 +68,8 @@ class LiveSession:
     address: Address | None = None
     ahead: dict[str, tuple[ReadOperation, Answer]] = field(default_factory=dict)
     """What was read on this leg before it was its turn, by operation; valid until the connection is closed."""
+    found: tuple[str, int, JobStatus] | None = None
+    """A job's id, the offset that was asked for, and what came with the computer's name when this leg began."""
     known: Facts | None = None
     """What the history knew of the computer when this leg began."""
     crashes: int = 0
@@ -207,7 +209,7 @@ class LiveSession:
 
     def _forget(self) -> None:
         """Keep of an ended session what summaries say of it: a run holds all its sessions, the history the rest."""
-        self.left = told(self.state)
+        self.left = self.told
         self.state = replace(
             self.state, definitions={}, desires=(), facts=Facts(), findings={}, verified=None, plan=None, actions={}
         )
@@ -336,7 +338,7 @@ class LiveSession:
     def close(self) -> None:
         """Free the connection; the state knows that the next thing needs a new one."""
         connection, self.connection = self.connection, None
-        self.ahead, self.known = {}, None
+        self.ahead, self.known, self.found = {}, None, None
         if connection is not None:
             connection.close()
         self.state = replace(self.state, connected=False) if self.state.connected else self.state

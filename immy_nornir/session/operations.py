@@ -28,7 +28,7 @@ from immy_nornir.errors import (
 )
 from immy_nornir.history import codec
 from immy_nornir.model.facts import Finding, Identity
-from immy_nornir.model.items import Item, Platform
+from immy_nornir.model.items import Item, Platform, Requirements
 from immy_nornir.model.plan import Desire
 from immy_nornir.model.playbooks import Stage
 from immy_nornir.model.record import (
@@ -111,6 +111,8 @@ def failed(live: LiveSession, do: Do, action_id: str, error: ImmyError) -> list[
 def _connect(live: LiveSession) -> list[Entry]:
     connection = live.connected()
     pinned = live.state.spec.pinned_identity
+    if Stage.CONNECT in live.state.done:
+        return _connect_again(live, effects.meet_again(live, expectation(pinned, live.state.identity)))
     ahead = _to_read_ahead(live)
     identity, answers = connection.meet(expectation(pinned), ahead)
     wrong = identity_mismatch(pinned, identity, live.state.identity)
@@ -118,16 +120,20 @@ def _connect(live: LiveSession) -> list[Entry]:
         live.close()
         return [Refused("identity", wrong)]
     live.ahead = {one.id: (one, answers[one.id]) for one in ahead if one.id in answers}
-    if Stage.CONNECT in live.state.done:
-        before = live.state.identity
-        same = (
-            before is not None and before.boot == identity.boot and before.pending_reboots == identity.pending_reboots
-        )
-        if same and live.state.lost is None:
-            live.state = dataclasses.replace(live.state, connected=True, identity=identity)
-            return []  # a new leg of a session that only polls is not worth an entry
-        return [ContactBack(identity)]
     return [Connected(identity)]
+
+
+def _connect_again(live: LiveSession, identity: Identity) -> list[Entry]:
+    before = live.state.identity
+    wrong = identity_mismatch(live.state.spec.pinned_identity, identity, before)
+    if wrong:
+        live.close()
+        return [Refused("identity", wrong)]
+    same = before is not None and before.boot == identity.boot and before.pending_reboots == identity.pending_reboots
+    if same and live.state.lost is None:
+        live.state = dataclasses.replace(live.state, connected=True, identity=identity)
+        return []  # a new leg of a session that only polls is not worth an entry
+    return [ContactBack(identity)]
 
 
 def _to_read_ahead(live: LiveSession) -> Sequence[ReadOperation]:
@@ -136,18 +142,28 @@ def _to_read_ahead(live: LiveSession) -> Sequence[ReadOperation]:
     Asked together with its name it costs no PowerShell of its own. Answers to what is not asked after all are dropped.
     """
     state, address = live.state, live.address
-    if Stage.CONNECT in state.done or state.lost is not None or address is None or address.kind != "winrm":
+    if state.lost is not None or address is None or address.kind != "winrm":
         return ()
     known = presumed(state.spec.computer, live.stored(), Platform.WINDOWS)
+    if known.platform is not Platform.WINDOWS:
+        return ()  # another computer had the name
     reads: dict[str, ReadOperation] = {}
     if Stage.INVENTORY in state.spec.stages:
         reads = {one.id: one for one in questions(live.engine.fleet.library, known.platform)}
     if Stage.RESOLVE in state.spec.stages and Stage.DETECT in state.spec.stages:
         with contextlib.suppress(ImmyError):  # said again, and heard, when it is resolved
             desires, definitions = _desires(live, known)
-            for one in detection_of(to_detect(state.spec.type, desires), definitions).operations:
+            sure = [
+                one for one in to_detect(state.spec.type, desires) if _is_sure(definitions.get(one.definition), known)
+            ]
+            for one in detection_of(sure, definitions).operations:
                 reads.setdefault(one.id, one)
     return tuple(reads.values())
+
+
+def _is_sure(item: Item | None, known: Identity) -> bool:
+    """Whether what is known is enough to say that an item applies to the computer."""
+    return bool(known.system) or item is None or item.requirements == Requirements()
 
 
 def _desires(live: LiveSession, identity: Identity) -> tuple[tuple[Desire, ...], dict[str, Item]]:

@@ -59,7 +59,7 @@ class Redactor:
         """The text with every known value, in every known form, replaced by `[secret]`."""
         forms = self._forms
         # Few secrets, as usual: looking for their beginnings is many times quicker than walking through the text.
-        if forms and (len(forms) > FEW or _any_in(forms, text)):
+        if forms and (len(forms) > FEW or _any_in(list(forms), text)):
             hits = [place for place in range(len(text) - SHORT + 1) if text[place : place + SHORT] in forms]
             text = self._replace(text, hits) if hits else text
         return self._short.sub(MASK, text) if self._short is not None else text

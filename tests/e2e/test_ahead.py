@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
+from immy_nornir.decide.state import State, fold
+from immy_nornir.history.store import History, Run
 from immy_nornir.lab.lab import Lab
+from immy_nornir.lab.spec import Knobs
+from immy_nornir.model.facts import Identity
+from immy_nornir.model.items import Platform
+from immy_nornir.model.record import Connected, Entry, Finished, SessionSpec, Stamped, Status
+from immy_nornir.session.engine import SystemClock
 from tests.e2e import world
 
 SCRIPT = {"test": "test.ps1"}
@@ -27,6 +34,16 @@ FILES: dict[str, object] = {
 ROAMING = world.spec("roaming", 0, chassis="laptop")
 FIXED = world.spec("fixed", 1)
 STRANGER = world.spec("stranger", 2)
+
+
+def test_a_long_job_is_asked_for_together_with_the_name(tmp_path: Path) -> None:
+    knobs = Knobs(install_seconds=9.0)
+    with world.up(tmp_path, [FIXED], FILES, knobs=knobs) as (fleet, lab):
+        assert fleet.run("--on", "fixed", "--type", "full", "--item", "software/tool").status("fixed") == "passed"
+        assert [one["op"] for one in world.operations(lab, "fixed")].count("job.start") == 1
+        asked = [one["op"] for one in world.operations(lab, "fixed") if one["op"] == "job.wait"]
+        # Facts and detection, the start, the looks at the job, the item after it, and everything once more.
+        assert requests(lab, "fixed") == 1 + 1 + len(asked) + 1 + 1
 
 
 @pytest.fixture
@@ -83,3 +100,40 @@ def test_who_took_over_an_address_is_asked_for_nothing_but_its_name(here: tuple[
     assert run.status("fixed") == "failed"
     assert "another computer" in run.reason("fixed")
     assert [one["op"] for one in world.operations(lab, "stranger")] == ["identity"]
+
+
+def test_what_may_not_apply_is_not_asked_before_the_computer_is_known(tmp_path: Path) -> None:
+    needs = {**SCRIPT, "requirements": {"architecture": ["arm64"]}}
+    files = {**FILES, "tasks/maintenance/plain/task.yml": needs}
+    with world.up(tmp_path, [FIXED], files) as (fleet, lab):
+        for _ in range(2):
+            run = fleet.run("--on", "fixed", "--type", "detection")
+            assert run.actions("fixed")["task/plain"]["reason"] == "not_applicable"
+        assert scripts(lab, "fixed") == []
+
+
+def test_scripts_for_another_platform_do_not_reach_a_computer_that_was_replaced(tmp_path: Path) -> None:
+    """The history knows the name as a Linux computer; the Windows computer that has it now gets nothing of that."""
+    both = {"linux": {"test": "test.sh"}, "windows": {"test": "test.ps1"}}
+    files = {**FILES, "tasks/maintenance/plain/task.yml": both, "tasks/maintenance/plain/test.sh": "true\n"}
+    with world.up(tmp_path, [FIXED], files) as (fleet, lab):
+        history = History(fleet.root / ".immy", SystemClock())
+        linux = Identity("fixed", platform=Platform.LINUX, system={"os": "Debian"})
+        state = State(SessionSpec("old-1", "old", "fixed", "acme"))
+        history.begin_run(Run("old", "immy run"))
+        history.create_sessions([state.spec])
+        entries: list[Entry] = [Connected(linux), Finished(Status.PASSED, "")]
+        for number, entry in enumerate(entries, 1):
+            stamped = Stamped(number, float(number), entry)
+            state = fold(state, stamped)
+            history.append(state, stamped)
+        history.close()
+        assert fleet.run("--on", "fixed", "--type", "detection").status("fixed") == "passed"
+        assert scripts(lab, "fixed") == ["task/plain"]
+        assert requests(lab, "fixed") == 2
+
+
+def test_a_run_leaves_one_file_of_history(here: tuple[world.Fleet, Lab]) -> None:
+    fleet, _ = here
+    assert fleet.immy("run", "--on", "fixed", "--type", "detection", "--yes").code == 0
+    assert sorted(path.name for path in (fleet.root / ".immy").glob("history*")) == ["history.db"]

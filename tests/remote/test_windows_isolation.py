@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from immy_nornir.errors import GarbledError, RefusedError, UsageError
+from immy_nornir.errors import GarbledError, RefusedError, TransportTimeoutError, UsageError
 from immy_nornir.model.protocols import RawAnswer
 from immy_nornir.model.wire import Answer, AnswerStatus, Effect, EffectOperation, Read, ReadOperation
 from immy_nornir.remote.channel import PowerShellConnection
@@ -327,3 +327,41 @@ def test_a_script_that_ends_the_process_does_not_hide_who_it_was(machine: Machin
     assert identity.name
     assert "bad" not in answers
     assert value(connection.read([script("good", "1")])["good"]) == 1
+
+
+BLOCKING = "[pscustomobject]@{ a = 1 } | Add-Member ScriptProperty Slow { Start-Sleep 1000 } -PassThru"
+COUNTING = "[pscustomobject]@{ a = 1 } | Add-Member ScriptProperty Twice { $this.a * 2 } -PassThru"
+
+
+def test_a_property_that_is_a_script_is_told_and_one_that_blocks_costs_only_its_own_result(machine: Machine) -> None:
+    transport = machine.transport()
+    operations = [script("before", "1"), script("blocking", BLOCKING, timeout=2), script("counting", COUNTING)]
+    identity, answers = PowerShellConnection(transport).meet({}, operations)
+    assert identity.name
+    assert answers["blocking"].status is AnswerStatus.TIMED_OUT
+    rest = PowerShellConnection(transport).read([one for one in operations if one.id != "blocking"])
+    assert value(rest["before"]) == 1
+    assert value(rest["counting"]) == {"a": 1, "Twice": 2}
+
+
+def test_an_identity_that_came_before_the_deadline_counts(machine: Machine) -> None:
+    """A request that never ends: what was flushed of it says who the computer is."""
+
+    class Endless:
+        platform_hint = "powershell"
+
+        def __init__(self) -> None:
+            self.inner = machine.transport()
+
+        def request(self, payload: bytes, deadline_seconds: float, first_seconds: float = math.inf) -> RawAnswer:
+            done = self.inner.request(payload, deadline_seconds, first_seconds)
+            if self.inner.requests == 1:
+                raise TransportTimeoutError("it never ended", output=done.stdout[: done.stdout.index(b"\n") + 1])
+            return done
+
+        def close(self) -> None:
+            pass
+
+    identity, answers = PowerShellConnection(Endless()).meet({}, [script("s", "1")])
+    assert identity.name
+    assert answers == {}

@@ -60,6 +60,8 @@ HELPER = {
     "'param($library, $name, $parameters) . $library; Invoke-ImmyOperation $name $parameters')"
     ".AddArgument(([scriptblock]::Create($ImmyLibrary.ToString()))).AddArgument($operation.op)"
     ".AddArgument($operation.params)",
+    "$shell.AddScript('param($value) try {": "$shell.AddScript('param($library, $value) . $library; try {",
+    "}').AddArgument($result)": "}').AddArgument([scriptblock]::Create($ImmyLibrary.ToString())).AddArgument($result)",
 }
 DRIVER = """
 $lines = @([IO.File]::ReadAllText('{payload}') -split "`n")
