@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,17 @@ SID = "S-1-5-21-1-2-3-1001"
 
 
 @pytest.fixture(scope="module")
-def machine(edition: str, tmp_path_factory: pytest.TempPathFactory) -> Machine:
+def machine(edition: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     folder = tmp_path_factory.mktemp("jobs")
     registry = {"HKLM": {BOOT_ID: {"BootId": 7}}, "HKU": {f"{SID}\\Software": {"x": 1}}}
     machine = Machine(folder, edition, registry)
     machine.environment["IMMY_PWSH"] = PWSH
-    return machine
+    yield machine
+    # The workers of jobs whose keepers were killed on purpose.
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if str(folder).encode() in (process / "cmdline").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 @pytest.fixture
