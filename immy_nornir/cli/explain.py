@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from immy_nornir.model.facts import Facts, Identity
     from immy_nornir.model.inventory import Inventory
     from immy_nornir.model.playbooks import Fleet, Play
+    from immy_nornir.model.values import Value
 
 SCHEMA_VERSION = 1
 
@@ -71,7 +72,8 @@ def explain(
     root = surroundings.root_of(ctx, playbook)
     # Unchecked: two deployments that tie are an error of the files, and the very thing that has to be explained.
     fleet, book = surroundings.load(root, sources, playbook, checked=False)
-    given = _Given(book.plays if book is not None else (), surroundings.pairs(more), surroundings.pairs(extra))
+    plays = book.plays if book is not None else ()
+    given = _Given(plays, surroundings.pairs(more), surroundings.given_variables(extra))
     document = _explained(ctx, root, fleet, given, computer, item)
     if form == "json":
         click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **document}, indent=2, default=str))
@@ -85,7 +87,7 @@ class _Given:
 
     plays: Sequence[Play]
     options: Mapping[str, str]
-    vars: Mapping[str, str]
+    vars: Mapping[str, Value]
 
     def play_of(self, inventory: Inventory, name: str) -> Play | None:
         """The first play that reaches a computer, else the first."""

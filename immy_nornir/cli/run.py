@@ -136,7 +136,7 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
         name: given[name] for name in ("reboot", "window", "offline", "user_context", "on_failure") if given[name]
     }
     options |= surroundings.pairs(given["more"])
-    asking = Asking(options, tuple(given["items"]), surroundings.pairs(given["extra"]), given["check"])
+    asking = Asking(options, tuple(given["items"]), surroundings.given_variables(given["extra"]), given["check"])
     wishes = _Wishes(
         given["sources"],
         given["limit"],

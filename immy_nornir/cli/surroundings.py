@@ -20,6 +20,7 @@ from immy_nornir.errors import FilesError, UsageError
 from immy_nornir.model.inventory import Computer, Inventory
 from immy_nornir.model.places import Level
 from immy_nornir.model.playbooks import Fleet, Playbook
+from immy_nornir.model.values import SecretRef, Value
 
 STATE = ".immy"
 
@@ -84,6 +85,28 @@ def pairs(texts: Sequence[str]) -> dict[str, str]:
         if not sign or not name:
             raise UsageError(f"'{text}' is not NAME=VALUE")
         found[name] = value
+    return found
+
+
+def given_variables(texts: Sequence[str]) -> dict[str, Value]:
+    """`NAME=VALUE` variables; `NAME=secret: env:NAME` is a reference, as in files. Raises UsageError.
+
+    What looks like a secret is refused as a value: a command line is seen by everybody, and kept in the record.
+    """
+    from immy_nornir.fleet.check_values import looks_secret
+
+    found: dict[str, Value] = {}
+    for name, text in pairs(texts).items():
+        word, colon, reference = text.strip().removeprefix("{").removesuffix("}").partition(":")
+        if colon and word.strip() == "secret":
+            found[name] = SecretRef(reference.strip().strip("\"'"))
+        elif looks_secret(name):
+            raise UsageError(
+                f"the value of '{name}' would stand on the command line and in the record",
+                f"give a reference: -e '{name}=secret: env:NAME' or -e '{name}=secret: file:PATH'",
+            )
+        else:
+            found[name] = text
     return found
 
 

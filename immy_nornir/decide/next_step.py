@@ -164,6 +164,8 @@ def _finish(state: State) -> Finish:
     text = outcomes.sentence_of(ended, len(state.actions) - len(ended))
     if state.plan is None:
         text = "facts collected" if Stage.INVENTORY in state.done else "connected"
+    if state.unknown:
+        text += f"; not found out: {'; '.join(state.unknown[:3])}"
     if state.reboot_failure:
         return Finish(Status.FAILED, f"{state.reboot_failure}; {text}")
     if state.stop is not None:
@@ -171,4 +173,6 @@ def _finish(state: State) -> Finish:
     missing = state.verified.not_converged if state.verified is not None else ()
     if missing:
         text += f"; not converged: {'; '.join(missing[:3])}"
+    if state.plan is None and state.unknown:  # finding out was its work
+        return Finish(Status.PARTIALLY_PASSED, text)
     return Finish(outcomes.status_of(ended, not_converged=bool(missing)), text)

@@ -122,6 +122,8 @@ class State:
     done: frozenset[Stage] = frozenset()
     desires: tuple[Desire, ...] = ()
     facts: Facts = field(default_factory=Facts)
+    unknown: tuple[str, ...] = ()
+    """Facts that could not be found out, each with its reason."""
     findings: Mapping[str, Finding] = field(default_factory=dict)
     plan: Plan | None = None
     actions: Mapping[str, ActionState] = field(default_factory=dict)
@@ -196,9 +198,9 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
             return replace(state, connected=False, lost=lost, lost_at=first, losses=state.losses + 1, checked_at=at)
         case Resolved(desires):
             return replace(state, desires=desires, done=state.done | {Stage.RESOLVE})
-        case FactsCollected(facts):
+        case FactsCollected(facts, problems):
             merged = Facts({**state.facts.values, **facts.values}, {**state.facts.collected_at, **facts.collected_at})
-            return replace(state, facts=merged, done=state.done | {Stage.INVENTORY})
+            return replace(state, facts=merged, unknown=problems, done=state.done | {Stage.INVENTORY})
         case Detected(findings):
             found = {_id(one): one for one in findings}
             return replace(state, findings=found, done=state.done | {Stage.DETECT})

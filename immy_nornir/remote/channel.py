@@ -277,7 +277,7 @@ def _what_came(raw: RawAnswer, decoded: frames.Decoded) -> str:
         text = f"the answer is damaged ({decoded.damaged} bad frame(s), {len(raw.stdout)} bytes, {code})"
     else:
         text = f"the answer is cut off ({len(raw.stdout)} bytes, {code})"
-    said = powershell.stderr_text(raw.stderr).strip()
+    said = " ".join(f"{powershell.stderr_text(raw.stderr)} {decoded.noise}".split())
     return f"{text}: {said[:300]}" if said else text
 
 

@@ -218,6 +218,7 @@ function Set-ImmyJson($answer, [double]$seconds) {
     if ($ended -and $told.Count) { $text = $told[$told.Count - 1] }
     if ($null -ne $text -and $text['json']) { $answer.json = $text['json'] }
     elseif ($null -ne $text -and $text['error']) { $answer.status = 'failed'; $answer.error = $text['error'] }
+    elseif ($answer.status -eq 'ok') { $answer.status = 'failed'; $answer.error = 'the result could not be told' }
     if ($answer.status -eq 'timed_out') { $session.helper = $null } else { $shell.Dispose() }
     return $ended
 }

@@ -221,8 +221,8 @@ class WinrmTransport:
                 message = f"{self._endpoint.host} did not finish the request in time"
                 raise TransportTimeoutError(message, output=b"".join(streams.stdout))
             root = self._poll(body, deadline)
-            if root is not None:
-                _collect(root, streams)
+            if root is not None and not _collect(root, streams):
+                raise GarbledError(f"{self._endpoint.host} answered the question for output with something else")
             if streams.size > MAXIMUM_ANSWER_BYTES:
                 raise GarbledError(f"{self._endpoint.host} answered more than {MAXIMUM_ANSWER_BYTES} bytes")
         return RawAnswer(b"".join(streams.stdout), b"".join(streams.stderr), streams.exit_code)
@@ -272,9 +272,12 @@ class WinrmTransport:
         left = deadline - self._clock.monotonic()
         seconds = max(1, min(self._endpoint.operation_seconds, int(left) + 1))
         try:
-            return _exchange(self._protocol, action, more, body, seconds)
+            root = _exchange(self._protocol, action, more, body, seconds)
         except FOREIGN as error:
             raise mapped(error, stage, self._endpoint) from None
+        if not root.tag.endswith("}Envelope"):
+            raise GarbledError(f"{self._endpoint.host}, {stage.value}: the answer is not WS-Management")
+        return root
 
 
 def _exchange(protocol: Protocol, action: str, more: str, body: str, seconds: int) -> ET.Element:
@@ -290,9 +293,13 @@ def _delete(protocol: Protocol, shell: str) -> None:
     )
 
 
-def _collect(root: ET.Element, streams: _Streams) -> None:
+def _collect(root: ET.Element, streams: _Streams) -> bool:
+    """Add what came; False when it is no answer to a Receive."""
+    found = False
     for node in root.iter():
-        if node.tag == f"{{{_SHELL}}}Stream" and node.text:
+        if node.tag == f"{{{_SHELL}}}ReceiveResponse":
+            found = True
+        elif node.tag == f"{{{_SHELL}}}Stream" and node.text:
             try:
                 data = base64.b64decode(node.text)
             except binascii.Error as error:
@@ -304,6 +311,7 @@ def _collect(root: ET.Element, streams: _Streams) -> None:
         elif node.tag == f"{{{_SHELL}}}ExitCode":
             with contextlib.suppress(ValueError):
                 streams.exit_code = int(node.text or "")
+    return found
 
 
 def connect(address: Address, secrets: Secrets, clock: Clock) -> PowerShellConnection:

@@ -107,6 +107,10 @@ def _status(error: winrm.exceptions.WinRMTransportError, at: str) -> TransportEr
         return AuthenticationError(f"{at}: refused with HTTP {code}", "check the user's rights and the transport")
     if code in {404, 405, 501}:
         return RefusedError(f"{at}: no WinRM answers there (HTTP {code})", "check ansible_port and ansible_winrm_path")
+    if code in {502, 503, 504}:
+        return DroppedError(f"{at}: WinRM is not ready (HTTP {code})")
+    if code == 407:
+        return RefusedError(f"{at}: a proxy stands between that wants a password (HTTP 407)", "see ansible_winrm_proxy")
     return GarbledError(f"{at}: HTTP {code} without a reason")
 
 
@@ -121,6 +125,10 @@ def _pywinrm(error: winrm.exceptions.WinRMError, at: str) -> TransportError:
 
 def _network(error: BaseException, stage: Stage, at: str) -> TransportError:
     causes = list(_causes(error))
+    if isinstance(error, PermissionError):  # so say the libraries of NTLM and Kerberos, without a word on the network
+        return AuthenticationError(
+            f"{at}: the computer does not take this way of authentication", "see ansible_winrm_transport"
+        )
     if any(
         isinstance(cause, requests.exceptions.SSLError | ssl.SSLError | urllib3.exceptions.SSLError) for cause in causes
     ):

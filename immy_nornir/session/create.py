@@ -126,8 +126,8 @@ def specs_of(
     """One spec for each computer, numbered from `first`; `seen` holds the last known facts by name."""
     specs = []
     for number, computer in enumerate(computers, first):
-        variables = computer.variables
-        play_vars = {name: one.value for name, one in play.vars.items()}
+        given = {**{name: one.value for name, one in play.vars.items()}, **asking.vars}
+        variables = {**computer.variables, **given}
         specs.append(
             SessionSpec(
                 id=f"{run_id}-{number}",
@@ -139,7 +139,7 @@ def specs_of(
                 items=asking.items or play.items,
                 asked_items=bool(asking.items),
                 play=play.name,
-                vars={**play_vars, **asking.vars},
+                vars=given,
                 pinned_identity=pinned_identity(variables.get("immy_identity"), seen.get(computer.name)),
                 business_hours=variables.get("immy_business_hours"),
                 time_zone=str(variables.get("immy_time_zone") or "UTC"),

@@ -123,7 +123,7 @@ def _start_job(live: LiveSession, action_id: str) -> list[Entry]:
     context = "system"
     if one.plan.context is Context.USER:
         assert live.state.identity is not None  # noqa: S101 - connected
-        primary = live.engine.computer(live.computer).variables.get("immy_primary_user")
+        primary = live.described.variables.get("immy_primary_user")
         user = user_for(live.state.spec.options, live.state.identity, str(primary or ""))
         if not user:
             message = "nobody is logged on as whom it could run"

@@ -34,6 +34,7 @@ from immy_nornir.session import operations
 from immy_nornir.session.told import Told, told
 
 if TYPE_CHECKING:
+    from immy_nornir.model.inventory import Computer
     from immy_nornir.model.protocols import Address, Connection
     from immy_nornir.model.wire import Answer, JobStatus, ReadOperation
     from immy_nornir.session.engine import Engine
@@ -309,9 +310,18 @@ class LiveSession:
         """
         if self.connection is None:
             if self.address is None:
-                self.address = self.engine.address_of(self.engine.computer(self.computer))
+                self.address = self.engine.address_of(self.described)
             self.connection = self.engine.connect(self.address)
         return self.connection
+
+    @property
+    def described(self) -> Computer:
+        """The computer, with the variables of the play and the command line over those of the inventory."""
+        computer, given = self.engine.computer(self.computer), self.state.spec.vars
+        if not given:
+            return computer
+        origins = {name: place for name, place in computer.origins.items() if name not in given}
+        return replace(computer, variables={**computer.variables, **given}, origins=origins)
 
     def stored(self) -> Facts:
         """The facts that the history has of the computer, as they were when this leg began."""

@@ -79,10 +79,13 @@ def failed(live: LiveSession, do: Do, action_id: str, error: ImmyError) -> list[
     """The entries for an operation that raised: contact lost, refused, or a stage or action that failed."""
     text = live.engine.redactor.clean(str(error))
     doing = f"{do} {action_id}".strip()
+    if do is Do.CHECK_BOOT and isinstance(error, TransportError):
+        # Right after a boot a domain, or WinRM itself, may not answer yet; the reboot has a deadline of its own.
+        live.close()
+        return []
     if isinstance(error, AuthenticationError | CertificateError):
         live.close()
-        # Right after a boot a domain may not answer yet; the reboot has a deadline of its own.
-        return [] if do is Do.CHECK_BOOT else [Refused(error.kind, text)]
+        return [Refused(error.kind, text)]
     if isinstance(error, RefusedError):
         if do is Do.ASK_REBOOT:
             number = live.state.reboot.number if live.state.reboot is not None else 0
@@ -95,7 +98,7 @@ def failed(live: LiveSession, do: Do, action_id: str, error: ImmyError) -> list[
         # Its job is at work, or has ended: a computer that will not say so now is asked again.
     if isinstance(error, TransportError):
         live.close()
-        return [] if do is Do.CHECK_BOOT else [ContactLost(error.kind, text, doing)]
+        return [ContactLost(error.kind, text, doing)]
     if action_id:
         reason = OutcomeReason.COULD_NOT_START if isinstance(error, SecretError) else OutcomeReason.CONFLICT
         return [ActionEnded(action_id, Outcome.FAILED, reason, text)]
@@ -209,7 +212,7 @@ def planning_of(live: LiveSession, findings: Mapping[str, Finding], desires: tup
     """What a plan of this session is made from."""
     state = live.state
     assert state.identity is not None  # noqa: S101 - planning comes after connecting
-    primary = live.engine.computer(state.spec.computer).variables.get("immy_primary_user")
+    primary = live.described.variables.get("immy_primary_user")
     ignored = state.spec.options.ignore_pending_reboots
     with live.engine.history.read() as reader:
         before = reader.last_desires(state.spec.computer, state.spec.id, desires)
