@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import surroundings
-from immy_nornir.cli.summary import end_runs, exit_code, show_summary, write_report
+from immy_nornir.cli.summary import end_runs, exit_code, record_code, show_summary, write_report
 from immy_nornir.errors import HistoryError, UsageError
 from immy_nornir.model.places import Place
 from immy_nornir.model.playbooks import Offline, OnFailure, Play, UserContext
@@ -248,7 +248,7 @@ def _run(
         click.echo(f"immy: the run's end was not written down: {error}", err=True)
     end_runs(engine, [live.state.spec.run_id for live in sessions if live.state.spec.run_id != run_id])
     show_summary(engine, run_id, sessions, [report] if report else [], wishes.form)
-    return code
+    return record_code(engine, code)
 
 
 def _refuse_frozen(root: Path, plays: Sequence[PlayRun], asking: Asking) -> None:

@@ -183,7 +183,7 @@ def resume(
     """Take up interrupted sessions where they stopped: jobs are asked for first, nothing runs twice."""
     from immy_nornir.cli.progress import progress_for
     from immy_nornir.cli.run import refuse_frozen, stops
-    from immy_nornir.cli.summary import end_runs, exit_code, show_summary
+    from immy_nornir.cli.summary import end_runs, exit_code, record_code, show_summary
     from immy_nornir.history.queries import Asked
     from immy_nornir.plugins import running
 
@@ -222,7 +222,7 @@ def resume(
                     restore()
         reports = end_runs(engine, [live.state.spec.run_id for live in lives])
         show_summary(engine, "resumed", lives, reports, form)
-        code = exit_code(lives, False)
+        code = record_code(engine, exit_code(lives, False))
     finally:
         engine.history.close()
     if engine.stop.level:

@@ -38,6 +38,15 @@ def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:
     return 0
 
 
+def record_code(engine: Engine, code: int) -> int:
+    """The exit code, worse than that of the sessions where their record is not whole, which is said."""
+    hole = engine.history.hole()
+    if not hole:
+        return code
+    click.echo(f"immy: the history of this run is not whole: {hole}", err=True)
+    return code if code in (1, 130) else 1
+
+
 def _pending(live: LiveSession) -> bool:
     return any(one.changing and one.outcome is None for one in live.told)
 

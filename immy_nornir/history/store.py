@@ -126,7 +126,16 @@ class History:
             loaded = queries.record(connection, session_id)
             if row is None or row[0] != owner or row[1] not in queries.OPEN or loaded is None:
                 return
-            state = fold_all(*loaded)
+            try:
+                state = fold_all(*loaded)
+            except (KeyError, AssertionError, AttributeError) as error:
+                # One damaged record must not keep all other sessions from being taken up.
+                why = f"its record is damaged ({type(error).__name__}: {error}); what it did last is not known"
+                at = self._clock.now()
+                sql = "UPDATE sessions SET status='failed', reason=?, ended_at=? WHERE id=?"
+                connection.execute(sql, (why, at, session_id))
+                connection.execute("DELETE FROM active WHERE session_id=?", (session_id,))
+                return
             if state.finished is not None or state.interrupted is not None:
                 return
             doing = f" while {state.current} was under way" if state.current else ""
@@ -309,6 +318,10 @@ class History:
                 ("DELETE FROM active WHERE computer=? AND session_id=?", (computer, session_id)),
             ]
         )
+
+    def hole(self) -> str:
+        """Why the record of this process is not whole; empty when it is."""
+        return self._writer.hole()
 
     def release(self, computers: Iterable[str]) -> None:
         """Give up computers whose sessions this process leaves unfinished."""

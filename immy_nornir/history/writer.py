@@ -52,7 +52,9 @@ class Writer:
         self._path = path
         self._journal = journal
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
-        self._broken: str = ""
+        self._lost = ""
+        """Why an entry was lost: from then on the records keep what they have, and nothing follows a hole."""
+        self._file: tuple[int, int] | None = None
         self._thread = threading.Thread(target=self._run, name="immy-history", daemon=True)
         self._thread.start()
 
@@ -83,6 +85,16 @@ class Writer:
         if work.error is not None:
             raise work.error
 
+    def hole(self) -> str:
+        """Why the file does not hold everything that was written; empty when it does."""
+        if self._lost:
+            return f"entries could not be written: {self._lost}"
+        return (
+            ""
+            if _identity(self._path) == self._file
+            else f"{self._path} was removed or replaced while immy was at work"
+        )
+
     def flush(self) -> None:
         """Return when everything put before is written."""
         self.call(lambda _: None)
@@ -96,6 +108,7 @@ class Writer:
 
     def _run(self) -> None:
         connection = sqlite3.connect(self._path, isolation_level=None, timeout=30.0)
+        self._file = _identity(self._path)
         connection.execute("PRAGMA busy_timeout=30000")
         while True:
             batch, ending = self._gather()
@@ -124,23 +137,30 @@ class Writer:
 
     def _write(self, connection: sqlite3.Connection, batch: list[Work]) -> None:
         durable = any(one.durable for one in batch)
+        kept = [work for work in batch if not self._refuse(work)]
         try:
             connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
-            for work in batch:
+            for work in kept:
                 self._one(connection, work)
             connection.execute("COMMIT")
-            self._broken = ""
-            for work in batch:
+            for work in kept:
                 if work.stored is not None and work.error is None:
                     work.stored()
         except sqlite3.Error as error:
-            self._broken = str(error)
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            self._to_journal(batch, error)
+            self._to_journal(kept, error)
         for work in batch:
             work.done.set()
+
+    def _refuse(self, work: Work) -> bool:
+        """Whether an entry must not be written: after a hole, or where nobody would find it."""
+        if work.journal and not self._lost and work.durable and _identity(self._path) != self._file:
+            work.error = HistoryError(f"{self._path} was removed or replaced while immy was at work")
+        elif work.journal and self._lost:
+            work.error = HistoryError(f"an earlier entry could not be written: {self._lost}")
+        return work.error is not None
 
     @staticmethod
     def _one(connection: sqlite3.Connection, work: Work) -> None:
@@ -174,12 +194,22 @@ class Writer:
                     file.flush()
                     os.fsync(file.fileno())
         except OSError as error:
+            if any(work.journal and not work.durable for work in batch):
+                self._lost = str(why)
             for work in batch:
                 work.error = HistoryError(f"neither the history ({why}) nor its journal ({error}) can be written")
             return
         for work in batch:
             if work.call is not None or (work.durable and not work.journal):
                 work.error = HistoryError(f"the history cannot be written: {why}", "free some space and start again")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _sql(statement: Statement) -> str:

@@ -26,7 +26,7 @@ from immy_nornir.model.deployments import StateKind
 from immy_nornir.model.inventory import Computer
 from immy_nornir.model.items import ItemKind, Platform, RebootNeed, Software
 from immy_nornir.model.playbooks import ActionType, MaintenanceType, Play, Reboot
-from immy_nornir.model.record import Finished, Interrupted, SessionSpec, Status, StopAsked
+from immy_nornir.model.record import Finished, Interrupted, Outcome, SessionSpec, Status, StopAsked
 from immy_nornir.plugins.runner import ImmyRunner
 from immy_nornir.plugins.tasks import maintain
 from immy_nornir.session.create import Asking, merge_options, specs_of
@@ -263,28 +263,47 @@ class Pace:
 def execute(engine: Engine, plays: Sequence[PlayRun], pace: Pace) -> None:
     """Run all plays, wave after wave; afterwards every session has a status of its own.
 
-    A play whose failures pass its `max_fail_percentage` after a wave starts no further wave, nor does a later play.
+    A wave whose failures pass its play's `max_fail_percentage` is followed by no further wave, nor by a later play; one
+    that fails as a whole by no further wave of its play.
     """
-    halted = ""
+    ended = ""
     for run in plays:
-        done = 0
+        done, halted = 0, ended
         names = in_order(list(run.sessions), run.play.order)
         for wave in waves(names, run.play.serial):
             if halted or engine.stop.level:
                 break
             _wave(engine, run, wave, pace)
             done += len(wave)
-            bad = sum(1 for name in names[:done] if _failed(run.sessions[name].state))
-            if names and 100.0 * bad / len(names) > run.play.max_fail_percentage:
-                limit = f"max_fail_percentage {run.play.max_fail_percentage:g}"
-                halted = f"{bad} of {len(names)} computers failed: more than {limit}"
+            ended, halted = _too_bad([run.sessions[name] for name in wave], run.play.max_fail_percentage)
         for name in names[done:]:
             _not_begun(run.sessions[name], halted)
 
 
-def _failed(state: State) -> bool:
-    status, _ = status_of(state)
-    return status in (Status.FAILED, Status.PARTIALLY_PASSED, Status.MISSED)
+def _too_bad(wave: Sequence[LiveSession], percentage: float) -> tuple[str, str]:
+    """Why nothing may follow a wave in the run, and in its play; empty when it may.
+
+    Deferred sessions are neither good nor bad yet.
+    """
+    settled = [live for live in wave if live.state.finished is not None]
+    failed = [live for live in settled if _failed(live)]
+    missed = sum(1 for live in settled if status_of(live.state)[0] is Status.MISSED)
+    bad = len(failed) + missed
+    told = f"{bad} of {_count(len(settled), 'computer')} of a wave failed"
+    if settled and 100.0 * bad / len(settled) > percentage:
+        why = f"{told}: more than max_fail_percentage {percentage:g}"
+        return why, why
+    # A computer that is off says nothing about what was done to the others.
+    whole = bool(failed) and bad == len(settled)
+    return "", f"{told}: a wave that fails as a whole is the last of its play" if whole else ""
+
+
+def _failed(live: LiveSession) -> bool:
+    """Whether something went wrong; what was skipped on purpose did not."""
+    status, _ = status_of(live.state)
+    outcomes = {one.outcome for one in live.told}
+    only_skipped = Outcome.SKIPPED in outcomes and Outcome.FAILED not in outcomes
+    return status is Status.FAILED or (status is Status.PARTIALLY_PASSED and not only_skipped)
 
 
 def _wave(engine: Engine, run: PlayRun, names: Sequence[str], pace: Pace) -> None:

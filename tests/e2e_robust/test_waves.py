@@ -56,10 +56,41 @@ def test_too_many_failures_stop_the_later_waves_and_plays_with_a_reason(tmp_path
         assert [first[name]["status"] for name in sorted(first)] == ["failed"] * 2 + ["cancelled"] * 4
         for row in [first["pc003"], *second]:
             assert row["status"] == "cancelled"
-            assert "2 of 6" in row["reason"]
+            assert "2 of 2" in row["reason"]
             assert "max_fail_percentage 20" in row["reason"]
         assert "max_fail_percentage" in said
         assert {event["computer"] for event in one.lab.events("installer_started")} == {"pc001", "pc002"}
+
+
+def test_a_percentage_is_of_the_wave_and_what_is_skipped_on_purpose_is_no_failure(tmp_path: Path) -> None:
+    files = software_files(("alpha", "beta"), ("beta",))
+    with fleet(tmp_path, 8, files, specs={"pc005": BROKEN, "pc006": BROKEN}) as one:
+        book(tmp_path, serial=4, max_fail_percentage=49, options={"reboot": "skip"})
+        one.immy(*RUN, expect=1)
+        statuses = one.statuses()
+        assert {name for name, status in statuses.items() if status == "failed"} == {"pc005", "pc006"}
+        assert set(statuses.values()) == {"failed", "partially_passed"}
+        book(tmp_path, serial=2, max_fail_percentage=49, order="reverse_sorted")
+        one.immy(*RUN, "--limit", "pc00[3-6]", "--item", "software/alpha", expect=1)
+        assert [one.statuses()[f"pc00{n}"] for n in (3, 4, 5, 6)] == ["cancelled"] * 2 + ["failed"] * 2
+
+
+def test_a_wave_that_fails_as_a_whole_is_the_last_of_its_play(tmp_path: Path) -> None:
+    with fleet(tmp_path, 4, ONE, specs={"pc001": BROKEN, "pc002": BROKEN}) as one:
+        plays = [
+            {"name": "first", "hosts": "tenants", "maintenance": "full", "serial": 2},
+            {"name": "second", "hosts": "pc004", "maintenance": "full"},
+        ]
+        write(tmp_path, {"playbooks/all.yml": json.dumps(plays)})
+        one.immy(*RUN, expect=1)
+        rows = {(row["play"], row["computer"]): row["status"] for row in one.sessions()}
+        assert rows == {
+            ("first", "pc001"): "failed",
+            ("first", "pc002"): "failed",
+            ("first", "pc003"): "cancelled",
+            ("first", "pc004"): "cancelled",
+            ("second", "pc004"): "passed",
+        }
 
 
 def test_limit_tags_and_items_narrow_a_run(tmp_path: Path) -> None:

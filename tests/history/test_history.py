@@ -17,7 +17,7 @@ from immy_nornir.history import codec, locks, store
 from immy_nornir.history.queries import Asked, Reader
 from immy_nornir.history.store import FILE, Busy, History, Run, new_id
 from immy_nornir.history.writer import journal_line
-from immy_nornir.model.record import Connected, Entry, Finished, JobIntended, Resumed, Status
+from immy_nornir.model.record import Connected, Entry, Finished, JobIntended, Resumed, Stamped, Status
 from tests.history import sample
 
 DATA = Path(__file__).parent / "data"
@@ -128,6 +128,64 @@ def test_an_intent_is_refused_to_who_does_not_own_the_computer(history: History,
     with pytest.raises(HistoryError, match="taken this session over"):
         sample_intent(history)
     history.close()
+
+
+def test_nothing_follows_an_entry_that_was_lost(tmp_path: Path) -> None:
+    """The disk is full for a moment, for the journal too: the record stays what it was, with no hole in it."""
+    history = History(tmp_path, sample.StillClock())
+    history.begin_run(Run("run", "immy run"))
+    other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+    other.execute("CREATE TRIGGER full BEFORE INSERT ON entries WHEN NEW.seq=5 BEGIN SELECT RAISE(ABORT,'full'); END")
+    journal = tmp_path / f"journal-{history.owner}.jsonl"
+    journal.mkdir()
+    assert not history.hole()
+    with pytest.raises(HistoryError, match="full"):
+        sample.fill(history, sample.ENTRIES[:10])
+    other.execute("DROP TRIGGER full")
+    journal.rmdir()
+    stamped = Stamped(10, sample.NOW, sample.ENTRIES[9])
+    state = fold_all(
+        sample.spec(1, "pc1"),
+        sample.DEFINITIONS,
+        [Stamped(number, sample.NOW, entry) for number, entry in enumerate(sample.ENTRIES[:10], 1)],
+    )
+    with pytest.raises(HistoryError, match="an earlier entry could not be written: full"):
+        history.append(state, stamped, durable=True)
+    assert "full" in history.hole()
+    kept = [row[0] for row in other.execute("SELECT seq FROM entries ORDER BY seq")]
+    other.close()
+    history.close()
+    assert kept == list(range(1, len(kept) + 1))
+
+
+def test_a_history_that_was_removed_takes_no_intent(tmp_path: Path) -> None:
+    history = History(tmp_path, sample.StillClock())
+    history.begin_run(Run("run", "immy run"))
+    sample.fill(history, sample.ENTRIES[:9])
+    history.flush()
+    for file in tmp_path.glob("history.db*"):
+        file.unlink()
+    with pytest.raises(HistoryError, match="was removed or replaced"):
+        sample_intent(history)
+    assert "removed" in history.hole()
+
+
+def test_one_damaged_record_keeps_no_other_session_from_going_on(tmp_path: Path) -> None:
+    history = History(tmp_path, sample.StillClock())
+    history.begin_run(Run("run", "immy run"))
+    sample.fill(history, sample.ENTRIES[:10])
+    history.close()
+    connection = sqlite3.connect(tmp_path / FILE)
+    connection.execute("DELETE FROM entries WHERE kind='Planned'")
+    connection.execute("UPDATE sessions SET owner='dead'")
+    connection.commit()
+    connection.close()
+    again = History(tmp_path, sample.StillClock())
+    with again.read() as reader:
+        (row,) = reader.sessions(Asked())
+    again.close()
+    assert row.status is Status.FAILED
+    assert "its record is damaged" in row.reason
 
 
 def sample_intent(history: History) -> None:
