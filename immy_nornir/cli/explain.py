@@ -100,6 +100,7 @@ class _Given:
 def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name: str, item: str) -> dict[str, Any]:
     from immy_nornir.decide.desires import desires_of
     from immy_nornir.decide.facts import facts_for, known_names
+    from immy_nornir.decide.own import is_excluded, is_onboarding
     from immy_nornir.decide.resolve import Asked, Targets, choose
     from immy_nornir.history import codec
     from immy_nornir.session.create import NAMES, merge_options
@@ -112,7 +113,7 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
     variables = known_names(computer, {**play_vars, **given.vars})
     known = facts_for(identity, facts)
     candidates = Targets.of(fleet).of_computer(name)
-    asked = Asked(onboarding=computer.variables.get("immy_onboarding") is True)
+    asked = Asked(onboarding=is_onboarding(variables))
     choices = choose(candidates, computer, known, asked, variables)
     desires, _ = desires_of(choices, fleet.library, identity, known, variables, codec.fingerprint)
     seen = {one.deployment.place for key, choice in choices.items() if key[0] == reference for one in choice.lost}
@@ -120,13 +121,13 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
     options: dict[str, Any] = {}
     plays: list[Play | None] = [*given.plays] or [None]
     for one_play in plays:
-        merged = merge_options(computer, one_play.options if one_play is not None else {}, given.options)
+        merged = merge_options(computer, one_play.options if one_play is not None else {}, given.options, variables)
         rows = {key: {"value": getattr(merged, key), "origin": merged.origins[key]} for key in NAMES}
         options[one_play.name if one_play is not None else "no play"] = rows
     return {
         "computer": name,
         "tenant": computer.tenant,
-        "excluded": computer.variables.get("immy_excluded") is True,
+        "excluded": is_excluded(variables),
         "item": reference,
         "facts": _ages(facts),
         "instances": [_choice(choice) for key, choice in choices.items() if key[0] == reference],

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from immy_nornir.decide import conditions, versions
 from immy_nornir.decide.conditions import Holds, Unknown
+from immy_nornir.decide.parameters import fitted
 from immy_nornir.decide.resolve import Choice, Key
 from immy_nornir.errors import ImmyError
 from immy_nornir.model.deployments import Deployment, Desired, Enforcement, StateKind, TaskMode
@@ -132,7 +133,11 @@ class _Builder:
                 params[name] = templates.expand(parameter.default, self.variables)
                 origins[name] = f"default, {parameter.place}" if parameter.place else "default"
         for name, sourced in given.items():
-            params[name] = templates.expand(sourced.value, self.variables)
+            value = templates.expand(sourced.value, self.variables)
+            declared = definition.parameters.get(name)
+            if declared is not None and value is not None and _holds_template(sourced.value):
+                value = fitted(declared, value)
+            params[name] = value
             origins[name] = str(sourced.place) if sourced.place else "built in"
         return params, origins
 

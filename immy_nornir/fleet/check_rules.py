@@ -14,7 +14,7 @@ from immy_nornir.decide.conditions import ConditionError, HoldsNot, Unknown
 from immy_nornir.decide.facts import NAMES, SECTIONS
 from immy_nornir.errors import PatternError
 from immy_nornir.fleet.files import did_you_mean
-from immy_nornir.model.deployments import SCOPE_RANK, Deployment
+from immy_nornir.model.deployments import SCOPE_RANK, Deployment, Enforcement
 from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet
@@ -180,7 +180,9 @@ def _shadows(rules: list[Deployment], targets: Targets) -> Iterator[Problem]:
         stronger = [
             other
             for other in ranked[:index]
-            if _rank(other) < _rank(rule) and not reached.isdisjoint(targets.reached(other.target))
+            if _rank(other) < _rank(rule)
+            and other.enforcement in (Enforcement.REQUIRED, rule.enforcement)
+            and not reached.isdisjoint(targets.reached(other.target))
         ]
         if not stronger:
             continue

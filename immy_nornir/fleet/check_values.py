@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from immy_nornir.decide.own import PINS, problem_of
+from immy_nornir.decide.parameters import wrong_value
 from immy_nornir.fleet.fields import problems_in
 from immy_nornir.fleet.files import did_you_mean
-from immy_nornir.fleet.items import wrong_value
 from immy_nornir.fleet.playbooks import OPTIONS_FORM
 from immy_nornir.model.deployments import Deployment, StateKind, TaskMode
 from immy_nornir.model.inventory import Inventory, Sourced
@@ -131,6 +132,14 @@ OWN_VARIABLES = (
 )  # fmt: skip
 
 
+_OWN_ADVICE = {
+    "immy_excluded": "write true or false",
+    "immy_onboarding": "write true or false",
+    "immy_identity": f"write a uuid, or a map with {', '.join(PINS)}",
+    "immy_tags": "write a list of words",
+}
+
+
 def check_variables(inventory: Inventory) -> list[Problem]:
     """Secrets in clear, bad `immy_options` and misspelled own variables in the inventory, each once.
 
@@ -142,7 +151,9 @@ def check_variables(inventory: Inventory) -> list[Problem]:
             if place in seen:
                 continue
             value = computer.variables.get(name)
-            if name == "immy_options":
+            if wrong := problem_of(name, value):
+                seen[place] = [Problem(place, Level.ERROR, wrong, _OWN_ADVICE[name])]
+            elif name == "immy_options":
                 seen[place] = problems_in(OPTIONS_FORM, _without_templates(value), place)
             elif name.startswith("immy_") and name not in OWN_VARIABLES:
                 seen[place] = list(_misspelled(name, place))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from immy_nornir.decide.parameters import wrong_value
 from immy_nornir.fleet.fields import ANY, Built, Either, Form, Key, ListOf, MapOf, Record
 from immy_nornir.fleet.files import Source, read_script
 from immy_nornir.fleet.shapes import DURATION, FLAG, TEXT, Choice, Number, Schema, Text, Unreadable
@@ -25,7 +26,6 @@ from immy_nornir.model.items import (
     Requirements,
     Script,
 )
-from immy_nornir.model.values import SecretRef, Value
 from immy_nornir.text.yaml import Node
 
 READ_TIMEOUT = 60
@@ -183,48 +183,6 @@ def _parameter(record: Record) -> Parameter:
         if wrong:
             record.error(_DEFAULT, f"the default {wrong}")
     return parameter
-
-
-def wrong_value(parameter: Parameter, value: Value) -> str:
-    """What is wrong with a value for a parameter, as the end of a sentence; empty when it fits.
-
-    Text with a template fits any type: what it becomes is known only in the session.
-    """
-    if isinstance(value, SecretRef) or (isinstance(value, str) and "{{" in value):
-        return ""
-    if parameter.type is ParameterType.SELECT:
-        choices = ", ".join(str(choice) for choice in parameter.choices)
-        same = any(value == choice and type(value) is type(choice) for choice in parameter.choices)
-        return "" if same else f"is {_shown(value)}, but the choices are {choices}"
-    wanted: dict[ParameterType, tuple[type, ...]] = {
-        ParameterType.TEXT: (str,),
-        ParameterType.NUMBER: (int, float),
-        ParameterType.BOOLEAN: (bool,),
-        ParameterType.LIST: (list, tuple),
-        ParameterType.MAP: (dict,),
-        ParameterType.SECRET: (str,),
-    }
-    fits = isinstance(value, wanted[parameter.type])
-    if isinstance(value, bool) and parameter.type is ParameterType.NUMBER:
-        fits = False
-    shown = "a plain value" if parameter.type is ParameterType.SECRET else _shown(value)
-    return "" if fits else f"is {shown}, but the parameter's type is {parameter.type}"
-
-
-def _shown(value: Value) -> str:
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return f"the boolean {str(value).lower()}"
-        case int() | float():
-            return f"the number {value}"
-        case str():
-            return f"the text '{value}'"
-        case Mapping():
-            return "a mapping"
-        case _:
-            return "a list"
 
 
 # --- keys of every item -------------------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ def stage_of(state: State) -> str:
 def _details(state: State, session: str, stamped: Stamped, clean: Callable[[str], str]) -> list[Statement]:
     match stamped.entry:
         case Connected(identity) | ContactBack(identity):
-            return _identity_rows(state.spec.computer, identity, stamped.at, clean)
+            return [*_identity_rows(state.spec.computer, identity, stamped.at, clean), *_paid(state, session)]
         case FactsCollected(facts):
             return [
                 _fact_row(state.spec.computer, section, value, facts.collected_at.get(section, stamped.at), clean)
@@ -178,11 +178,18 @@ def _details(state: State, session: str, stamped: Stamped, clean: Callable[[str]
         case RebootEnded() as back:
             outcome = "rebooted" if back.identity is not None else back.message
             sql = "UPDATE reboots SET ended_at=?, outcome=? WHERE session_id=? AND number=?"
-            return [(sql, (stamped.at, outcome, session, back.number))]
+            return [(sql, (stamped.at, outcome, session, back.number)), *_paid(state, session)]
         case Finished():
             return [("DELETE FROM active WHERE computer=? AND session_id=?", (state.spec.computer, session))]
         case _:
             return []
+
+
+def _paid(state: State, session: str) -> list[Statement]:
+    """No action still needs a reboot once the computer has started anew."""
+    if state.owed or not any(one.ended is not None and one.ended.reboot_owed for one in state.actions.values()):
+        return []
+    return [("UPDATE actions SET reboot_owed=0 WHERE session_id=?", (session,))]
 
 
 _JOB_ROW = (

@@ -17,6 +17,7 @@ from nornir.core.plugins.runners import RunnerPlugin
 from nornir.core.state import GlobalState
 
 from immy_nornir.decide.facts import facts_for, known_names, presumed
+from immy_nornir.decide.own import is_excluded, is_onboarding
 from immy_nornir.decide.resolve import Asked, choose
 from immy_nornir.decide.state import State
 from immy_nornir.history.projection import status_of
@@ -90,9 +91,9 @@ def preview(engine: Engine, plays: Sequence[PlayRun], asking: Asking) -> Preview
         for computer in run.computers:
             names.add(computer.name)
             tenants.add(computer.tenant)
-            onboarding = computer.variables.get("immy_onboarding") is True
+            onboarding = is_onboarding({**computer.variables, **given})
             asked = Asked(items, bool(asking.items), onboarding)
-            options = merge_options(computer, run.play.options, asking.options)
+            options = merge_options(computer, run.play.options, asking.options, given)
             known = stored[computer.name]
             facts = facts_for(presumed(computer.name, known, Platform.WINDOWS), known)
             may = options.reboot is Reboot.FORCE or bool(facts["pending_reboots"])
@@ -199,8 +200,7 @@ def _values(spec: SessionSpec) -> tuple[object, ...]:
 
 def _at_once(live: LiveSession, run: PlayRun) -> None:
     """End sessions that may not begin: a computer that is excluded from maintenance still gives its inventory."""
-    variables = live.engine.computer(live.computer).variables
-    if variables.get("immy_excluded") is True and run.type.name != "inventory":
+    if is_excluded(live.described.variables) and run.type.name != "inventory":
         live.append(Finished(Status.CANCELLED, "excluded from maintenance (immy_excluded)"))
 
 

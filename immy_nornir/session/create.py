@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from immy_nornir.decide import windows
+from immy_nornir.decide import own, windows
 from immy_nornir.errors import ImmyError, UsageError
 from immy_nornir.model.facts import Facts
 from immy_nornir.model.inventory import Computer, Sourced
@@ -40,15 +40,28 @@ class Asking:
     check: bool = False
 
 
-def merge_options(computer: Computer, play: Mapping[str, Sourced], command_line: Mapping[str, str]) -> Options:
-    """The options of one session with the origin of each.
+def merge_options(
+    computer: Computer,
+    play: Mapping[str, Sourced],
+    command_line: Mapping[str, str],
+    given: Mapping[str, Value] | None = None,
+) -> Options:
+    """The options of one session with the origin of each; `given` variables stand over those of the computer.
 
     Raises: UsageError for a name or value that there is not, with its place.
     """
+    variables = {**computer.variables, **(given or {})}
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    variable = computer.variables.get("immy_options")
+    try:
+        variable = own.own(variables, "immy_options")
+    except ImmyError as error:
+        raise UsageError(f"immy_options of {computer.name}: {error.message}", error.advice) from error
     place = computer.origins.get("immy_options")
+    if variable is not None and not isinstance(variable, Mapping):
+        raise UsageError(
+            f"immy_options of {computer.name} is no map: '{variable}'", "give an option with -o NAME=VALUE"
+        )
     if isinstance(variable, Mapping):
         for name, value in variable.items():
             origin = f"variable immy_options{f', {place}' if place else ''}"
@@ -72,9 +85,8 @@ def option_value(name: str, value: Value, origin: str) -> Any:
         try:
             chosen = _ENUMS[name](str(value))
         except ValueError:
-            raise UsageError(
-                f"option {name} cannot be '{value}' ({origin})", f"it is one of {', '.join(_ENUMS[name])}"
-            ) from None
+            words = ", ".join(one for one in _ENUMS[name] if one is not Reboot.PROMPT)
+            raise UsageError(f"option {name} cannot be '{value}' ({origin})", f"it is one of {words}") from None
         if chosen is Reboot.PROMPT:
             raise UsageError(f"reboot: prompt is not supported yet ({origin})", "use skip, automatic or force")
         return chosen
@@ -135,15 +147,15 @@ def specs_of(
                 computer=computer.name,
                 tenant=computer.tenant,
                 type=kind,
-                options=merge_options(computer, play.options, asking.options),
+                options=merge_options(computer, play.options, asking.options, given),
                 items=asking.items or play.items,
                 asked_items=bool(asking.items),
                 play=play.name,
                 vars=given,
-                pinned_identity=pinned_identity(variables.get("immy_identity"), seen.get(computer.name)),
-                business_hours=variables.get("immy_business_hours"),
-                time_zone=str(variables.get("immy_time_zone") or "UTC"),
-                onboarding=variables.get("immy_onboarding") is True,
+                pinned_identity=pinned_identity(_pinned(variables, computer.name), seen.get(computer.name)),
+                business_hours=_hours(variables, "immy_business_hours"),
+                time_zone=str(_hours(variables, "immy_time_zone") or "UTC"),
+                onboarding=own.is_onboarding(variables),
                 check=asking.check,
                 created_at=now,
             )
@@ -151,12 +163,25 @@ def specs_of(
     return specs
 
 
+def _hours(variables: Mapping[str, Value], name: str) -> Value:
+    """As it stands where its template cannot be expanded: whoever needs it says so, for this computer alone."""
+    try:
+        return own.own(variables, name)
+    except ImmyError:
+        return variables.get(name)
+
+
+def _pinned(variables: Mapping[str, Value], name: str) -> Value:
+    try:
+        return own.own(variables, "immy_identity")
+    except ImmyError as error:
+        raise UsageError(f"immy_identity of {name}: {error.message}", error.advice) from error
+
+
 def pinned_identity(variable: Value, seen: Facts | None) -> dict[str, str]:
     """The identity that a computer must have: the inventory's `immy_identity`, else what was last seen of its UUID."""
-    if isinstance(variable, str):
-        return {"uuid": variable}
-    if isinstance(variable, Mapping):
-        return {key: str(value) for key, value in variable.items() if value is not None}
+    if variable is not None:
+        return own.pins(variable)
     system = seen.values.get("system") if seen is not None else None
     if isinstance(system, dict) and system.get("uuid"):
         return {"uuid": str(system["uuid"]), "uuid_source": str(system.get("uuid_source") or "")}
