@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -41,5 +42,5 @@ def init(folder: Path) -> None:
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror or error}") from None
     click.echo(f"A fleet of three tenants is in {folder}. Its computers are simulated. What next:", err=True)
-    for command in (f"cd {folder}", "immy lint", "immy demo"):
+    for command in (f"cd {shlex.quote(str(folder))}", "immy lint", "immy demo"):
         click.echo(f"  {command}")

@@ -5,6 +5,7 @@ Expected errors print one line and what to try; a bug of ours prints one line an
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import platform
@@ -91,7 +92,8 @@ def immy(ctx: click.Context, fleet: Path | None, state: Path | None) -> None:
         state = state.absolute()
     if fleet is not None:
         os.chdir(fleet)
-    ctx.obj = {"root": Path.cwd(), **({"state": state} if state is not None else {})}
+    ctx.ensure_object(dict)
+    ctx.obj |= {"root": Path.cwd(), **({"state": state} if state is not None else {})}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -101,8 +103,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; its exit code."""
+    known: dict[str, Path] = {}
     try:
-        code: Any = immy.main(args=arguments, prog_name="immy", standalone_mode=False)
+        code: Any = immy.main(args=arguments, prog_name="immy", standalone_mode=False, obj=known)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.Abort:
@@ -128,17 +131,25 @@ def run(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001 - the last resort: one line for the operator, the rest into a file
-        click.echo(f"immy: this is a bug of immy: {type(error).__name__}; details in {_log_bug()}", err=True)
+        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+            where = f"{error.filename} " if error.filename else "the output "
+            click.echo(f"immy: {where}cannot be written: {error.strerror}", err=True)
+            return 2
+        log = _log_bug(known.get("state", Path(".immy")))
+        click.echo(f"immy: this is a bug of immy: {type(error).__name__}; details in {log}", err=True)
         return 3
     return code if isinstance(code, int) else 0
 
 
-def _log_bug() -> str:
-    path = Path(".immy") / "bug.log"
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
+
+
+def _log_bug(folder: Path) -> str:
+    path = folder / "bug.log"
     text = f"immy {__version__}, Python {platform.python_version()}, {platform.platform()}\n{traceback.format_exc()}"
     try:
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError:
-        return "nothing: the folder .immy cannot be written"
+        return f"nothing: the folder {folder} cannot be written"
     return str(path)

@@ -68,6 +68,8 @@ def list_(
             newest = reader.runs(1)
             run_id = newest[0].id if newest else None
         rows = reader.sessions(Asked(run_id, computer, tenant, statuses, limit))
+        if not rows:
+            _check_names(reader, run=run_id, computer=computer, tenant=tenant)
     if form == "json":
         click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "sessions": [_plain(row) for row in rows]}, indent=2))
         return
@@ -80,6 +82,23 @@ def list_(
         )
     if not rows:
         click.echo("no sessions", err=True)
+
+
+def _check_names(reader: Reader, **asked: str | None) -> None:
+    """Raise UsageError for a run, a computer or a tenant that no session has."""
+    from immy_nornir.history.queries import Asked
+
+    rows = reader.sessions(Asked())
+    known = {
+        "run": {row.run_id for row in rows},
+        "computer": {row.computer for row in rows},
+        "tenant": {row.tenant for row in rows},
+    }
+    for kind, name in asked.items():
+        if name is not None and rows and name not in known[kind]:
+            near = difflib.get_close_matches(name, known[kind], 3)
+            advice = f"did you mean {' or '.join(near)}?" if near else "immy sessions list shows them"
+            raise UsageError(f"no session is of a {kind} '{name}'", advice)
 
 
 @sessions.command()
@@ -142,7 +161,7 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
             for entry in entries:
                 seen = entry.seq
                 if form == "json":
-                    click.echo(json.dumps(dataclasses.asdict(entry)))
+                    click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **dataclasses.asdict(entry)}))
                 else:
                     click.echo(f"{_time(entry.at)}  {entry.text}")
             if not follow or (

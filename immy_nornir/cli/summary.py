@@ -25,13 +25,15 @@ def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:
     """The command's exit code by the statuses of its sessions."""
     from immy_nornir.history.projection import status_of
 
-    statuses = [status_of(live.state)[0] for live in sessions]
+    # Another process is at work on these computers; that one says what becomes of them.
+    elsewhere = [live for live in sessions if live.refused is not None and live.state.finished is None]
+    statuses = [status_of(live.state)[0] for live in sessions if live not in elsewhere]
     if Status.INTERRUPTED in statuses:
         return 130
     deferred = [live for live in sessions if live.state.waiting is not None and live.state.waiting.deferred]
     if any(one not in (Status.PASSED, Status.WAITING) for one in statuses):
         return 1
-    if deferred:
+    if deferred or elsewhere:
         return 5
     if check and any(_pending(live) for live in sessions):
         return 4

@@ -56,7 +56,10 @@ def window(state: State, now: float) -> Step | None:
         opens = windows.may_act_at(spec.options.window, hours, spec.time_zone, spec.created_at, now)
     except ImmyError as error:
         return Note(StageFailed(Stage.EXECUTE, f"window {spec.options.window}: {error}"))
-    return Wait(WaitKind.WINDOW, opens, f"window {spec.options.window}", True) if now < opens else None
+    if now >= opens:
+        return None
+    about = f"window {spec.options.window}, which opens {windows.told(opens, spec.time_zone)}"
+    return Wait(WaitKind.WINDOW, opens, about, True)
 
 
 def reboot_now(state: State, now: float, why: str) -> Step:
@@ -78,7 +81,10 @@ def _business_hours(state: State, now: float) -> Wait | None:
         opens = windows.opens_at("after_hours", hours, spec.time_zone, now)
     except ImmyError:
         return None
-    return Wait(WaitKind.WINDOW, opens, "the end of business hours, to reboot", True) if now < opens else None
+    if now >= opens:
+        return None
+    about = f"the end of business hours, to reboot: {windows.told(opens, spec.time_zone)}"
+    return Wait(WaitKind.WINDOW, opens, about, True)
 
 
 def reboot_at_end(state: State, now: float) -> Step | None:

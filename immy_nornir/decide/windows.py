@@ -259,6 +259,11 @@ def _wall(day: date, minutes: int) -> datetime:
     return datetime(day.year, day.month, day.day) + timedelta(minutes=minutes)  # noqa: DTZ001 - the zone comes with _instant
 
 
+def told(moment: float, zone: str) -> str:
+    """An instant by the wall clock of a zone, for people. Raises WindowError."""
+    return datetime.fromtimestamp(moment, _zone(zone)).strftime("%Y-%m-%d %H:%M %Z")
+
+
 # --- time zones ------------------------------------------------------------------------------------------------
 
 

@@ -245,6 +245,10 @@ def _password(reader: _Reader, names: tuple[str, ...]) -> str | SecretRef | None
             return value
         case str():
             return value or None
+        case Mapping():
+            raise reader.error(
+                name, "is a map, but no reference to a secret", "write {secret: env:NAME} or {secret: file:PATH}"
+            )
         case _:
             raise reader.error(
                 name,

@@ -107,7 +107,9 @@ class History:
                 finally:
                     connection.close()
         except (OSError, sqlite3.Error) as error:
-            advice = "move it away to begin a new one, or give another folder with --state"
+            advice = "give another folder with --state"
+            if not isinstance(error, OSError) and "unable to open" not in str(error) and "readonly" not in str(error):
+                advice = f"move it away to begin a new one, or {advice}"
             raise HistoryError(f"{self.path} cannot be opened: {error}", advice) from error
 
     # --- what died ---

@@ -209,7 +209,9 @@ class Lab:
                 backlog=_BACKLOG,
             )
         except OSError as error:
-            raise UsageError(f"port {port} cannot be had: {error.strerror}", "choose another with --port") from None
+            raise UsageError(
+                f"port {port} cannot be had: {error.strerror}", "choose another with --port or --https-port"
+            ) from None
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
 
