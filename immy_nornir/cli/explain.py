@@ -45,7 +45,14 @@ SCHEMA_VERSION = 1
     help="With the options of this playbook's plays.",
 )
 @click.option("-o", "--option", "more", multiple=True, metavar="NAME=VALUE", help="An option of the command line.")
-@click.option("-e", "--extra-vars", "extra", multiple=True, metavar="NAME=VALUE", help="A variable, over all others.")
+@click.option(
+    "-e",
+    "--extra-vars",
+    "extra",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A variable, over all others; a value secret: env:X is a reference.",
+)
 @click.option(
     "--format",
     "form",

@@ -82,7 +82,14 @@ def _choices(kind: type) -> click.Choice[str]:
     "--on-failure", type=_choices(OnFailure), help="After a failed action: go on with what does not need it, or stop."
 )
 @click.option("-o", "--option", "more", multiple=True, metavar="NAME=VALUE", help="Any other option of a session.")
-@click.option("-e", "--extra-vars", "extra", multiple=True, metavar="NAME=VALUE", help="A variable, over all others.")
+@click.option(
+    "-e",
+    "--extra-vars",
+    "extra",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A variable, over all others; a value secret: env:X is a reference.",
+)
 @click.option("--check", is_flag=True, help="Stop after the plan; exit code 4 when changes are pending.")
 @click.option("--wait", is_flag=True, help="Stay until deferred sessions (window, computer off) have ended.")
 @click.option(
