@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.cli import surroundings
+from immy_nornir.cli import options, surroundings
 from immy_nornir.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,15 +28,7 @@ SCHEMA_VERSION = 1
 @click.command()
 @click.argument("computer")
 @click.argument("item")
-@click.option(
-    "-i",
-    "--inventory",
-    "sources",
-    multiple=True,
-    metavar="PATH",
-    type=click.Path(path_type=Path),
-    help="Inventory instead of inventory/.",
-)
+@options.sources
 @click.option(
     "--play",
     "playbook",
@@ -45,22 +37,8 @@ SCHEMA_VERSION = 1
     help="With the options of this playbook's plays.",
 )
 @click.option("-o", "--option", "more", multiple=True, metavar="NAME=VALUE", help="An option of the command line.")
-@click.option(
-    "-e",
-    "--extra-vars",
-    "extra",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A variable, over all others; a value secret: env:X is a reference.",
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="As text for people, or as JSON for programs.",
-)
+@options.extra
+@options.form
 @click.pass_context
 def explain(
     ctx: click.Context,

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import click
 
+from immy_nornir.cli import options
 from immy_nornir.errors import FilesError, ImmyError, UsageError
 from immy_nornir.lab.control import CERTIFICATE_FILE, Control, ask
 from immy_nornir.lab.fleet import FleetSpecs, specs_of_inventory
@@ -32,14 +33,6 @@ _state = click.option(
     default=Path(".immy"),
     show_default=True,
     help="Folder of what immy writes.",
-)
-_format = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="As text for people, or as JSON for programs.",
 )
 _seconds = click.FloatRange(min=0)
 
@@ -190,7 +183,7 @@ def _detach(arguments: Sequence[str], state: Path) -> None:
 
 @lab.command()
 @_state
-@_format
+@options.form
 def status(state: Path, form: str) -> None:
     """Say whether a lab is running, and what is open in it; exit code 1 when none is."""
     answer = ask(state, "status")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from immy_nornir.cli import options
 from immy_nornir.cli.surroundings import root_of
 from immy_nornir.fleet.addresses import AddressError, address_of
 from immy_nornir.fleet.checks import check_fleet
@@ -49,23 +50,8 @@ def _lines(path: str) -> list[str]:
 
 
 @click.command()
-@click.option(
-    "-i",
-    "--inventory",
-    "sources",
-    multiple=True,
-    metavar="SOURCE",
-    type=click.Path(path_type=Path),
-    help="Inventory instead of the folder inventory; may be repeated.",
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="As text for people, or as JSON for programs.",
-)
+@options.sources
+@options.form
 @click.pass_context
 def lint(ctx: click.Context, sources: tuple[Path, ...], form: str) -> None:
     """Check all files of the fleet; exit code 2 when there are errors.

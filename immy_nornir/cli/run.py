@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.cli import surroundings
+from immy_nornir.cli import options, surroundings
 from immy_nornir.cli.summary import end_runs, exit_code, record_code, show_summary, write_report
 from immy_nornir.errors import HistoryError, UsageError
 from immy_nornir.model.places import Place
@@ -63,15 +63,7 @@ def _choices(kind: type) -> click.Choice[str]:
 @click.option(
     "--item", "items", multiple=True, metavar="ITEM", help="Only this item, with its prerequisites; a glob is allowed."
 )
-@click.option(
-    "-i",
-    "--inventory",
-    "sources",
-    multiple=True,
-    metavar="PATH",
-    type=click.Path(path_type=Path),
-    help="Inventory instead of inventory/.",
-)
+@options.sources
 @click.option("--limit", metavar="PATTERN", help="Only these of the computers.")
 @click.option("--tags", multiple=True, metavar="TAG", help="Only plays with one of these tags.")
 @click.option("--reboot", type=click.Choice(["skip", "automatic", "force"]), help="What to do about needed reboots.")
@@ -82,24 +74,10 @@ def _choices(kind: type) -> click.Choice[str]:
     "--on-failure", type=_choices(OnFailure), help="After a failed action: go on with what does not need it, or stop."
 )
 @click.option("-o", "--option", "more", multiple=True, metavar="NAME=VALUE", help="Any other option of a session.")
-@click.option(
-    "-e",
-    "--extra-vars",
-    "extra",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A variable, over all others; a value secret: env:X is a reference.",
-)
+@options.extra
 @click.option("--check", is_flag=True, help="Stop after the plan; exit code 4 when changes are pending.")
 @click.option("--wait", is_flag=True, help="Stay until deferred sessions (window, computer off) have ended.")
-@click.option(
-    "-f",
-    "--workers",
-    type=click.IntRange(1, 512),
-    default=32,
-    show_default=True,
-    help="Computers at work at the same time.",
-)
+@options.workers
 @click.option("--per-tenant", type=click.IntRange(0), default=0, help="At most so many of one tenant at the same time.")
 @click.option(
     "--splay", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Spread the starts over so long."
@@ -108,14 +86,7 @@ def _choices(kind: type) -> click.Choice[str]:
 @click.option("--max-reboots", type=click.IntRange(0), help="Refuse a run that may reboot more computers than this.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before changing something.")
 @click.option("--report/--no-report", default=True, help="Write an HTML report into the state folder.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="As text for people, or as JSON for programs.",
-)
+@options.form
 @click.pass_context
 def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind: str | None, **given: Any) -> None:
     """Run a playbook, or one maintenance type on a pattern.
@@ -139,11 +110,11 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
             plays = [dataclasses.replace(one, hosts=pattern) for one in plays]
     else:
         plays = [Play(f"{kind or 'full'} on {pattern}", pattern or "", Place("command line"), kind or "full")]
-    options = {
+    wanted = {
         name: given[name] for name in ("reboot", "window", "offline", "user_context", "on_failure") if given[name]
     }
-    options |= surroundings.pairs(given["more"])
-    asking = Asking(options, tuple(given["items"]), surroundings.given_variables(given["extra"]), given["check"])
+    wanted |= surroundings.pairs(given["more"])
+    asking = Asking(wanted, tuple(given["items"]), surroundings.given_variables(given["extra"]), given["check"])
     wishes = _Wishes(
         given["sources"],
         given["limit"],

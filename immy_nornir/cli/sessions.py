@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.cli import surroundings
+from immy_nornir.cli import options, surroundings
 from immy_nornir.errors import UsageError
 from immy_nornir.model.record import Status
 
@@ -19,14 +19,6 @@ if TYPE_CHECKING:
     from immy_nornir.history.queries import Reader, SessionRow
 
 SCHEMA_VERSION = 1
-_format = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="As text for people, or as JSON for programs.",
-)
 
 
 @click.group()
@@ -49,7 +41,7 @@ def _reader(ctx: click.Context) -> Reader:
 )
 @click.option("--tenant", help="Only this tenant.")
 @click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
-@_format
+@options.form
 @click.pass_context
 def list_(
     ctx: click.Context,
@@ -103,7 +95,7 @@ def _check_names(reader: Reader, **asked: str | None) -> None:
 
 @sessions.command()
 @click.argument("session")
-@_format
+@options.form
 @click.pass_context
 def show(ctx: click.Context, session: str, form: str) -> None:
     """Show one session: what was found, planned, done and why.
@@ -148,8 +140,8 @@ def show(ctx: click.Context, session: str, form: str) -> None:
 
 @sessions.command()
 @click.argument("session")
-@click.option("-f", "--follow", is_flag=True, help="Stay and show what comes, until the session ends.")
-@_format
+@options.workers
+@options.form
 @click.pass_context
 def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
     """Show a session's log, entry by entry."""
@@ -176,15 +168,7 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
 @click.option(
     "--due", is_flag=True, help="Deferred sessions too: those that wait for a window or for a computer that was off."
 )
-@click.option(
-    "-i",
-    "--inventory",
-    "sources",
-    multiple=True,
-    metavar="PATH",
-    type=click.Path(path_type=Path),
-    help="Inventory instead of inventory/.",
-)
+@options.sources
 @click.option(
     "-f",
     "--workers",
@@ -194,7 +178,7 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
     help="Computers at work at the same time.",
 )
 @click.option("--wait", is_flag=True, help="Stay until deferred sessions have ended.")
-@_format
+@options.form
 @click.pass_context
 def resume(
     ctx: click.Context, ids: tuple[str, ...], due: bool, sources: tuple[Path, ...], workers: int, wait: bool, form: str
