@@ -140,7 +140,7 @@ def show(ctx: click.Context, session: str, form: str) -> None:
 
 @sessions.command()
 @click.argument("session")
-@options.workers
+@click.option("-f", "--follow", is_flag=True, help="Stay and show what comes, until the session ends.")
 @options.form
 @click.pass_context
 def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
@@ -169,14 +169,7 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
     "--due", is_flag=True, help="Deferred sessions too: those that wait for a window or for a computer that was off."
 )
 @options.sources
-@click.option(
-    "-f",
-    "--workers",
-    type=click.IntRange(1, 512),
-    default=32,
-    show_default=True,
-    help="Computers at work at the same time.",
-)
+@options.workers
 @click.option("--wait", is_flag=True, help="Stay until deferred sessions have ended.")
 @options.form
 @click.pass_context

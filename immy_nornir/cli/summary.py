@@ -77,12 +77,12 @@ def end_runs(engine: Engine, run_ids: Iterable[str]) -> list[Path]:
     """For runs whose sessions were taken up again: the end of those that have ended now, and new reports of all."""
     from immy_nornir.history.queries import Asked
 
-    engine.history.flush()
     reports = []
     for run_id in dict.fromkeys(run_ids):
-        with engine.history.read() as reader:
-            left = reader.sessions(Asked(run_id, statuses=[Status.CREATED, Status.RUNNING, Status.INTERRUPTED]))
         try:
+            engine.history.flush()
+            with engine.history.read() as reader:
+                left = reader.sessions(Asked(run_id, statuses=[Status.CREATED, Status.RUNNING, Status.INTERRUPTED]))
             if not left:
                 engine.history.end_run(run_id, "ended")
             reports.append(write_report(engine, run_id, ()))

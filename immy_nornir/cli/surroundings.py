@@ -6,6 +6,7 @@ import dataclasses
 import gc
 import getpass
 import platform
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -88,6 +89,10 @@ def pairs(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
+_NO_SECRETS = ("_file", "_path", "_age", "_ttl", "_length", "_name")
+"""Ends of names that only sound like a secret's."""
+
+
 def given_variables(texts: Sequence[str]) -> dict[str, Value]:
     """`NAME=VALUE` variables; `NAME=secret: env:NAME` is a reference, as in files. Raises UsageError.
 
@@ -97,10 +102,10 @@ def given_variables(texts: Sequence[str]) -> dict[str, Value]:
 
     found: dict[str, Value] = {}
     for name, text in pairs(texts).items():
-        word, colon, reference = text.strip().removeprefix("{").removesuffix("}").partition(":")
-        if colon and word.strip() == "secret":
-            found[name] = SecretRef(reference.strip().strip("\"'"))
-        elif looks_secret(name):
+        reference = re.fullmatch(r"\{?\s*secret:\s*[\"']?((?:env|file|command|keyring):.+?)[\"']?\s*\}?", text.strip())
+        if reference is not None:
+            found[name] = SecretRef(reference[1])
+        elif looks_secret(name) and text and "{{" not in text and not name.endswith(_NO_SECRETS):
             raise UsageError(
                 f"the value of '{name}' would stand on the command line and in the record",
                 f"give a reference: -e '{name}=secret: env:NAME' or -e '{name}=secret: file:PATH'",

@@ -5,6 +5,7 @@ Values in files are judged when they are read (fleet), results of templates when
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from immy_nornir.decide.own import yes_or_no
@@ -24,8 +25,11 @@ def fitted(parameter: Parameter, value: Value) -> Value:
     elif isinstance(value, str) and parameter.type is ParameterType.BOOLEAN:
         read = yes_or_no(value)
         made = value if read is None else read
-    elif isinstance(value, int | float) and not isinstance(value, bool) and parameter.type is ParameterType.TEXT:
-        made = str(value)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        if parameter.type in (ParameterType.TEXT, ParameterType.SECRET):
+            made = str(value)
+        elif parameter.type is ParameterType.BOOLEAN and value in (0, 1):
+            made = bool(value)
     elif parameter.type is ParameterType.SELECT:
         made = next((one for one in parameter.choices if str(one) == str(value)), value)
     wrong = wrong_value(parameter, made)
@@ -37,9 +41,10 @@ def fitted(parameter: Parameter, value: Value) -> Value:
 def _number(text: str) -> Value:
     for kind in (int, float):
         try:
-            return kind(text)
+            number = kind(text)
         except ValueError:
             continue
+        return number if math.isfinite(number) else text
     return text
 
 

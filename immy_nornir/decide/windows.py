@@ -260,8 +260,15 @@ def _wall(day: date, minutes: int) -> datetime:
 
 
 def told(moment: float, zone: str) -> str:
-    """An instant by the wall clock of a zone, for people. Raises WindowError."""
-    return datetime.fromtimestamp(moment, _zone(zone)).strftime("%Y-%m-%d %H:%M %Z")
+    """An instant by the wall clock of a zone, for people; of UTC where there is no such zone."""
+    try:
+        known = _zone(zone)
+    except WindowError:
+        known = ZoneInfo("UTC")
+    try:
+        return datetime.fromtimestamp(moment, known).strftime("%Y-%m-%d %H:%M %Z")
+    except (ValueError, OverflowError, OSError):
+        return "in a far future"
 
 
 # --- time zones ------------------------------------------------------------------------------------------------

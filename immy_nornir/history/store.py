@@ -125,18 +125,17 @@ class History:
 
         def mark(connection: sqlite3.Connection) -> None:
             row = connection.execute("SELECT owner, status FROM sessions WHERE id=?", (session_id,)).fetchone()
-            loaded = queries.record(connection, session_id)
-            if row is None or row[0] != owner or row[1] not in queries.OPEN or loaded is None:
+            if row is None or row[0] != owner or row[1] not in queries.OPEN:
                 return
             try:
+                loaded = queries.record(connection, session_id)
+                if loaded is None:
+                    return
                 state = fold_all(*loaded)
-            except (KeyError, AssertionError, AttributeError) as error:
-                # One damaged record must not keep all other sessions from being taken up.
-                why = f"its record is damaged ({type(error).__name__}: {error}); what it did last is not known"
-                at = self._clock.now()
-                sql = "UPDATE sessions SET status='failed', reason=?, ended_at=? WHERE id=?"
-                connection.execute(sql, (why, at, session_id))
-                connection.execute("DELETE FROM active WHERE session_id=?", (session_id,))
+            except sqlite3.Error:
+                raise
+            except Exception as error:  # noqa: BLE001 - of what damaged bytes may be, nothing can be said beforehand
+                self._give_up(connection, session_id, error)
                 return
             if state.finished is not None or state.interrupted is not None:
                 return
@@ -148,6 +147,13 @@ class History:
 
         self._writer.call(mark)
 
+    def _give_up(self, connection: sqlite3.Connection, session_id: str, error: Exception) -> None:
+        """End a session whose record is damaged: it must not keep all others from being taken up."""
+        why = f"its record is damaged ({type(error).__name__}: {error}); what it did last is not known"
+        sql = "UPDATE sessions SET status='failed', reason=?, ended_at=? WHERE id=?"
+        connection.execute(sql, (_plain(self._clean(why))[:500], self._clock.now(), session_id))
+        connection.execute("DELETE FROM active WHERE session_id=?", (session_id,))
+
     def _import_journals(self) -> None:
         for path in self.folder.glob("journal-*.jsonl"):
             owner = path.name.removeprefix("journal-").removesuffix(".jsonl")
@@ -157,13 +163,13 @@ class History:
             for line in path.read_text(encoding="utf-8").splitlines():
                 try:
                     row = json.loads(line)
-                except ValueError:
-                    continue  # cut off by the crash that made the journal needed
-                if "blob" in row:
+                    entry = None if "blob" in row else codec.entry_from(row["entry"])
+                except Exception:  # noqa: BLE001, S112 - cut off by the crash that made the journal needed
+                    continue
+                if entry is None:
                     blob = (row["blob"], "item", codec.pack(row["data"]))
                     self._writer.commit([(_BLOB, blob)], line)
                     continue
-                entry = codec.entry_from(row["entry"])
                 values = (
                     row["session"],
                     row["seq"],
@@ -176,7 +182,8 @@ class History:
                 self._writer.commit([(sql, values)], line)
                 touched.add(row["session"])
             for session_id in touched:
-                self._project_again(session_id)
+                if self.state_of(session_id) is not None:
+                    self._project_again(session_id)
             path.unlink()
 
     def _project_again(self, session_id: str) -> None:
@@ -293,9 +300,16 @@ class History:
         self._writer.put(statements, lines, stored=lambda: self._kept.update(new))
 
     def state_of(self, session_id: str) -> State | None:
-        """A stored session, folded; None when there is none of this id."""
-        loaded = self._writer.call(lambda connection: queries.record(connection, session_id))
-        return None if loaded is None else fold_all(*loaded)
+        """A stored session, folded; None when there is none of this id, or its record is damaged, which ends it."""
+        try:
+            loaded = self._writer.call(lambda connection: queries.record(connection, session_id))
+            return None if loaded is None else fold_all(*loaded)
+        except (sqlite3.Error, HistoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - of what damaged bytes may be, nothing can be said beforehand
+            damage = error
+        self._writer.call(lambda connection: self._give_up(connection, session_id, damage))
+        return None
 
     @contextlib.contextmanager
     def read(self) -> Iterator[queries.Reader]:
@@ -342,6 +356,10 @@ class History:
             self._idle.pop().close()
         self._writer.close()
         self._lock.release()
+
+
+def _plain(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 _ESCAPED = re.compile(r"\\([0-7]{3})")

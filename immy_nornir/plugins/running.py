@@ -91,14 +91,15 @@ def preview(engine: Engine, plays: Sequence[PlayRun], asking: Asking) -> Preview
         for computer in run.computers:
             names.add(computer.name)
             tenants.add(computer.tenant)
-            onboarding = is_onboarding({**computer.variables, **given})
+            variables = known_names(computer, given)
+            onboarding = is_onboarding(variables)
             asked = Asked(items, bool(asking.items), onboarding)
-            options = merge_options(computer, run.play.options, asking.options, given)
+            options = merge_options(computer, run.play.options, asking.options, variables)
             known = stored[computer.name]
             facts = facts_for(presumed(computer.name, known, Platform.WINDOWS), known)
             may = options.reboot is Reboot.FORCE or bool(facts["pending_reboots"])
             candidates = engine.targets.of_computer(computer.name)
-            for choice in choose(candidates, computer, facts, asked, known_names(computer, given)).values():
+            for choice in choose(candidates, computer, facts, asked, variables).values():
                 winner = choice.winner
                 if winner is None:
                     continue
@@ -200,7 +201,8 @@ def _values(spec: SessionSpec) -> tuple[object, ...]:
 
 def _at_once(live: LiveSession, run: PlayRun) -> None:
     """End sessions that may not begin: a computer that is excluded from maintenance still gives its inventory."""
-    if is_excluded(live.described.variables) and run.type.name != "inventory":
+    variables = known_names(live.engine.computer(live.computer), live.state.spec.vars)
+    if is_excluded(variables) and run.type.name != "inventory":
         live.append(Finished(Status.CANCELLED, "excluded from maintenance (immy_excluded)"))
 
 
@@ -294,16 +296,16 @@ def _too_bad(wave: Sequence[LiveSession], percentage: float) -> tuple[str, str]:
         why = f"{told}: more than max_fail_percentage {percentage:g}"
         return why, why
     # A computer that is off says nothing about what was done to the others.
-    whole = bool(failed) and bad == len(settled)
+    whole = bool(failed) and bad == len(wave)
     return "", f"{told}: a wave that fails as a whole is the last of its play" if whole else ""
 
 
 def _failed(live: LiveSession) -> bool:
-    """Whether something went wrong; what was skipped on purpose did not."""
+    """Whether something went wrong; what was skipped on purpose did not, nor what could not be found out."""
     status, _ = status_of(live.state)
-    outcomes = {one.outcome for one in live.told}
-    only_skipped = Outcome.SKIPPED in outcomes and Outcome.FAILED not in outcomes
-    return status is Status.FAILED or (status is Status.PARTIALLY_PASSED and not only_skipped)
+    verified = live.state.verified
+    wrong = any(one.outcome is Outcome.FAILED for one in live.told) or bool(verified and verified.not_converged)
+    return status is Status.FAILED or (status is Status.PARTIALLY_PASSED and wrong)
 
 
 def _wave(engine: Engine, run: PlayRun, names: Sequence[str], pace: Pace) -> None:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from immy_nornir.decide import own, windows
+from immy_nornir.decide.facts import known_names
 from immy_nornir.errors import ImmyError, UsageError
 from immy_nornir.model.facts import Facts
 from immy_nornir.model.inventory import Computer, Sourced
@@ -44,13 +45,13 @@ def merge_options(
     computer: Computer,
     play: Mapping[str, Sourced],
     command_line: Mapping[str, str],
-    given: Mapping[str, Value] | None = None,
+    variables: Mapping[str, Value] | None = None,
 ) -> Options:
-    """The options of one session with the origin of each; `given` variables stand over those of the computer.
+    """The options of one session with the origin of each; `variables` are the computer's if they are not given.
 
     Raises: UsageError for a name or value that there is not, with its place.
     """
-    variables = {**computer.variables, **(given or {})}
+    variables = computer.variables if variables is None else variables
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     try:
@@ -139,7 +140,7 @@ def specs_of(
     specs = []
     for number, computer in enumerate(computers, first):
         given = {**{name: one.value for name, one in play.vars.items()}, **asking.vars}
-        variables = {**computer.variables, **given}
+        variables = known_names(computer, given)
         specs.append(
             SessionSpec(
                 id=f"{run_id}-{number}",
@@ -147,12 +148,12 @@ def specs_of(
                 computer=computer.name,
                 tenant=computer.tenant,
                 type=kind,
-                options=merge_options(computer, play.options, asking.options, given),
+                options=merge_options(computer, play.options, asking.options, variables),
                 items=asking.items or play.items,
                 asked_items=bool(asking.items),
                 play=play.name,
                 vars=given,
-                pinned_identity=pinned_identity(_pinned(variables, computer.name), seen.get(computer.name)),
+                pinned_identity=pinned_identity(_pinned(variables), seen.get(computer.name)),
                 business_hours=_hours(variables, "immy_business_hours"),
                 time_zone=str(_hours(variables, "immy_time_zone") or "UTC"),
                 onboarding=own.is_onboarding(variables),
@@ -171,11 +172,12 @@ def _hours(variables: Mapping[str, Value], name: str) -> Value:
         return variables.get(name)
 
 
-def _pinned(variables: Mapping[str, Value], name: str) -> Value:
+def _pinned(variables: Mapping[str, Value]) -> Value:
     try:
         return own.own(variables, "immy_identity")
     except ImmyError as error:
-        raise UsageError(f"immy_identity of {name}: {error.message}", error.advice) from error
+        # A pin that nobody can read is met by no computer: this one is not touched, the others are.
+        return {"name": f"that of immy_identity, which cannot be read: {error.message}"}
 
 
 def pinned_identity(variable: Value, seen: Facts | None) -> dict[str, str]:

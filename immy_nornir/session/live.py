@@ -173,8 +173,11 @@ class LiveSession:
                     return Settled(status, message)
                 case Wait() as wait:
                     return self._park(wait)
-                case Note(durable=True) | Perform(Do.ASK_REBOOT) if why := self.engine.frozen():
-                    return self._interrupt(step, f"{why}; stopped")
+                case Note(durable=True) | Perform(Do.ASK_REBOOT | Do.START_JOB) if why := self.engine.frozen():
+                    settled = self._interrupt(step, f"{why}; stopped")
+                    # Others may look at the computer meanwhile, a later play of this run among them.
+                    self.engine.history.release([self.computer])
+                    return settled
                 case Note(entry, durable):
                     self.append(entry, durable=durable)
                 case Perform(do, action_id):
@@ -211,8 +214,9 @@ class LiveSession:
     def _forget(self) -> None:
         """Keep of an ended session what summaries say of it: a run holds all its sessions, the history the rest."""
         self.left = self.told
+        verified = None if self.state.verified is None else replace(self.state.verified, findings=())
         self.state = replace(
-            self.state, definitions={}, desires=(), facts=Facts(), findings={}, verified=None, plan=None, actions={}
+            self.state, definitions={}, desires=(), facts=Facts(), findings={}, verified=verified, plan=None, actions={}
         )
 
     def _catch_up(self) -> Finished | None:

@@ -14,6 +14,7 @@ from immy_nornir.decide.windows import (
     may_act_at,
     opens_at,
     parse_business_hours,
+    told,
 )
 
 OFFICE = parse_business_hours("mon-fri 08:00-18:00; sat 09:00-12:00")
@@ -121,6 +122,12 @@ def test_business_hours_by_the_wall_clock(hours: BusinessHours, zone: str, now: 
 )
 def test_a_window_opens(window: str, zone: str, now: str, opens: str) -> None:
     assert opens_at(window, OFFICE, zone, _at(now)) == _at(opens)
+
+
+def test_an_instant_is_told_by_the_clock_of_its_zone() -> None:
+    assert told(_at("2026-11-23T21:00"), BERLIN) == "2026-11-23 22:00 CET"
+    assert told(_at("2026-11-23T21:00"), "Europe/Berlni") == "2026-11-23 21:00 UTC"
+    assert told(1e18, BERLIN) == "in a far future"
 
 
 @pytest.mark.parametrize(

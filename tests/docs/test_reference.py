@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -38,6 +39,19 @@ def test_every_command_and_option_has_help() -> None:
         if not command.help:
             wrong.append(name)
         wrong += [f"{name} {one.opts[0]}" for one in command.params if isinstance(one, click.Option) and not one.help]
+    assert wrong == []
+
+
+def test_every_command_takes_its_own_options() -> None:
+    wrong = []
+    for name, command in pages.all_commands():
+        if command.callback is None:
+            continue
+        takes = inspect.signature(command.callback).parameters
+        if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in takes.values()):
+            continue
+        given = {one.name for one in command.params if one.expose_value}
+        wrong += [f"{name}: {word}" for word in given ^ (set(takes) - {"ctx"})]
     assert wrong == []
 
 

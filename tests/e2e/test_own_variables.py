@@ -47,6 +47,32 @@ def test_a_brake_holds_in_any_spelling(here: tuple[world.Fleet, Lab]) -> None:
     assert world.operations(lab, "yes") == world.operations(lab, "plain") == []
 
 
+def test_templates_of_brakes_know_the_computers_name(here: tuple[world.Fleet, Lab]) -> None:
+    fleet, _ = here
+    excluded = "{{ inventory_hostname == 'plain' }}"
+    pin = "{{ uuids[inventory_hostname] }}"
+    hosts = {
+        "plain": {"immy_excluded": excluded},
+        "moved": {"immy_excluded": excluded, "immy_identity": pin, "uuids": {"moved": COMPUTERS[3].identity_uuid}},
+        "fitted": {"immy_identity": pin, "uuids": {}},
+    }
+    path = fleet.write("inventory/zz.yml", {"tenants": {"children": {"acme": {"hosts": hosts}}}})
+    try:
+        run = fleet.run("--on", "plain,moved,fitted", "--type", "detection")
+    finally:
+        path.unlink()
+    assert (run.status("plain"), run.status("moved"), run.status("fitted")) == ("cancelled", "passed", "failed")
+    assert "immy_identity, which cannot be read" in run.reason("fitted")
+
+
+@pytest.mark.parametrize(
+    "given", ["ansible_ssh_private_key_file=/x", "token_ttl=5", "db_password={{ other }}", "note=secret:x", "password="]
+)
+def test_what_is_no_secret_is_a_variable(here: tuple[world.Fleet, Lab], given: str) -> None:
+    fleet, _ = here
+    assert fleet.immy("explain", "plain", "software/tool", "-e", given).code == 0
+
+
 def test_options_of_a_computer_may_be_templates(here: tuple[world.Fleet, Lab]) -> None:
     fleet, lab = here
     assert fleet.run("--on", "templated", "--type", "full").status("templated") == "passed"

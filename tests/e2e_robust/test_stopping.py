@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -136,6 +137,20 @@ def test_what_other_work_interrupted_is_settled_before_new_work_begins(tmp_path:
         assert {job["state"] for job in one.show(old["id"])["jobs"]} == {"finished"}
         assert set(one.installs().values()) == {1}
         assert {item for _, item in one.installs()} == {"software/alpha", "software/gamma"}
+
+
+def test_a_freeze_leaves_what_only_looks_alone(tmp_path: Path) -> None:
+    plays = [
+        {"name": name, "hosts": "tenants", "maintenance": kind}
+        for name, kind in (("do", "full"), ("look", "inventory"))
+    ]
+    files = {**software_files(reboots=()), "playbooks/all.yml": json.dumps(plays)}
+    with fleet(tmp_path, 1, files, knobs=Knobs(install_seconds=1.5)) as one:
+        process = one.start("run", "playbooks/all.yml", "--yes", "--no-report")
+        eventually(lambda: one.lab.events("installer_started"))
+        (one.root / "FREEZE").write_text("stop\n")
+        assert process.wait(30) == 130
+        assert {row["play"]: row["status"] for row in one.sessions()} == {"do": "interrupted", "look": "passed"}
 
 
 def test_a_freeze_in_the_middle_ends_what_runs_and_begins_nothing_more(one: Fleet) -> None:

@@ -170,17 +170,30 @@ def test_a_history_that_was_removed_takes_no_intent(tmp_path: Path) -> None:
     assert "removed" in history.hole()
 
 
-def test_one_damaged_record_keeps_no_other_session_from_going_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM entries WHERE kind='Planned'",
+        "UPDATE entries SET data='{', packed=NULL WHERE seq=2",
+        "UPDATE entries SET packed=x'00', data=NULL WHERE seq=3",
+        "UPDATE sessions SET spec=x'0102'",
+        "UPDATE blobs SET data=x'00'",
+    ],
+)
+@pytest.mark.parametrize("status", ["running", "interrupted"])
+def test_one_damaged_record_keeps_no_other_session_from_going_on(tmp_path: Path, damage: str, status: str) -> None:
     history = History(tmp_path, sample.StillClock())
     history.begin_run(Run("run", "immy run"))
     sample.fill(history, sample.ENTRIES[:10])
     history.close()
     connection = sqlite3.connect(tmp_path / FILE)
-    connection.execute("DELETE FROM entries WHERE kind='Planned'")
-    connection.execute("UPDATE sessions SET owner='dead'")
+    connection.execute(damage)
+    connection.execute("UPDATE sessions SET owner='dead', status=?", (status,))
     connection.commit()
     connection.close()
     again = History(tmp_path, sample.StillClock())
+    assert again.state_of("run-1") is None
+    again.flush()
     with again.read() as reader:
         (row,) = reader.sessions(Asked())
     again.close()
