@@ -88,14 +88,13 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
     from immy_nornir.decide.own import is_excluded, is_onboarding
     from immy_nornir.decide.resolve import Asked, Targets, choose
     from immy_nornir.history import codec
-    from immy_nornir.session.create import NAMES, merge_options
+    from immy_nornir.session.create import NAMES, merge_options, variables_given
 
     computer = _computer(fleet, name)
     reference = _item(fleet, item)
     facts, identity = _known(ctx, root, computer)
     play = given.play_of(fleet.inventory, name)
-    play_vars = {key: one.value for key, one in play.vars.items()} if play is not None else {}
-    variables = known_names(computer, {**play_vars, **given.vars})
+    variables = known_names(computer, variables_given(play, given.vars))
     known = facts_for(identity, facts)
     candidates = Targets.of(fleet).of_computer(name)
     asked = Asked(onboarding=is_onboarding(variables))

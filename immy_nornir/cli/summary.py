@@ -26,14 +26,14 @@ def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:
     from immy_nornir.history.projection import status_of
 
     # Another process is at work on these computers; that one says what becomes of them.
-    elsewhere = [live for live in sessions if live.refused is not None and live.state.finished is None]
-    statuses = [status_of(live.state)[0] for live in sessions if live not in elsewhere]
+    ours = [live for live in sessions if live.refused is None or live.state.finished is not None]
+    statuses = [status_of(live.state)[0] for live in ours]
     if Status.INTERRUPTED in statuses:
         return 130
     deferred = [live for live in sessions if live.state.waiting is not None and live.state.waiting.deferred]
     if any(one not in (Status.PASSED, Status.WAITING) for one in statuses):
         return 1
-    if deferred or elsewhere:
+    if deferred or len(ours) < len(sessions):
         return 5
     if check and any(_pending(live) for live in sessions):
         return 4

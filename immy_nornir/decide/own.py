@@ -11,8 +11,8 @@ from typing import Final
 from immy_nornir.errors import ImmyError
 from immy_nornir.model.values import SecretRef, Value
 from immy_nornir.text import templates
+from immy_nornir.text.filters import TRUE_WORDS
 
-YES: Final = frozenset(("true", "yes", "on", "1", "y", "t"))
 NO: Final = frozenset(("false", "no", "off", "0", "n", "f", "none", ""))
 PINS: Final = ("uuid", "uuid_source", "name", "domain")
 """What `immy_identity` may pin."""
@@ -46,7 +46,7 @@ def is_onboarding(variables: Mapping[str, Value]) -> bool:
 def yes_or_no(value: Value) -> bool | None:
     """What a value says; None where it says neither."""
     word = str(value).strip().lower()
-    return True if word in YES else False if word in NO else None
+    return True if word in TRUE_WORDS else False if word in NO else None
 
 
 def pins(value: Value) -> dict[str, str]:

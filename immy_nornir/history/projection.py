@@ -67,19 +67,19 @@ def _cleaned(statements: list[Statement], clean: Callable[[str], str]) -> list[S
     if together.isascii() and clean(together) == together:
         return statements
     return [
-        (sql, tuple([_storable(clean(value)) if type(value) is str else value for value in values]))
+        (sql, tuple([storable(clean(value)) if type(value) is str else value for value in values]))
         for sql, values in statements
     ]
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """The text with `?` for halves of characters, which computers send and no database takes."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _entry_row(session: str, stamped: Stamped, clean: Callable[[str], str]) -> Statement:
-    data = _storable(clean(codec.entry_text(_lean(stamped.entry))))
-    kind, text = type(stamped.entry).__name__, _storable(clean(sentence(stamped.entry)))
+    data = storable(clean(codec.entry_text(_lean(stamped.entry))))
+    kind, text = type(stamped.entry).__name__, storable(clean(sentence(stamped.entry)))
     pack = codec.pack_shared if isinstance(stamped.entry, Resolved) else codec.pack
     packed = pack(data) if len(data) > _LARGE else None
     return (
@@ -238,7 +238,7 @@ def _identity_rows(computer: str, identity: Identity, at: float, clean: Callable
 
 
 def _fact_row(computer: str, section: str, value: Any, at: float, clean: Callable[[str], str]) -> Statement:
-    data = _storable(clean(codec.line(value)))
+    data = storable(clean(codec.line(value)))
     digest = hashlib.sha256(data.encode()).hexdigest()[:32]
     return (
         (

@@ -151,7 +151,7 @@ class History:
         """End a session whose record is damaged: it must not keep all others from being taken up."""
         why = f"its record is damaged ({type(error).__name__}: {error}); what it did last is not known"
         sql = "UPDATE sessions SET status='failed', reason=?, ended_at=? WHERE id=?"
-        connection.execute(sql, (_plain(self._clean(why))[:500], self._clock.now(), session_id))
+        connection.execute(sql, (projection.storable(self._clean(why))[:500], self._clock.now(), session_id))
         connection.execute("DELETE FROM active WHERE session_id=?", (session_id,))
 
     def _import_journals(self) -> None:
@@ -356,10 +356,6 @@ class History:
             self._idle.pop().close()
         self._writer.close()
         self._lock.release()
-
-
-def _plain(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
 
 
 _ESCAPED = re.compile(r"\\([0-7]{3})")

@@ -89,11 +89,12 @@ class Writer:
         """Why the file does not hold everything that was written; empty when it does."""
         if self._lost:
             return f"entries could not be written: {self._lost}"
-        return (
-            ""
-            if _identity(self._path) == self._file
-            else f"{self._path} was removed or replaced while immy was at work"
-        )
+        return self._gone()
+
+    def _gone(self) -> str:
+        if _identity(self._path) == self._file:
+            return ""
+        return f"{self._path} was removed or replaced while immy was at work"
 
     def flush(self) -> None:
         """Return when everything put before is written."""
@@ -156,10 +157,10 @@ class Writer:
 
     def _refuse(self, work: Work) -> bool:
         """Whether an entry must not be written: after a hole, or where nobody would find it."""
-        if work.journal and not self._lost and work.durable and _identity(self._path) != self._file:
-            work.error = HistoryError(f"{self._path} was removed or replaced while immy was at work")
-        elif work.journal and self._lost:
+        if work.journal and self._lost:
             work.error = HistoryError(f"an earlier entry could not be written: {self._lost}")
+        elif work.journal and work.durable and (gone := self._gone()):
+            work.error = HistoryError(gone)
         return work.error is not None
 
     @staticmethod

@@ -63,17 +63,11 @@ class Transport(Protocol):
         ...
 
 
-class PowerShellTransport(Protocol):
-    """A Transport whose other side starts slowly and answers bit by bit; `Transport` says the rest."""
-
-    platform_hint: str
+class PowerShellTransport(Transport, Protocol):
+    """A Transport whose other side starts slowly and answers bit by bit."""
 
     def request(self, payload: bytes, deadline_seconds: float, first_seconds: float = ...) -> RawAnswer:
         """As Transport; TransportTimeoutError also when nothing at all came within `first_seconds`."""
-        ...
-
-    def close(self) -> None:
-        """As Transport."""
         ...
 
 

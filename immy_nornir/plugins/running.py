@@ -30,7 +30,7 @@ from immy_nornir.model.playbooks import ActionType, MaintenanceType, Play, Reboo
 from immy_nornir.model.record import Finished, Interrupted, Outcome, SessionSpec, Status, StopAsked
 from immy_nornir.plugins.runner import ImmyRunner
 from immy_nornir.plugins.tasks import maintain
-from immy_nornir.session.create import Asking, merge_options, specs_of
+from immy_nornir.session.create import Asking, merge_options, specs_of, variables_given
 from immy_nornir.session.engine import Engine
 from immy_nornir.session.live import LiveSession
 
@@ -86,7 +86,7 @@ def preview(engine: Engine, plays: Sequence[PlayRun], asking: Asking) -> Preview
     for run in plays:
         if not run.type.executes or asking.check:
             continue
-        given = {**{name: one.value for name, one in run.play.vars.items()}, **asking.vars}
+        given = variables_given(run.play, asking.vars)
         items = asking.items or run.play.items
         for computer in run.computers:
             names.add(computer.name)

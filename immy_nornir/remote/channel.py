@@ -193,7 +193,7 @@ class PowerShellConnection:
             "item": spec.item,
             "action": spec.action,
         }
-        wait = min(max(wait_seconds, 0.0), MAXIMUM_WAIT)
+        wait = _bounded(wait_seconds)
         params: dict[str, Json] = {"job": job, "secrets": dict(spec.secrets), "wait_seconds": wait}
         return job_status_from(self._act(_effect(Effect.JOB_START, params, wait)))
 
@@ -246,8 +246,12 @@ def _effect(effect: Effect, params: Mapping[str, Json], wait: float = 0.0) -> Ef
     return EffectOperation(effect.value, effect, params, JOB_MARGIN_SECONDS + wait)
 
 
+def _bounded(wait_seconds: float) -> float:
+    return min(max(wait_seconds, 0.0), MAXIMUM_WAIT)
+
+
 def _wait_of(job_id: str, offset: int, wait_seconds: float) -> EffectOperation:
-    wait = min(max(wait_seconds, 0.0), MAXIMUM_WAIT)
+    wait = _bounded(wait_seconds)
     return _effect(Effect.JOB_WAIT, {"job_id": job_id, "from": offset, "wait_seconds": wait}, wait)
 
 

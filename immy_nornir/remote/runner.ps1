@@ -263,10 +263,8 @@ function Invoke-ImmyScript($operation, $answer) {
 }
 
 function Complete-ImmyRequest($untouched) {
-    $end = @{
-        id = '!end'; status = 'ok'; error = ''; warnings = @(); output = ''; exit_code = $null; json = $null
-        watch = [Diagnostics.Stopwatch]::StartNew(); result = [ordered]@{ answered = $session.answered; untouched = @($untouched) }
-    }
+    $end = New-ImmyAnswer @{ id = '!end' }
+    $end.result = [ordered]@{ answered = $session.answered; untouched = @($untouched) }
     Add-ImmyAnswer $end
     Send-ImmyPending
 }

@@ -41,6 +41,11 @@ class Asking:
     check: bool = False
 
 
+def variables_given(play: Play | None, extra: Mapping[str, Value]) -> dict[str, Value]:
+    """What stands over a computer's variables: those of the play, and over them those of the command line."""
+    return {**({name: one.value for name, one in play.vars.items()} if play is not None else {}), **extra}
+
+
 def merge_options(
     computer: Computer,
     play: Mapping[str, Sourced],
@@ -138,8 +143,8 @@ def specs_of(
 ) -> list[SessionSpec]:
     """One spec for each computer, numbered from `first`; `seen` holds the last known facts by name."""
     specs = []
+    given = variables_given(play, asking.vars)
     for number, computer in enumerate(computers, first):
-        given = {**{name: one.value for name, one in play.vars.items()}, **asking.vars}
         variables = known_names(computer, given)
         specs.append(
             SessionSpec(

@@ -61,6 +61,20 @@ def architecture(live: LiveSession) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def refuse_stranger(live: LiveSession, identity: Identity) -> list[Entry]:
+    """The end of a session whose computer is another one than is meant; nothing when it is the one."""
+    wrong = identity_mismatch(live.state.spec.pinned_identity, identity, live.state.identity)
+    if not wrong:
+        return []
+    live.close()
+    return [Refused("identity", wrong)]
+
+
+def primary_user(live: LiveSession) -> str:
+    """The computer's primary user, as far as one is set."""
+    return str(live.described.variables.get("immy_primary_user") or "")
+
+
 def pinned(desire: Desire, action: PlannedAction) -> Desire:
     """The desire with what its moving words meant in the plan: `latest` is at least the version that was planned."""
     moving = (StateKind.LATEST, StateKind.INSTALLED, StateKind.UPDATE_IF_FOUND, StateKind.IGNORED)
@@ -123,8 +137,7 @@ def _start_job(live: LiveSession, action_id: str) -> list[Entry]:
     context = "system"
     if one.plan.context is Context.USER:
         assert live.state.identity is not None  # noqa: S101 - connected
-        primary = live.described.variables.get("immy_primary_user")
-        user = user_for(live.state.spec.options, live.state.identity, str(primary or ""))
+        user = user_for(live.state.spec.options, live.state.identity, primary_user(live))
         if not user:
             message = "nobody is logged on as whom it could run"
             return [ActionEnded(action_id, Outcome.SKIPPED, OutcomeReason.USER_CONTEXT, message)]
@@ -256,10 +269,8 @@ def _ask_reboot(live: LiveSession, _: str) -> list[Entry]:
     # Lost before the request was sent, it is asked again; only from then on it may be on its way.
     connection = live.connected()
     identity = connection.identify()
-    wrong = identity_mismatch(live.state.spec.pinned_identity, identity, live.state.identity)
-    if wrong:
-        live.close()
-        return [Refused("identity", wrong)]
+    if refused := refuse_stranger(live, identity):
+        return refused
     if reboot.boot.differs(identity.boot):
         return [RebootEnded(reboot.number, identity, "it had rebooted already")]
     try:
@@ -277,10 +288,8 @@ def _check_boot(live: LiveSession, _: str) -> list[Entry]:
     reboot = live.state.reboot
     assert reboot is not None  # noqa: S101 - next_step asks only then
     identity = live.connected().identify()
-    wrong = identity_mismatch(live.state.spec.pinned_identity, identity, live.state.identity)
-    if wrong:
-        live.close()
-        return [Refused("identity", wrong)]
+    if refused := refuse_stranger(live, identity):
+        return refused
     if reboot.boot.differs(identity.boot):
         return [RebootEnded(reboot.number, identity)]
     live.close()

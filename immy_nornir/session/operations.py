@@ -14,7 +14,7 @@ from immy_nornir.decide.actions import decide
 from immy_nornir.decide.desires import desires_of
 from immy_nornir.decide.detection import Detection, detection_of
 from immy_nornir.decide.facts import facts_for, facts_of, known_names, presumed, questions
-from immy_nornir.decide.identity import expectation, identity_mismatch
+from immy_nornir.decide.identity import expectation
 from immy_nornir.decide.next_step import Do
 from immy_nornir.decide.plan import Planning, make_plan, to_detect
 from immy_nornir.decide.resolve import Asked, choose
@@ -118,20 +118,16 @@ def _connect(live: LiveSession) -> list[Entry]:
         return _connect_again(live, effects.meet_again(live, expectation(pinned, live.state.identity)))
     ahead = _to_read_ahead(live)
     identity, answers = connection.meet(expectation(pinned), ahead)
-    wrong = identity_mismatch(pinned, identity, live.state.identity)
-    if wrong:
-        live.close()
-        return [Refused("identity", wrong)]
+    if refused := effects.refuse_stranger(live, identity):
+        return refused
     live.ahead = {one.id: (one, answers[one.id]) for one in ahead if one.id in answers}
     return [Connected(identity)]
 
 
 def _connect_again(live: LiveSession, identity: Identity) -> list[Entry]:
+    if refused := effects.refuse_stranger(live, identity):
+        return refused
     before = live.state.identity
-    wrong = identity_mismatch(live.state.spec.pinned_identity, identity, before)
-    if wrong:
-        live.close()
-        return [Refused("identity", wrong)]
     same = before is not None and before.boot == identity.boot and before.pending_reboots == identity.pending_reboots
     if same and live.state.lost is None:
         live.state = dataclasses.replace(live.state, connected=True, identity=identity)
@@ -212,7 +208,6 @@ def planning_of(live: LiveSession, findings: Mapping[str, Finding], desires: tup
     """What a plan of this session is made from."""
     state = live.state
     assert state.identity is not None  # noqa: S101 - planning comes after connecting
-    primary = live.described.variables.get("immy_primary_user")
     ignored = state.spec.options.ignore_pending_reboots
     with live.engine.history.read() as reader:
         before = reader.last_desires(state.spec.computer, state.spec.id, desires)
@@ -229,7 +224,7 @@ def planning_of(live: LiveSession, findings: Mapping[str, Finding], desires: tup
         findings,
         fresh,
         tuple(name for name in state.pending if name not in ignored),
-        str(primary or ""),
+        effects.primary_user(live),
     )
 
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-_TRUE = frozenset({"yes", "on", "1", "true", "y", "t"})
+TRUE_WORDS = frozenset({"yes", "on", "1", "true", "y", "t"})
+"""What Ansible takes for a yes."""
 
 
 def _bool(value: Any) -> bool:
@@ -15,7 +16,7 @@ def _bool(value: Any) -> bool:
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return value.strip().lower() in _TRUE
+        return value.strip().lower() in TRUE_WORDS
     return bool(value == 1) if isinstance(value, int | float) else bool(value)
 
 

@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from immy_nornir.fleet.check_values import OWN_VARIABLES
 from immy_nornir.fleet.schema import SHAPES, schema_of
 from tests.docs import pages
 from tests.docs.blocks import ROOT
+from tests.fleet.kit import violations
 
 HEAVY = ("winrm", "requests", "nornir", "rich", "jinja2", "sqlite_utils", "cattrs", "yaml", "spnego", "cryptography")
 
@@ -104,7 +105,7 @@ def test_the_sample_fleet_fits_the_schemas(kind: str) -> None:
     wrong = [
         f"{file.relative_to(ROOT)}: {problem}"
         for file in files
-        for problem in _misfits(schema, _Loader12(file.read_text(encoding="utf-8")).get_single_data(), "")
+        for problem in violations(_Loader12(file.read_text(encoding="utf-8")).get_single_data(), schema, "")
     ]
     assert wrong == []
 
@@ -113,9 +114,9 @@ def test_a_schema_refuses_what_is_not_known() -> None:
     """The check itself is not blind."""
     good: dict[str, Any] = {"item": "task/x", "target": "all"}
     schema = schema_of("deployments")
-    assert _misfits(schema, [good], "") == []
+    assert violations([good], schema) == []
     for bad in ({"item": "x"}, {**good, "scope": "galaxy"}, {**good, "colour": "red"}, {**good, "priority": "high"}):
-        assert _misfits(schema, [bad], "") != []
+        assert violations([bad], schema) != []
 
 
 class _Loader12(yaml.SafeLoader):
@@ -127,56 +128,6 @@ _Loader12.yaml_implicit_resolvers = {
     for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader12.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
-
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "object": (dict,),
-    "array": (list,),
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-}
-
-
-def _misfits(schema: Mapping[str, Any], value: Any, path: str) -> list[str]:
-    """What does not fit, by the part of JSON Schema that our shapes use; another keyword is a failure."""
-    known = {
-        *("$schema", "title", "description", "type", "anyOf", "enum", "pattern", "minimum", "maximum", "items"),
-        *("minItems", "properties", "required", "additionalProperties", "patternProperties"),
-    }
-    assert set(schema) <= known, set(schema) - known
-    found: list[str] = []
-    if "anyOf" in schema and all(_misfits(one, value, path) for one in schema["anyOf"]):
-        found.append(f"{path}: fits none of several forms")
-    if "enum" in schema and value not in schema["enum"]:
-        found.append(f"{path}: {value!r} is none of {schema['enum']}")
-    kind = schema.get("type")
-    if kind and (not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean")):
-        return [*found, f"{path}: {value!r} is no {kind}"]
-    if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):
-        found.append(f"{path}: {value!r} does not match {schema['pattern']}")
-    if isinstance(value, int | float) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
-        found.append(f"{path}: {value} is out of bounds")
-    if isinstance(value, list):
-        found += [f"{path}: too short"] if len(value) < schema.get("minItems", 0) else []
-        for number, one in enumerate(value):
-            found += _misfits(schema.get("items", {}), one, f"{path}[{number}]")
-    if isinstance(value, dict):
-        found += _misfits_of_keys(schema, value, path)
-    return found
-
-
-def _misfits_of_keys(schema: Mapping[str, Any], value: Mapping[Any, Any], path: str) -> list[str]:
-    found = [f"{path}: {name} is missing" for name in schema.get("required", []) if name not in value]
-    for key, one in value.items():
-        name = json.dumps(key) if not isinstance(key, str) else key
-        shapes = [shape for pattern, shape in schema.get("patternProperties", {}).items() if re.search(pattern, name)]
-        shapes += [schema["properties"][name]] if name in schema.get("properties", {}) else []
-        if not shapes and schema.get("additionalProperties", True) is False:
-            found.append(f"{path}: {name} is not known")
-        for shape in shapes:
-            found += _misfits(shape, one, f"{path}.{name}")
-    return found
 
 
 def test_schemas_are_written_for_editors(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,15 +51,15 @@ def violations(value: object, schema: Mapping[str, Any], path: str = "$") -> lis
         "enum", "pattern", "patternProperties", "minimum", "maximum", "minItems",
     }  # fmt: skip
     assert not unknown, f"the validator does not know {unknown}"
-    if "anyOf" in schema:
-        several = [violations(value, each, path) for each in schema["anyOf"]]
-        return [] if any(not each for each in several) else [f"{path}: none of anyOf: {several}"]
-    if "enum" in schema:
-        return [] if value in schema["enum"] else [f"{path}: {value!r} is not in {schema['enum']}"]
+    found: list[str] = []
+    several = [violations(value, each, path) for each in schema.get("anyOf", ())]
+    if several and all(several):
+        found.append(f"{path}: none of anyOf: {several}")
+    if "enum" in schema and value not in schema["enum"]:
+        found.append(f"{path}: {value!r} is not in {schema['enum']}")
     kind = schema.get("type")
     if kind is not None and not _is(value, kind):
-        return [f"{path}: {value!r} is no {kind}"]
-    found: list[str] = []
+        return [*found, f"{path}: {value!r} is no {kind}"]
     if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):
         found.append(f"{path}: {value!r} does not match {schema['pattern']}")
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -75,17 +76,16 @@ def violations(value: object, schema: Mapping[str, Any], path: str = "$") -> lis
     return found
 
 
-def _object(value: dict[str, object], schema: Mapping[str, Any], path: str) -> list[str]:
+def _object(value: Mapping[Any, object], schema: Mapping[str, Any], path: str) -> list[str]:
     found = [f"{path}: {name} is missing" for name in schema.get("required", []) if name not in value]
-    for name, each in value.items():
-        below = f"{path}.{name}"
-        patterns = [inner for regex, inner in schema.get("patternProperties", {}).items() if re.search(regex, name)]
-        if name in schema.get("properties", {}):
-            found += violations(each, schema["properties"][name], below)
-        elif patterns:
-            found += violations(each, patterns[0], below)
-        elif schema.get("additionalProperties", True) is False:
+    for key, each in value.items():
+        name = key if isinstance(key, str) else json.dumps(key)
+        shapes = [inner for regex, inner in schema.get("patternProperties", {}).items() if re.search(regex, name)]
+        shapes += [schema["properties"][name]] if name in schema.get("properties", {}) else []
+        if not shapes and schema.get("additionalProperties", True) is False:
             found.append(f"{path}: unknown key {name}")
+        for shape in shapes:
+            found += violations(each, shape, f"{path}.{name}")
     return found
 
 
