@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from immy_nornir.lab.auth import Accounts
@@ -21,6 +21,28 @@ if TYPE_CHECKING:
     from immy_nornir.model.values import Json
 
 
+@dataclass(slots=True)
+class Gate:
+    """What may be held back until somebody lets it go on."""
+
+    closed: bool = False
+    waiting: list[Callable[[], None]] = field(default_factory=list)
+
+    def pass_through(self, go_on: Callable[[], None]) -> None:
+        """Call `go_on` now, or when the gate is opened."""
+        if self.closed:
+            self.waiting.append(go_on)
+        else:
+            go_on()
+
+    def open(self) -> None:
+        """Let everything go on that waits."""
+        self.closed = False
+        waiting, self.waiting = self.waiting, []
+        for go_on in waiting:
+            go_on()
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """What all computers of one lab share: the loop that everything runs in, time, the log, the knobs and a folder."""
@@ -30,6 +52,8 @@ class Site:
     journal: Journal
     knobs: Knobs
     folder: Path
+    jobs: Gate = field(default_factory=Gate)
+    """Where jobs of simulated computers pass before they end."""
 
 
 class LabComputer:

@@ -100,15 +100,20 @@ class Spool:
         if seconds > deadline:
             job.timer = self._computer.site.loop.call_later(deadline, self._too_late, job)
         elif seconds > 0:
-            job.timer = self._computer.site.loop.call_later(seconds, self._finish, job)
+            job.timer = self._computer.site.loop.call_later(seconds, self._end, job)
         else:
-            self._finish(job)
+            self._end(job)
 
     def _too_late(self, job: Job) -> None:
         self._settle(job, JobState.FINISHED, Outcome(None, error="deadline"))
         self._log(job, "installer_finished", exit_code=None, error="deadline")
 
+    def _end(self, job: Job) -> None:
+        self._computer.site.jobs.pass_through(lambda: self._finish(job))
+
     def _finish(self, job: Job) -> None:
+        if job.state is not JobState.RUNNING:  # stopped, or lost in a reboot, while it was held back
+            return
         item = str(job.spec.get("item") or "")
         run = self._runs.get(item, 0)
         self._runs[item] = run + 1

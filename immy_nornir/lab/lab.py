@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from immy_nornir.errors import UsageError
 from immy_nornir.lab.backed import BackedMachine
 from immy_nornir.lab.certificate import make_certificate, server_context
-from immy_nornir.lab.computer import LabComputer, Site
+from immy_nornir.lab.computer import Gate, LabComputer, Site
 from immy_nornir.lab.connection import Connection
 from immy_nornir.lab.journal import Event, Journal, read_events
 from immy_nornir.lab.simulated import SimulatedMachine
@@ -72,6 +72,7 @@ class Lab:
         self._servers: list[asyncio.Server] = []
         self._places: dict[tuple[str, int | None], LabComputer] = {}
         self._events: list[Event] = []
+        self._jobs = Gate()
 
     def start(self) -> Self:
         """Listen; returns when every port answers."""
@@ -154,6 +155,22 @@ class Lab:
 
         self._call(go())
 
+    def hold(self) -> None:
+        """From now on no job of a simulated computer ends, until `release`: what is said of running jobs stays true."""
+
+        async def close() -> None:
+            self._jobs.closed = True
+
+        self._call(close())
+
+    def release(self) -> None:
+        """Let the jobs end that were held back, and all later ones when they are done."""
+
+        async def open_again() -> None:
+            self._jobs.open()
+
+        self._call(open_again())
+
     # --- inside the loop ------------------------------------------------------------------------------------
 
     @staticmethod
@@ -170,7 +187,7 @@ class Lab:
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
         self._journal = Journal(self.log_path, self._now)
-        site = Site(loop, self._now, self._journal, self._knobs, self.folder)
+        site = Site(loop, self._now, self._journal, self._knobs, self.folder, self._jobs)
         for spec in self.specs:
             place = (spec.address, spec.port)
             if spec.name in self.computers or place in self._places:

@@ -53,10 +53,14 @@ def test_the_record_is_read_by_others_while_the_run_goes_on(one: Fleet) -> None:
 
 @pytest.mark.parametrize("together", [True, False])
 def test_of_two_runs_on_a_computer_one_is_missed_and_names_the_other(one: Fleet, together: bool) -> None:
+    one.lab.hold()  # neither can be over before the other has met it
     first = one.start(*RUN)
     if not together:
         eventually(lambda: len(one.lab.events("installer_started")) == 4)
     second = one.start(*RUN)
+    eventually(lambda: len(one.lab.events("installer_started")) == 4)
+    eventually(lambda: [row["status"] for row in one.sessions()].count("missed") == 4, 60)
+    one.lab.release()
     codes = {first.wait(60), second.wait(60)}
     rows = one.sessions()
     assert len(rows) == 8

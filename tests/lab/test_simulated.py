@@ -286,3 +286,16 @@ def wait_for(lab: Lab, event: str, count: int = 1) -> None:
     while len(lab.events(event)) < count:
         assert time.monotonic() < end, f"no {event}"
         time.sleep(0.02)
+
+
+def test_jobs_that_are_held_back_end_when_they_are_released() -> None:
+    with Lab([PC], https_port=None) as lab:
+        lab.hold()
+        begun = start(lab, PC, job("software/7zip"), wait=0)
+        assert (begun["state"], begun["result"]) == ("running", None)
+        assert not lab.events("installer_finished")
+        lab.release()
+        again = start(lab, PC, job("software/7zip"))
+    assert (again["state"], again["created"], again["result"]["exit_code"]) == ("finished", False, 0)
+    assert len(lab.events("installer_started")) == 1
+    assert len(lab.events("installer_finished")) == 1
