@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from immy_nornir.lab.computer import LabComputer
 
 PLAIN_TYPE = "application/soap+xml;charset=UTF-8"
+_DRIP_SECONDS = 0.5
 _MAX_REQUEST = 4 * 1024 * 1024
 _PAGE = b"<html><head><title>Sign in</title></head><body><h1>Welcome & enjoy</h1></body></html>"
 _REASONS = {200: "", 400: "Bad Request", 401: "", 404: "Not Found", 413: "Request Entity Too Large", 500: ""}
@@ -174,6 +175,9 @@ class Connection(asyncio.Protocol):
         if self._close_after:
             lines.append("Connection: close")
         data = "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + envelope
+        if spec.does(Misbehaviour.DRIP):
+            self._drip(data)
+            return
         if cut:
             self._computer.log("cut_off")
             self._transport.write(data[: len(data) - len(envelope) // 2])
@@ -186,6 +190,11 @@ class Connection(asyncio.Protocol):
         self._busy = False
         if self._buffer:
             self._loop.call_soon(self._advance)
+
+    def _drip(self, data: bytes) -> None:
+        if self._transport is not None and data:
+            self._transport.write(data[:1])
+            self._loop.call_later(_DRIP_SECONDS, self._drip, data[1:])
 
 
 def _headers(head: bytes) -> dict[str, str]:

@@ -125,6 +125,8 @@ class ShellService:
     def __init__(self, name: str, machine: Machine, loop: asyncio.AbstractEventLoop) -> None:
         self.name = name
         self.shells: dict[str, Shell] = {}
+        self.refusals_left = 0
+        """How many of the next shells are refused, whatever the quota says."""
         self._machine = machine
         self._loop = loop
         self._actions: dict[str, Callable[[soap.Request, str, str, Answer], None]] = {
@@ -181,7 +183,9 @@ class ShellService:
             text = "The service cannot process the request: there is no such resource on this computer."
             self._fault(request, soap.RESOURCE_NOT_FOUND, text, answer)
             return
-        if sum(shell.owner == owner for shell in self.shells.values()) >= MAX_SHELLS:
+        crowded = self.refusals_left > 0
+        self.refusals_left -= crowded
+        if crowded or sum(shell.owner == owner for shell in self.shells.values()) >= MAX_SHELLS:
             text = (
                 "The WS-Management service cannot process the request. The maximum number of concurrent shells for this"
                 " user has been exceeded. Close existing shells or raise the quota for this user."

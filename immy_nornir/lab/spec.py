@@ -45,6 +45,10 @@ class Misbehaviour(StrEnum):
     """A reboot is its last word."""
     DROPS = "drops"
     """Drops the connection once, in the middle of the first Receive."""
+    DRIP = "drip"
+    """Every reply comes a byte at a time, twice a second."""
+    CROWDED = "crowded"
+    """Others hold all shells of the user at first: the first two that are asked for are refused."""
     SLOW_DETECTION = "slow_detection"
     """Every script operation takes `Knobs.slow_seconds` more."""
 

@@ -27,6 +27,7 @@ from immy_nornir.model.protocols import RawAnswer
 from immy_nornir.remote import powershell
 from immy_nornir.remote.channel import PowerShellConnection
 from immy_nornir.remote.winrm_errors import FOREIGN, Stage, mapped
+from immy_nornir.remote.winrm_limits import MAXIMUM_BYTES
 from immy_nornir.remote.winrm_session import Endpoint, endpoint_of, open_protocol
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 SEND_BYTES = 96_000
 """Raw bytes of one Send: pywinrm's header promises envelopes of at most 153,600 bytes."""
-MAXIMUM_ANSWER_BYTES = 64_000_000
 SHELL_IDLE_SECONDS = 300
 
 _SHELL = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell"
@@ -223,8 +223,8 @@ class WinrmTransport:
             root = self._poll(body, deadline)
             if root is not None and not _collect(root, streams):
                 raise GarbledError(f"{self._endpoint.host} answered the question for output with something else")
-            if streams.size > MAXIMUM_ANSWER_BYTES:
-                raise GarbledError(f"{self._endpoint.host} answered more than {MAXIMUM_ANSWER_BYTES} bytes")
+            if streams.size > MAXIMUM_BYTES:
+                raise GarbledError(f"{self._endpoint.host} answered more than {MAXIMUM_BYTES} bytes")
         return RawAnswer(b"".join(streams.stdout), b"".join(streams.stderr), streams.exit_code)
 
     def _poll(self, body: str, deadline: float) -> ET.Element | None:

@@ -25,6 +25,7 @@ from immy_nornir.errors import (
     TransportTimeoutError,
     UnreachableError,
 )
+from immy_nornir.remote.winrm_limits import TooMuchError, TooSlowError
 
 FOREIGN = (
     winrm.exceptions.WinRMError,
@@ -45,6 +46,8 @@ FOREIGN = (
 )
 ACCESS_DENIED = 5
 SHELL_NOT_FOUND = 2150858843
+QUOTAS = frozenset({2150859173, 2150859174})
+"""Too many shells of the user, too many commands in a shell: others will be closed."""
 
 
 class Stage(Enum):
@@ -98,6 +101,8 @@ def _fault(error: winrm.exceptions.WSManFaultError, at: str) -> TransportError:
         return DroppedError(f"{at}: the shell is gone")
     if error.wsman_fault_code == ACCESS_DENIED or "AccessDenied" in str(error.fault_subcode):
         return AuthenticationError(f"{at}: access denied: {reason}", "use an administrator of this computer")
+    if error.wsman_fault_code in QUOTAS or str(error.fault_subcode).endswith("QuotaLimit"):
+        return DroppedError(f"{at}: too many shells are open: {reason}", "see its quotas: winrm get winrm/config/winrs")
     return RefusedError(f"{at}: {reason} (fault {error.wsman_fault_code})")
 
 
@@ -133,6 +138,10 @@ def _network(error: BaseException, stage: Stage, at: str) -> TransportError:
         isinstance(cause, requests.exceptions.SSLError | ssl.SSLError | urllib3.exceptions.SSLError) for cause in causes
     ):
         return _tls(causes, at)
+    if isinstance(error, TooMuchError):
+        return GarbledError(f"{at}: {error}, which is no answer of WinRM")
+    if isinstance(error, TooSlowError):
+        return (TransportTimeoutError if stage is Stage.OPEN else DroppedError)(f"{at}: the answer was {error}")
     if isinstance(error, requests.TooManyRedirects):
         return GarbledError(f"{at}: the computer redirects to somewhere else")
     unreached = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError, requests.ConnectTimeout)

@@ -26,6 +26,7 @@ from winrm.transport import Transport as PywinrmTransport
 from immy_nornir.errors import AuthenticationError, CertificateError, RefusedError, UsageError
 from immy_nornir.model.values import SecretRef
 from immy_nornir.remote.winrm_errors import Stage, mapped
+from immy_nornir.remote.winrm_limits import at_most, bounded, cut
 
 if TYPE_CHECKING:
     from immy_nornir.model.protocols import Address, Secrets
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 HTTP_PORT = 5985
 HTTPS_PORT = 5986
 CONNECT_SECONDS = 15
+EXCHANGE_READS = 4
+"""A message and its whole answer may take this many times the read time-out, which counts from byte to byte."""
 _METHODS = ("basic", "plaintext", "ssl", "ntlm", "kerberos", "credssp", "certificate")
 _TRUE = {"true", "yes", "on", "1", "y", "t"}
 _PASSED_ON = ("service", "kerberos_delegation", "kerberos_hostname_override", "credssp_disable_tlsv1_2", "send_cbt")
@@ -233,12 +236,29 @@ class _Adapter(HTTPAdapter):
         self._endpoint = endpoint
         self._context = context
         self._pool: Any = None
+        self._connection: Any = None
         super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def cut(self) -> None:
+        """End whatever is under way; from any thread."""
+        cut(self._connection)
+
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
+        """As requests does it, with a bound on what may come."""
+        resp.stream = bounded(resp.stream)
+        return super().build_response(req, resp)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         """The one computer's pool; requests would take the URL apart for each message to find it."""
         if self._pool is None:
             self._pool = super().get_connection_with_tls_context(*args, **kwargs)
+            make = self._pool.ConnectionCls
+
+            def connection(*given: Any, **named: Any) -> Any:
+                self._connection = make(*given, **named)
+                return self._connection
+
+            self._pool.ConnectionCls = connection
         return self._pool
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -313,6 +333,14 @@ class _Tuned(PywinrmTransport):
         response: requests.Response = self._send_message_request(direct, self._prepared)
         return response.content
 
+    def _send_message_request(self, session: Any, prepared_request: requests.PreparedRequest) -> requests.Response:
+        """One message and its whole answer, the negotiation before it included, however it drips."""
+        of: Any = self.session if isinstance(session, _Direct) else session
+        adapter = of.adapters.get("https://")
+        with at_most(EXCHANGE_READS * self._ours.read_seconds, adapter.cut if isinstance(adapter, _Adapter) else _idle):
+            response: requests.Response = super()._send_message_request(session, prepared_request)
+        return response
+
     def setup_encryption(self, session: requests.Session) -> None:
         self._tune(session)
         super().setup_encryption(session)
@@ -325,6 +353,10 @@ class _Tuned(PywinrmTransport):
             adapter = _Adapter(self._ours, self._context)
             session.mount("https://", adapter)
             session.mount("http://", adapter)
+
+
+def _idle() -> None:
+    """There is no connection of ours to cut."""
 
 
 def open_protocol(endpoint: Endpoint, method: Any) -> Protocol:

@@ -29,9 +29,10 @@ BAD_WAYS = {
     "corrupt": ("failed", "damaged"),
     "constrained": ("failed", "ConstrainedLanguage"),
     "hang": ("missed", "timeout"),
+    "drip": ("missed", "not whole after 8 s"),
     "never_back": ("failed", "did not come back from its reboot within 0.1 minutes"),
 }
-GOOD_WAYS = ("noise", "drops", "reboot_twice", "slow_detection")
+GOOD_WAYS = ("noise", "drops", "crowded", "reboot_twice", "slow_detection")
 ALL = {*BAD_WAYS, *GOOD_WAYS, "fine", "nobody"}
 
 

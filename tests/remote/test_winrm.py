@@ -38,6 +38,7 @@ BAD = {
     Misbehaviour.EMPTY: GarbledError,
     Misbehaviour.CONSTRAINED: RefusedError,
     Misbehaviour.OFF: TransportError,
+    Misbehaviour.CROWDED: DroppedError,
 }
 SPECS = [
     ComputerSpec("good", address="127.0.7.1", password=PASSWORD),
