@@ -1,6 +1,19 @@
-"""`python -m immy_nornir` and the command `immy`."""
+"""`python -m immy_nornir` and the command `immy`: Ctrl-C while Python still reads our modules is no traceback."""
 
-from immy_nornir.cli.main import main
+import sys
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    try:
+        from immy_nornir.cli.main import run
+
+        code = run()
+    except KeyboardInterrupt:
+        sys.stderr.write("immy: stopped\n")
+        code = 130
+    sys.exit(code)
+
 
 if __name__ == "__main__":
     main()

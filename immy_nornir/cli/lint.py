@@ -11,7 +11,8 @@ import click
 
 from immy_nornir.cli import options
 from immy_nornir.cli.surroundings import root_of
-from immy_nornir.fleet.addresses import AddressError, address_of
+from immy_nornir.decide import winrm_settings
+from immy_nornir.fleet.addresses import PSRP_NAMES, WINRM, AddressError, address_of
 from immy_nornir.fleet.checks import check_fleet
 from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
 from immy_nornir.model.inventory import Inventory
@@ -38,10 +39,17 @@ def _address_problems(inventory: Inventory) -> Iterable[Problem]:
     found: dict[Place, Problem] = {}
     for computer in inventory.computers.values():
         try:
-            address_of(computer)
+            address = address_of(computer)
         except AddressError as error:
             if error.place is not None:
                 found.setdefault(error.place, Problem(error.place, Level.ERROR, error.plain_message, error.advice))
+            continue
+        if address.kind != WINRM:
+            continue
+        for name, wrong in winrm_settings.problems(address.settings):
+            place = computer.origins.get(name) or computer.origins.get(PSRP_NAMES.get(name, ""))
+            if place is not None:
+                found.setdefault(place, Problem(place, Level.ERROR, wrong.message, wrong.advice))
     return found.values()
 
 

@@ -96,11 +96,6 @@ def immy(ctx: click.Context, fleet: Path | None, state: Path | None) -> None:
     ctx.obj |= {"root": Path.cwd(), **({"state": state} if state is not None else {})}
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and end the process with its exit code."""
-    sys.exit(run(arguments))
-
-
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; its exit code."""
     known: dict[str, Path] = {}

@@ -68,6 +68,10 @@ def known_names(computer: Computer, given: Mapping[str, Value]) -> dict[str, Val
     }
 
 
+GIVEN_NAMES = frozenset({"inventory_hostname", "inventory_hostname_short", "group_names", "groups", "tenant"})
+"""Names of `known_names` that every computer has, whatever its variables."""
+
+
 # --- asking ---------------------------------------------------------------------------------------------------
 
 

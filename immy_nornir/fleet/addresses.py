@@ -75,6 +75,8 @@ _PSRP: Final = {
     "ansible_psrp_operation_timeout": "ansible_winrm_operation_timeout_sec",
     "ansible_psrp_read_timeout": "ansible_winrm_read_timeout_sec",
 }
+PSRP_NAMES: Final = {ours: theirs for theirs, ours in _PSRP.items()}
+"""By WinRM's name the one of PSRP that may stand for it."""
 _HTTP_PORT, _HTTPS_PORT, _SSH_PORT = 5985, 5986, 22
 
 

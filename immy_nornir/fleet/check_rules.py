@@ -11,13 +11,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from immy_nornir.decide import conditions, patterns
 from immy_nornir.decide.conditions import ConditionError, HoldsNot, Unknown
-from immy_nornir.decide.facts import NAMES, SECTIONS
+from immy_nornir.decide.facts import GIVEN_NAMES, NAMES, SECTIONS
 from immy_nornir.errors import PatternError
+from immy_nornir.fleet.check_values import OWN_VARIABLES
 from immy_nornir.fleet.files import did_you_mean
 from immy_nornir.model.deployments import SCOPE_RANK, Deployment, Enforcement
 from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.places import Level, Place, Problem
-from immy_nornir.model.playbooks import Fleet
+from immy_nornir.model.playbooks import Fleet, Play
 
 TIE = "ties with"
 
@@ -71,13 +72,23 @@ class Targets:
         return Level.ERROR, f"{listed} in the pattern '{pattern}' is neither a group nor a computer", advice
 
 
-def check_rules(fleet: Fleet, targets: Targets) -> list[Problem]:
+def variables_of(inventory: Inventory, plays: Iterable[Play]) -> frozenset[str]:
+    """All names that a condition may find on some computer: variables of the inventory and of plays, and given ones."""
+    names = {"immy_tenant", *GIVEN_NAMES, *OWN_VARIABLES}
+    for computer in inventory.computers.values():
+        names.update(computer.variables)
+    for play in plays:
+        names.update(play.vars)
+    return frozenset(names)
+
+
+def check_rules(fleet: Fleet, targets: Targets, variables: Collection[str]) -> list[Problem]:
     """Problems of targets and conditions, ties (errors), and rules that others shadow (notes)."""
     problems: list[Problem] = []
     by_key: dict[tuple[str, str], list[Deployment]] = {}
     for deployment in fleet.deployments:
         problems.extend(targets.problem(deployment.target, deployment.place))
-        problems.extend(condition_problems(deployment.where, deployment.place, fleet.library.inventory))
+        problems.extend(condition_problems(deployment.where, deployment.place, fleet.library.inventory, variables))
         by_key.setdefault(deployment.key, []).append(deployment)
     for rules in by_key.values():
         if len(rules) > 1:
@@ -89,10 +100,13 @@ def check_rules(fleet: Fleet, targets: Targets) -> list[Problem]:
 _FACT = re.compile(r"facts\.(\w+)(?:\.(\w+)|\['([^']*)'\])?")
 
 
-def condition_problems(where: str | None, place: Place, inventory: Collection[str]) -> Iterator[Problem]:
-    """What is wrong with a condition that stands at a place; `inventory` are the library's inventory items by name.
+def condition_problems(
+    where: str | None, place: Place, inventory: Collection[str], variables: Collection[str]
+) -> Iterator[Problem]:
+    """What is wrong with a condition that stands at a place.
 
-    A fact that no computer ever has is a warning: the condition can never hold.
+    `inventory` are the library's inventory items by name, `variables` as from `variables_of`. A fact or a variable that
+    no computer ever has is a warning: what rests on it alone never holds.
     """
     if where is None:
         return
@@ -108,12 +122,20 @@ def condition_problems(where: str | None, place: Place, inventory: Collection[st
     for path in sorted(reads):
         named = _FACT.match(path)
         if named is None:
+            yield from _no_variable(path, where, place, variables)
             continue
         item = named[2] or named[3]
         known, asked = (inventory, item) if named[1] == "inventory" and item else (NAMES | SECTIONS, named[1])
         if asked not in known:
             advice = did_you_mean(asked, known) or f"there are {', '.join(sorted(known)) or 'no inventory items'}"
             yield Problem(place, Level.WARNING, f"no computer has a fact '{path}', which this condition reads", advice)
+
+
+def _no_variable(name: str, where: str, place: Place, variables: Collection[str]) -> Iterator[Problem]:
+    if name in variables or not name.isidentifier() or re.search(r"\bdefined\b|\bdefault\b", where):
+        return
+    advice = did_you_mean(name, variables) or "facts are called facts.NAME; -e and a play's vars can set it"
+    yield Problem(place, Level.WARNING, f"no computer has a variable '{name}', which this condition reads", advice)
 
 
 def _rank(deployment: Deployment) -> tuple[int, int]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import fnmatch
 import graphlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from immy_nornir.decide import windows
 from immy_nornir.decide.patterns import ReadFile
 from immy_nornir.errors import ImmyError
-from immy_nornir.fleet.check_rules import Targets, check_rules, condition_problems
+from immy_nornir.fleet.check_rules import Targets, check_rules, condition_problems, variables_of
 from immy_nornir.fleet.check_scripts import check_reading_scripts
 from immy_nornir.fleet.check_values import check_params, check_variables, check_vars
 from immy_nornir.fleet.deployments import parse_state
@@ -37,12 +37,14 @@ def check_fleet(
     `read_file` gives the lines of a file that a play's hosts name with `@`; without it such a pattern is an error.
     """
     targets = Targets(fleet.inventory)
+    playbooks = tuple(playbooks)
+    variables = variables_of(fleet.inventory, (play for playbook in playbooks for play in playbook.plays))
     problems = [
         *check_references(fleet),
         *check_cycles(fleet.library),
-        *check_items(fleet.library),
+        *check_items(fleet.library, variables),
         *check_reading_scripts(fleet.library),
-        *check_rules(fleet, targets),
+        *check_rules(fleet, targets, variables),
         *check_versions(fleet),
         *check_modes(fleet),
         *check_params(fleet),
@@ -90,9 +92,12 @@ def _all(library: Library) -> Iterator[Item]:
 def check_cycles(library: Library) -> list[Problem]:
     """Circles of prerequisites, dependencies and configuration tasks; each one names itself."""
     before: dict[str, set[str]] = {}
-    places: dict[str, Place] = {}
+    places: dict[tuple[str, str], Place] = {}
     for item in _all(library):
-        places.setdefault(item.reference, item.place)
+        places.setdefault((item.reference, ""), item.place)
+        for need in item.prerequisites:
+            if need.place is not None:
+                places.setdefault((item.reference, need.item), need.place)
         needs = before.setdefault(item.reference, set())
         needs.update(item.depends_on, (need.item for need in item.prerequisites))
         if isinstance(item, Software) and item.configuration:
@@ -106,17 +111,17 @@ def check_cycles(library: Library) -> list[Problem]:
             before[circle[0]].discard(circle[1])
             shown = " needs ".join(circle)
             message = f"what has to come first goes in a circle: {shown}"
-            place = places.get(circle[0], Place(circle[0]))
+            place = places.get((circle[0], circle[1])) or places.get((circle[0], "")) or Place(circle[0])
             problems.append(Problem(place, Level.ERROR, message, "remove one of these prerequisites or dependencies"))
         else:
             return problems
 
 
-def check_items(library: Library) -> list[Problem]:
+def check_items(library: Library, variables: Collection[str]) -> list[Problem]:
     """Loose display names, conditions that cannot be read, impossible prerequisites."""
     problems: list[Problem] = []
     for item in _all(library):
-        problems.extend(condition_problems(item.requirements.where, item.place, library.inventory))
+        problems.extend(condition_problems(item.requirements.where, item.place, library.inventory, variables))
         for need in item.prerequisites:
             problems.extend(_prerequisite(need, item, library))
         if isinstance(item, Software) and isinstance(item.detection, DisplayName):

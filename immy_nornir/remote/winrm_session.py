@@ -6,10 +6,9 @@ The variables are Ansible's. TLS contexts are shared: building one costs more th
 from __future__ import annotations
 
 import functools
-import re
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from winrm.exceptions import WinRMError
 from winrm.protocol import Protocol
 from winrm.transport import Transport as PywinrmTransport
 
+from immy_nornir.decide import winrm_settings
 from immy_nornir.errors import AuthenticationError, CertificateError, RefusedError, UsageError
 from immy_nornir.model.values import SecretRef
 from immy_nornir.remote.winrm_errors import Stage, mapped
@@ -37,7 +37,6 @@ HTTPS_PORT = 5986
 CONNECT_SECONDS = 15
 EXCHANGE_READS = 4
 """A message and its whole answer may take this many times the read time-out, which counts from byte to byte."""
-_METHODS = ("basic", "plaintext", "ssl", "ntlm", "kerberos", "credssp", "certificate")
 _TRUE = {"true", "yes", "on", "1", "y", "t"}
 _PASSED_ON = ("service", "kerberos_delegation", "kerberos_hostname_override", "credssp_disable_tlsv1_2", "send_cbt")
 """Settings that pywinrm takes under the names that Ansible gives them."""
@@ -71,11 +70,13 @@ class _Settings:
     def __init__(self, address: Address, secrets: Secrets) -> None:
         self._settings = address.settings
         self._secrets = secrets
-        self._computer = address.computer
 
     def value(self, name: str) -> Value:
         value = self._settings.get(name)
         return self._secrets.reveal(value) if isinstance(value, SecretRef) else value
+
+    def every(self) -> dict[str, Value]:
+        return {name: self.value(name) for name in self._settings}
 
     def text(self, name: str) -> str | None:
         value = self.value(name)
@@ -85,18 +86,6 @@ class _Settings:
         value = self.value(name)
         return value if isinstance(value, bool) else str(value).strip().lower() in _TRUE
 
-    def seconds(self, name: str) -> int | None:
-        text = self.text(name)
-        if text is None:
-            return None
-        try:
-            number = int(float(text))
-        except ValueError:
-            number = 0
-        if number < 1:
-            raise UsageError(f"{self._computer}: {name} is {text!r}", "give a number of seconds, at least 1")
-        return number
-
 
 def endpoint_of(address: Address, secrets: Secrets) -> Endpoint:
     """The endpoint that an address with Ansible's WinRM variables means.
@@ -104,19 +93,24 @@ def endpoint_of(address: Address, secrets: Secrets) -> Endpoint:
     Raises UsageError, SecretError, AuthenticationError, RefusedError (Basic without TLS); messages hold no values of
     secrets.
     """
-    settings = _Settings(address, secrets)
+    try:
+        return _endpoint(address, _Settings(address, secrets), secrets)
+    except UsageError as error:
+        raise UsageError(f"{address.computer}: {error.message}", error.advice) from None
+
+
+def _endpoint(address: Address, settings: _Settings, secrets: Secrets) -> Endpoint:
     port = address.port or HTTPS_PORT
-    scheme = (settings.text("ansible_winrm_scheme") or ("http" if port == HTTP_PORT else "https")).lower()
-    if scheme not in {"http", "https"}:
-        raise UsageError(f"{address.computer}: ansible_winrm_scheme is {scheme!r}", "give http or https")
+    told = winrm_settings.scheme_of(settings.value("ansible_winrm_scheme"))
+    scheme = told or ("http" if port == HTTP_PORT else "https")
     plain_allowed = settings.flag("immy_allow_plain_basic")
-    methods = _methods(address.computer, settings, scheme, plain_allowed=plain_allowed)
+    methods = _methods(settings, scheme, plain_allowed=plain_allowed)
     if scheme == "http" and not plain_allowed and any(method in {"basic", "plaintext"} for method in methods):
         raise RefusedError(
             f"{address.computer}: Basic authentication over plain HTTP would show the password to the network",
             "use port 5986 with https, ansible_winrm_transport: ntlm, or set immy_allow_plain_basic: true",
         )
-    operation, read = _timeouts(address.computer, settings)
+    operation, read = winrm_settings.timeouts_of(settings.every())
     path = (settings.text("ansible_winrm_path") or "/wsman").lstrip("/")
     host = f"[{address.host}]" if ":" in address.host and not address.host.startswith("[") else address.host
     certificate = settings.text("ansible_winrm_cert_pem")
@@ -126,12 +120,12 @@ def endpoint_of(address: Address, secrets: Secrets) -> Endpoint:
         methods=methods,
         username=_username(address, settings, methods),
         password=_password(address, secrets, methods),
-        validate=_validates(address.computer, settings),
+        validate=winrm_settings.validates(settings.value("ansible_winrm_server_cert_validation")),
         ca=settings.text("ansible_winrm_ca_trust_path"),
-        pin=_pin(address.computer, settings),
+        pin=winrm_settings.pin_of(settings.value("immy_certificate_sha256")),
         certificate=certificate,
         certificate_key=settings.text("ansible_winrm_cert_key_pem"),
-        encryption=settings.text("ansible_winrm_message_encryption") or "auto",
+        encryption=winrm_settings.encryption_of(settings.value("ansible_winrm_message_encryption")),
         operation_seconds=operation,
         read_seconds=read,
         proxy=settings.text("ansible_winrm_proxy"),
@@ -139,31 +133,12 @@ def endpoint_of(address: Address, secrets: Secrets) -> Endpoint:
     )
 
 
-def _methods(computer: str, settings: _Settings, scheme: str, *, plain_allowed: bool) -> tuple[str, ...]:
-    value = settings.value("ansible_winrm_transport")
-    if value is None or value == "":
+def _methods(settings: _Settings, scheme: str, *, plain_allowed: bool) -> tuple[str, ...]:
+    methods = winrm_settings.transports_of(settings.value("ansible_winrm_transport"))
+    if not methods:
         # Ansible would fall back to Basic over plain HTTP; NTLM seals its messages there.
         return ("ssl",) if scheme == "https" else ("basic",) if plain_allowed else ("ntlm",)
-    names = value if isinstance(value, Sequence) and not isinstance(value, str) else str(value).split(",")
-    methods = tuple(str(name).strip().lower() for name in names)
-    for method in methods:
-        if method not in _METHODS:
-            raise UsageError(
-                f"{computer}: ansible_winrm_transport has {method!r}", f"give one or several of {', '.join(_METHODS)}"
-            )
     return tuple("ssl" if method in {"basic", "plaintext"} and scheme == "https" else method for method in methods)
-
-
-def _timeouts(computer: str, settings: _Settings) -> tuple[int, int]:
-    both = settings.seconds("ansible_winrm_connection_timeout")
-    operation = settings.seconds("ansible_winrm_operation_timeout_sec") or both or 20
-    read = settings.seconds("ansible_winrm_read_timeout_sec") or operation + 10
-    if read <= operation:
-        raise UsageError(
-            f"{computer}: the read time-out ({read}) must be larger than the operation time-out ({operation})",
-            "set ansible_winrm_read_timeout_sec or leave it away",
-        )
-    return operation, read
 
 
 def _username(address: Address, settings: _Settings, methods: tuple[str, ...]) -> str:
@@ -182,23 +157,6 @@ def _password(address: Address, secrets: Secrets, methods: tuple[str, ...]) -> s
     if value is None and not set(methods) <= {"certificate", "kerberos"}:
         raise AuthenticationError(f"{address.computer}: no password is given", "set ansible_password")
     return value or ""
-
-
-def _validates(computer: str, settings: _Settings) -> bool:
-    value = (settings.text("ansible_winrm_server_cert_validation") or "validate").lower()
-    if value not in {"validate", "ignore"}:
-        raise UsageError(f"{computer}: ansible_winrm_server_cert_validation is {value!r}", "give validate or ignore")
-    return value == "validate"
-
-
-def _pin(computer: str, settings: _Settings) -> str | None:
-    text = settings.text("immy_certificate_sha256")
-    if text is None:
-        return None
-    pin = re.sub(r"[\s:]", "", text).lower()
-    if not re.fullmatch(r"[0-9a-f]{64}", pin):
-        raise UsageError(f"{computer}: immy_certificate_sha256 is no SHA-256", "give 64 hexadecimal digits")
-    return pin
 
 
 def _passed_on(settings: _Settings) -> dict[str, Any]:

@@ -89,8 +89,17 @@ MISTAKES: list[tuple[str, object, list[tuple[int, str, str]]]] = [
         (
             "all:\n  hosts:\n    pc9: {ansible_connection: winrm, ansible_port: high}\n"
             "    pc8: {immy_options: {rebot: force}}\n"
+            "    pc7: {ansible_connection: psrp, ansible_psrp_auth: ntml}\n"
+            "    pc6: {ansible_winrm_read_timeout_sec: 20, ansible_winrm_scheme: https}\n"
+            "    pc5: {ansible_connection: winrm, immy_certificate_sha256: abc}\n"
         ),
-        [(3, "ansible_port", "65535"), (4, "rebot", "reboot")],
+        [
+            (3, "ansible_port", "65535"),
+            (4, "rebot", "reboot"),
+            (5, "ntml", "ntlm"),
+            (6, "read time-out (20)", "ansible_winrm_read_timeout_sec"),
+            (7, "immy_certificate_sha256", "64"),
+        ],
     ),
 ]
 

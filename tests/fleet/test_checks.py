@@ -57,6 +57,11 @@ def test_a_sound_fleet_has_no_problems(tmp_path: Path) -> None:
             "winget: X\nrequirements:\n  where: facts.inventory['no such'].a > 1\n",
             "warning: no computer has a fact 'facts.inventory['no such']",
         ),
+        (
+            "d",
+            "- {item: task/t, target: all, where: immy_busines_hours == 'x'}\n",
+            "warning: no computer has a variable 'immy_busines_hours', which this condition reads; did you mean 'immy",
+        ),
         ("d", "- {item: task/t, target: grean}\n", "error: 'grean' in the pattern 'grean' is neither a group nor"),
         ("d", "- {item: task/t, target: blu}\n", "did you mean 'blue'?"),
         ("d", "- {item: task/t, target: 'red:&blue'}\n", "warning: the pattern 'red:&blue' reaches no computer"),
@@ -93,6 +98,22 @@ def test_a_circle_through_several_items_names_itself_once(tmp_path: Path) -> Non
     found = [line for line in lint(tmp_path, files) if "circle" in line]
     assert len(found) == 1
     assert all(f"{name} needs" in found[0] for name in ("software/x", "software/y", "task/t"))
+    assert found[0].startswith((f"{X}:2:17:", f"{T}:2:17:"))
+
+
+def test_variables_that_some_computer_play_or_test_knows_are_not_reported(tmp_path: Path) -> None:
+    conditions = (
+        "immy_business_hours != ''",
+        "mine == 1",
+        "'red' in group_names",
+        "other is defined",
+        "tenant == 'red'",
+    )
+    rules = "".join(
+        f'- {{item: task/t, target: all, instance: i{n}, where: "{one}"}}\n' for n, one in enumerate(conditions)
+    )
+    found = checked(tmp_path, d=rules, p="- {hosts: all, vars: {mine: 1}}\n")
+    assert not [line for line in found if "variable" in line]
 
 
 def test_a_configuration_task_that_is_needed_by_its_software_is_a_circle(tmp_path: Path) -> None:
