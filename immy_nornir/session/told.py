@@ -25,20 +25,16 @@ class Told:
     outcome: Outcome | None
     """None: it has not ended."""
     message: str
-
-    @property
-    def sentence(self) -> str:
-        """What was to be done, and what became of it."""
-        return _sentence(self)
+    sentence: str
+    """What was to be done, and what became of it."""
 
 
 @functools.lru_cache(maxsize=4096)
-def _sentence(one: Told) -> str:
-    said = f" ({one.message})" if one.outcome is not None and one.message else ""
-    return f"{one.type}: {one.outcome or 'not ended'}{said}"
-
-
-_shared = functools.lru_cache(maxsize=4096)(Told)
+def _shared(
+    id_: str, type_: ActionType, outcome: Outcome | None, message: str, *, changing: bool, attempted: bool
+) -> Told:
+    said = f" ({message})" if outcome is not None and message else ""
+    return Told(id_, type_, changing, attempted, outcome, message, f"{type_}: {outcome or 'not ended'}{said}")
 
 
 def told(state: State) -> tuple[Told, ...]:
@@ -47,10 +43,10 @@ def told(state: State) -> tuple[Told, ...]:
         _shared(
             one.plan.id,
             one.plan.type,
-            one.plan.changing,
-            one.attempt > 0,
             one.ended.outcome if one.ended is not None else None,
             one.ended.message if one.ended is not None else "",
+            changing=one.plan.changing,
+            attempted=one.attempt > 0,
         )
         for one in state.actions.values()
     )
