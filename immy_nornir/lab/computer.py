@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from immy_nornir.lab.machine import Machine
     from immy_nornir.model.values import Json
 
+_PATIENCE_SECONDS = 10.0
+"""How long a computer that shall reboot waits for those who are connected to leave."""
+
 
 @dataclass(slots=True)
 class Gate:
@@ -52,8 +55,8 @@ class Site:
     journal: Journal
     knobs: Knobs
     folder: Path
-    jobs: Gate = field(default_factory=Gate)
-    """Where jobs of simulated computers pass before they end."""
+    ends: Gate = field(default_factory=Gate)
+    """Where what takes its time passes before it ends: jobs of simulated computers, and the absence after a reboot."""
 
 
 class LabComputer:
@@ -86,12 +89,16 @@ class LabComputer:
             return True
         return False
 
-    def ask_reboot(self, delay: float, reason: str) -> None:
-        """Go down after `delay` seconds, but not before who asked has its answer; asked twice, it goes down once."""
+    def ask_reboot(self, delay: float, reason: str, patience: float = _PATIENCE_SECONDS) -> None:
+        """Go down after `delay` seconds, but not before who asked has its answer; asked twice, it goes down once.
+
+        Whoever is connected after `delay` may still read its answer, and has `patience` seconds to leave.
+        """
         self.log("reboot_asked", delay=delay, reason=reason)
         if not self._timers:
-            soonest = 0.1 + 5 * self.reply_delay
-            self._timers.append(self.site.loop.call_later(max(delay, soonest), self._go_down, reason, 1))
+            loop, soonest = self.site.loop, max(delay, 0.1 + 5 * self.reply_delay)
+            ends = loop.time() + soonest + patience
+            self._timers.append(loop.call_later(soonest, self._go_down_when_left, reason, ends))
 
     def power_cut(self, reason: str) -> None:
         """Go down at once."""
@@ -110,6 +117,13 @@ class LabComputer:
             fields["job_id"] = job_id
         self.log("operation", op=operation.get("op"), **fields)
 
+    def _go_down_when_left(self, reason: str, ends: float) -> None:
+        loop = self.site.loop
+        if self.connections and loop.time() < ends:
+            self._timers[:] = [loop.call_later(0.05, self._go_down_when_left, reason, ends)]
+        else:
+            self._go_down(reason, 1)
+
     def _go_down(self, reason: str, times: int) -> None:
         self.log("reboot", reason=reason)
         self.up = False
@@ -121,7 +135,10 @@ class LabComputer:
         if self.spec.does(Misbehaviour.NEVER_BACK):
             self.log("never_back")
             return
-        self._timers.append(self.site.loop.call_later(self.site.knobs.reboot_seconds, self._come_up, reason, times))
+        self._timers.append(self.site.loop.call_later(self.site.knobs.reboot_seconds, self._end_absence, reason, times))
+
+    def _end_absence(self, reason: str, times: int) -> None:
+        self.site.ends.pass_through(lambda: self._come_up(reason, times))
 
     def _come_up(self, reason: str, times: int) -> None:
         self._timers.clear()

@@ -109,7 +109,7 @@ class Spool:
         self._log(job, "installer_finished", exit_code=None, error="deadline")
 
     def _end(self, job: Job) -> None:
-        self._computer.site.jobs.pass_through(lambda: self._finish(job))
+        self._computer.site.ends.pass_through(lambda: self._finish(job))
 
     def _finish(self, job: Job) -> None:
         if job.state is not JobState.RUNNING:  # stopped, or lost in a reboot, while it was held back
@@ -121,7 +121,7 @@ class Spool:
         self._settle(job, JobState.FINISHED, outcome)
         self._log(job, "installer_finished", exit_code=outcome.exit_code, error=outcome.error)
         if outcome.exit_code == _REBOOTS_BY_ITSELF:
-            self._computer.ask_reboot(self._computer.site.knobs.hard_reboot_delay, f"the installer of {item}")
+            self._computer.ask_reboot(self._computer.site.knobs.hard_reboot_delay, f"the installer of {item}", 0.0)
 
     def _settle(self, job: Job, state: JobState, outcome: Outcome | None) -> None:
         if job.timer:

@@ -72,7 +72,7 @@ class Lab:
         self._servers: list[asyncio.Server] = []
         self._places: dict[tuple[str, int | None], LabComputer] = {}
         self._events: list[Event] = []
-        self._jobs = Gate()
+        self._ends = Gate()
 
     def start(self) -> Self:
         """Listen; returns when every port answers."""
@@ -156,18 +156,20 @@ class Lab:
         self._call(go())
 
     def hold(self) -> None:
-        """From now on no job of a simulated computer ends, until `release`: what is said of running jobs stays true."""
+        """From now on nothing that takes its time ends, until `release`: jobs of simulated computers run on, and who
+        reboots stays away. What is said of them stays true.
+        """
 
         async def close() -> None:
-            self._jobs.closed = True
+            self._ends.closed = True
 
         self._call(close())
 
     def release(self) -> None:
-        """Let the jobs end that were held back, and all later ones when they are done."""
+        """Let end what was held back, and all that comes later when its time is over."""
 
         async def open_again() -> None:
-            self._jobs.open()
+            self._ends.open()
 
         self._call(open_again())
 
@@ -187,7 +189,7 @@ class Lab:
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
         self._journal = Journal(self.log_path, self._now)
-        site = Site(loop, self._now, self._journal, self._knobs, self.folder, self._jobs)
+        site = Site(loop, self._now, self._journal, self._knobs, self.folder, self._ends)
         for spec in self.specs:
             place = (spec.address, spec.port)
             if spec.name in self.computers or place in self._places:

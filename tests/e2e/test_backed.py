@@ -52,7 +52,7 @@ def _files() -> dict[str, object]:
                 {"key": rf"HKLM\{KEY}", "name": "Gone", "absent": True},
             ]
         },
-        **{name: {"test": {"file": "test.ps1", "timeout": 2}} for name in AUDITS},
+        **{name: {"test": {"file": "test.ps1", "timeout": 2 if name == "hangs" else 120}} for name in AUDITS},
     }
     software = {
         "by_registry": world.software("Seven Zip"),

@@ -13,6 +13,7 @@ from immy_nornir.model.wire import Read
 from tests.e2e import world
 
 PENDING = ("windows_update",)
+# Only those that are waited for in vain have short time-outs; what has to come in time has the usual ones.
 SHORT = {
     "ansible_winrm_operation_timeout_sec": 1,
     "ansible_winrm_read_timeout_sec": 2,
@@ -53,8 +54,9 @@ def _computers() -> list[Any]:
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[world.Run, Lab]]:
     """One full run over computers that misbehave in every way, one that does not, and an address without anybody."""
     computers = _computers()
-    options = {"reboot": "automatic", "reboot_timeout_minutes": 0.1}
-    more: dict[str, dict[str, Any]] = {one.name: {**SHORT, "immy_options": options} for one in computers}
+    more: dict[str, dict[str, Any]] = {one.name: {"immy_options": {"reboot": "automatic"}} for one in computers}
+    more["hang"] |= SHORT
+    more["never_back"]["immy_options"] |= {"reboot_timeout_minutes": 0.1}
     imposter = next(one for one in computers if one.name == "imposter")
     more["imposter"]["immy_identity"] = {"uuid": imposter.identity_uuid}
     files: dict[str, object] = {

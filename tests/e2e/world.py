@@ -22,6 +22,8 @@ from immy_nornir.lab.spec import ComputerSpec, Knobs
 
 USER, PASSWORD = "immy", "the lab's pass word"
 FULL = ("--yes", "--no-report")
+ENOUGH = 300.0
+"""Seconds for what a command does on any machine: only what hangs takes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Fleet:
         file.write_text(content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False), "utf-8")
         return file
 
-    def immy(self, *arguments: str, timeout: float = 120, stdin: str | None = None) -> Done:
+    def immy(self, *arguments: str, timeout: float = ENOUGH, stdin: str | None = None) -> Done:
         """Run a command in the fleet's folder."""
         done = subprocess.run(
             [sys.executable, "-m", "immy_nornir", "-C", str(self.root), *arguments],
@@ -70,7 +72,7 @@ class Fleet:
         assert PASSWORD not in done.stdout + done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def run(self, *arguments: str, timeout: float = 120) -> Run:
+    def run(self, *arguments: str, timeout: float = ENOUGH) -> Run:
         """`immy run ... --yes`, with its sessions."""
         done = self.immy("run", *arguments, *FULL, "--format", "json", timeout=timeout)
         assert done.out.startswith("{"), done

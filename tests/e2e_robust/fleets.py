@@ -22,6 +22,8 @@ from immy_nornir.model.values import Json
 PASSWORD = "L4b-Secret-Passw0rd"
 IMMY = [sys.executable, "-m", "immy_nornir"]
 SOFTWARE = ("alpha", "beta", "gamma")
+ENOUGH = 180.0
+"""Seconds for what comes in moments on any machine: only what hangs takes them."""
 
 BOOK = """
 - name: all
@@ -73,7 +75,7 @@ class Fleet:
                 [*IMMY, *arguments], cwd=self.root, env=environment, start_new_session=True, **streams
             )
 
-    def immy(self, *arguments: str, expect: int | None = 0, timeout: float = 60.0) -> str:
+    def immy(self, *arguments: str, expect: int | None = 0, timeout: float = ENOUGH) -> str:
         """Run `immy` to its end; its standard output. A wrong exit code fails with both streams."""
         done = subprocess.run(
             [*IMMY, *arguments],
@@ -173,7 +175,7 @@ def fleet(
         yield Fleet(root, lab)
 
 
-def eventually(what: Callable[[], object], seconds: float = 30.0) -> None:
+def eventually(what: Callable[[], object], seconds: float = ENOUGH) -> None:
     """Wait until something is so."""
     ends = time.monotonic() + seconds
     while not what():
@@ -184,4 +186,4 @@ def eventually(what: Callable[[], object], seconds: float = 30.0) -> None:
 def kill(process: subprocess.Popen[bytes]) -> None:
     """SIGKILL a process, so that nothing of it can say a last word."""
     process.send_signal(signal.SIGKILL)
-    process.wait(10)
+    process.wait(ENOUGH)

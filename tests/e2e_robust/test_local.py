@@ -12,14 +12,14 @@ import pytest
 
 from immy_nornir.lab import Lab
 
-from .fleets import Fleet, eventually, kill, write
+from .fleets import ENOUGH, Fleet, eventually, kill, write
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="local computers are POSIX ones")]
 
 BOOK = "- {name: here, hosts: localhost, maintenance: full}\n"
 INSTALL = """echo begun >> "$IMMY_FOLDER/counter"
 printf 'first line\\n'
-sleep 2
+while [ ! -e "$IMMY_FOLDER/go" ]; do sleep 0.1; done
 touch "$IMMY_FOLDER/installed"
 printf 'last line\\n'
 """
@@ -66,7 +66,10 @@ def test_an_installer_outlives_its_killed_immy(here: Fleet, item: str, again: tu
     assert not (folder / "installed").exists()
     assert here.statuses() == {"localhost": "interrupted"}
 
-    here.immy(*again)
+    process = here.start(*again)
+    eventually(lambda: here.statuses()["localhost"] in ("running", "waiting"))
+    (folder / "go").touch()
+    assert process.wait(ENOUGH) == 0
 
     assert (folder / "counter").read_text() == "begun\n"
     shown = here.show("localhost")
@@ -87,6 +90,7 @@ def test_an_installer_that_was_killed_too_is_begun_again_because_detection_says_
     kill(process)
     for pid in (folder / "pids").read_text().split():
         os.kill(int(pid), signal.SIGKILL)
+    (folder / "go").touch()
 
     here.immy("sessions", "resume")
 

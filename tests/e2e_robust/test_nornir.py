@@ -33,7 +33,7 @@ from immy_nornir.plugins.tasks import maintain
 from immy_nornir.session.create import Asking
 from immy_nornir.session.live import LiveSession, Parked
 
-from .fleets import PASSWORD, Fleet, fleet, software_files
+from .fleets import ENOUGH, PASSWORD, Fleet, fleet, software_files
 
 NAMES = tuple(f"h{number:02}" for number in range(12))
 
@@ -109,17 +109,16 @@ def test_a_task_that_parks_is_started_and_completed_once_for_processors() -> Non
 
 
 def test_parked_hosts_hold_no_worker() -> None:
-    seen: set[str] = set()
+    legs: list[str] = []
 
     def work(task: Task) -> Result:
-        again = task.host.name in seen
-        seen.add(task.host.name)
-        return Result(host=task.host, result="done" if again else parked(0.5))
+        legs.append(task.host.name)
+        return Result(host=task.host, result="done" if legs.count(task.host.name) > 1 else parked(0.5))
 
-    began = time.monotonic()
     results = nornir(ImmyRunner(num_workers=1)).run(task=work)
     assert len(results) == len(NAMES)
-    assert time.monotonic() - began < 2.5
+    # The only worker has been with every host before it is with the first of them again.
+    assert sorted(legs[: len(NAMES)]) == sorted(legs[len(NAMES) :]) == sorted(NAMES)
 
 
 def ends_badly(task: Task) -> Result:
@@ -167,10 +166,16 @@ def test_a_tenant_has_only_so_many_at_work_and_the_others_go_on() -> None:
     highest: dict[str, int] = {}
     now: Counter[str] = Counter()
     lock = threading.Lock()
+    begun: Counter[str] = Counter()
+    news = threading.Condition()
 
     def work(task: Task) -> Result:
-        with counted(highest, now, tenant(task.host.name), lock), counted(highest, now, "all", lock):
-            time.sleep(0.05)
+        of = tenant(task.host.name)
+        with counted(highest, now, of, lock), counted(highest, now, "all", lock), news:
+            begun[of] += 1
+            news.notify_all()
+            # Two of the big tenant stay until all of the small one have come, and those come while the two are there.
+            assert news.wait_for(lambda: begun["big"] >= 2 and (of == "small" or begun["small"] == 3), ENOUGH)
         return Result(host=task.host)
 
     def tenant(name: str) -> str:
@@ -178,6 +183,7 @@ def test_a_tenant_has_only_so_many_at_work_and_the_others_go_on() -> None:
 
     results = nornir(ImmyRunner(8, per_tenant=2, tenant_of=tenant)).run(task=work)
     assert len(results) == len(NAMES)
+    assert not results.failed
     assert highest["big"] <= 2
     assert highest["small"] <= 2
     assert highest["all"] > 2
@@ -185,31 +191,36 @@ def test_a_tenant_has_only_so_many_at_work_and_the_others_go_on() -> None:
 
 def test_splay_spreads_the_starts() -> None:
     random.seed(1)
-    starts: list[float] = []
+    pauses = [random.uniform(0.0, 1.0) for _ in NAMES]  # noqa: S311 - what the runner will draw
+    starts: dict[str, float] = {}
 
     def work(task: Task) -> Result:
-        starts.append(time.monotonic())
+        starts[task.host.name] = time.monotonic()
         return Result(host=task.host)
 
+    random.seed(1)
+    began = time.monotonic()
     nornir(ImmyRunner(12, splay=1.0)).run(task=work)
-    assert len(starts) == len(NAMES)
-    assert 0.3 < max(starts) - min(starts) < 2.0
+    assert list(starts) != list(NAMES)
+    assert set(starts) == set(NAMES)
+    assert max(pauses) - min(pauses) > 0.3
+    assert all(starts[name] >= began + pause for name, pause in zip(NAMES, pauses, strict=True))
 
 
 def test_a_stop_of_the_second_degree_waits_for_nobody() -> None:
     level = [0]
-    release = threading.Event()
+    release, ended = threading.Event(), threading.Event()
 
     def work(task: Task) -> Result:
         if task.host.name == "h00":
             threading.Timer(0.1, lambda: level.__setitem__(0, 2)).start()
-            release.wait(20)
+            release.wait(ENOUGH)
+            ended.set()
         return Result(host=task.host, result="done")
 
-    began = time.monotonic()
     results = nornir(ImmyRunner(2, stop=lambda: level[0])).run(task=work)
+    assert not ended.is_set()
     release.set()
-    assert time.monotonic() - began < 5
     assert results["h00"].failed
     assert set(results) == set(NAMES)
 

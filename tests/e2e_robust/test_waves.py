@@ -13,7 +13,7 @@ import pytest
 
 from immy_nornir.lab import ComputerSpec, Knobs, Lab
 
-from .fleets import PASSWORD, Fleet, eventually, fleet, software_files, write
+from .fleets import ENOUGH, PASSWORD, Fleet, eventually, fleet, software_files, write
 
 pytestmark = pytest.mark.slow
 ONE = software_files(("alpha",), ())
@@ -196,11 +196,12 @@ def test_a_computer_that_left_the_inventory_keeps_its_status_and_is_named(tmp_pa
 
 
 def test_a_reader_that_goes_away_costs_no_session(tmp_path: Path) -> None:
-    with fleet(tmp_path, 3, ONE, knobs=Knobs(install_seconds=0.5)) as one:
+    with fleet(tmp_path, 3, ONE) as one:
+        one.lab.hold()
         process = one.start(*RUN, stderr=subprocess.PIPE)
         assert process.stderr is not None
-        while b"attempt 1" not in process.stderr.readline():
-            pass
+        assert any(b"attempt 1" in line for line in process.stderr)
         process.stderr.close()
-        assert process.wait(60) == 0
+        one.lab.release()
+        assert process.wait(ENOUGH) == 0
         assert set(one.statuses().values()) == {"passed"}

@@ -41,7 +41,7 @@ def protocol(lab: Lab, spec: ComputerSpec, **options: Any) -> Protocol:
         "username": spec.username,
         "password": spec.password,
         "transport": "plaintext",
-        "read_timeout_sec": 5,
+        "read_timeout_sec": 60,
         "operation_timeout_sec": 2,
         "proxy": None,
         **options,

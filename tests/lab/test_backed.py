@@ -42,7 +42,7 @@ def client(lab: Lab) -> Protocol:
     return protocol(lab, SPEC)
 
 
-def until(claim: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(claim: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not claim():
         assert time.monotonic() < end, "it did not come true"
@@ -110,7 +110,7 @@ def running(pid: int) -> bool:
 
 TASK = r"""
 $write = '[IO.File]::WriteAllText((Join-Path $env:ProgramData "{name}.txt"), $env:COMPUTERNAME)'
-$command = "[Threading.Thread]::Sleep({ms}); $write"
+$command = "while (-not [IO.File]::Exists('{gate}')) { [Threading.Thread]::Sleep(50) }; $write"
 $encoded = [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($command))
 $action = New-ScheduledTaskAction -Execute 'powershell.exe' -Argument "-NoProfile -EncodedCommand $encoded"
 $principal = New-ScheduledTaskPrincipal -UserId 'SYSTEM' -LogonType ServiceAccount
@@ -121,12 +121,14 @@ Start-ScheduledTask -TaskName '{name}' -TaskPath '\immy\'
 """
 
 
-def test_a_scheduled_task_outlives_its_shell(client: Protocol, lab: Lab) -> None:
-    script = TASK.replace("{ms}", "700").replace("{name}", "job-1")
+def test_a_scheduled_task_outlives_its_shell(client: Protocol, lab: Lab, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    script = TASK.replace("{gate}", str(gate)).replace("{name}", "job-1")
     _, stderr, code = run(client, command_line(script))
     assert code == 0, stderr
     written = lab.folder / "computers" / "PC7" / "ProgramData" / "job-1.txt"
     assert not written.exists()
+    gate.touch()
     until(written.exists)
     until(lambda: bool(lab.events("installer_finished")))
     assert [one["event"] for one in lab.events() if one.get("job_id") == "job-1"] == [
@@ -136,11 +138,11 @@ def test_a_scheduled_task_outlives_its_shell(client: Protocol, lab: Lab) -> None
     ]
 
 
-def test_a_reboot_ends_tasks_and_changes_the_boot(client: Protocol, lab: Lab) -> None:
+def test_a_reboot_ends_tasks_and_changes_the_boot(client: Protocol, lab: Lab, tmp_path: Path) -> None:
     prefetch = "CurrentControlSet\\Control\\Session Manager\\Memory Management\\PrefetchParameters"
     boot = f"(Get-ItemProperty 'HKLM:\\SYSTEM\\{prefetch}').BootId"
     before = int(run(client, command_line(boot))[0])
-    run(client, command_line(TASK.replace("{ms}", "60000").replace("{name}", "job-2")))
+    run(client, command_line(TASK.replace("{gate}", str(tmp_path / "never")).replace("{name}", "job-2")))
     until(lambda: any(one.get("job_id") == "job-2" for one in lab.events("installer_started")))
     pid = next(int(str(one["pid"])) for one in lab.events("installer_started") if one.get("job_id") == "job-2")
     run(client, command_line("shutdown.exe /r /t 0 /c 'test'"))

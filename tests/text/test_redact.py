@@ -92,9 +92,9 @@ def test_no_known_value_stays_in_any_text(secret: str, before: str, after: str) 
 def test_a_long_text_is_quick_however_many_secrets_are_known(known: int) -> None:
     redactor = Redactor([f"{number * 7919:x}-secret-number-{number}" for number in range(known)])
     text = "2026-11-23 10:00:00 installing 7-Zip 24.08 on pc001, exit code 0\n" * 4000
-    started = time.perf_counter()
+    started = time.thread_time()  # others on the machine do not count
     assert redactor.clean(text) == text
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_threads_add_and_clean_at_the_same_time() -> None:

@@ -89,7 +89,7 @@ def job_of(kind: str, work: Mapping[str, object], **more: object) -> JobSpec:
     return JobSpec(**fields)  # type: ignore[arg-type]
 
 
-def until(holds: Callable[[], bool], seconds: float = 10) -> bool:
+def until(holds: Callable[[], bool], seconds: float = 60) -> bool:
     """Whether it becomes true in time."""
     end = time.monotonic() + seconds
     while not holds():

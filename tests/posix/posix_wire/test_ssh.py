@@ -101,7 +101,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (folder / "config").write_text("\n".join(lines) + "\n")
     log = (folder / "log").open("wb")
     with subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "config")], stderr=log) as process:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while True:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -190,9 +190,11 @@ def test_a_connection_that_breaks_while_it_is_used_is_dropped(
 
     cutter = threading.Thread(target=cut)
     cutter.start()
+    waits = f"touch {tmp_path / 'runs'}; while [ ! -e {tmp_path / 'over'} ]; do sleep 0.1; done"
     with pytest.raises((DroppedError, GarbledError)):
-        connection.read([script(f"touch {tmp_path / 'runs'}; sleep 3")])
+        connection.read([script(waits, timeout=120)])
     cutter.join()
+    (tmp_path / "over").touch()
     connection.close()
 
 
