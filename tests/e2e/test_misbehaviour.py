@@ -55,7 +55,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[world.Run, L
     """One full run over computers that misbehave in every way, one that does not, and an address without anybody."""
     computers = _computers()
     more: dict[str, dict[str, Any]] = {one.name: {"immy_options": {"reboot": "automatic"}} for one in computers}
-    more["hang"] |= SHORT
+    for way in ("hang", "drip"):
+        more[way] |= SHORT
     more["never_back"]["immy_options"] |= {"reboot_timeout_minutes": 0.1}
     imposter = next(one for one in computers if one.name == "imposter")
     more["imposter"]["immy_identity"] = {"uuid": imposter.identity_uuid}
