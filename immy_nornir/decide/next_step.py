@@ -41,6 +41,12 @@ LOST_PATIENCE_SECONDS = 30 * 60
 CONNECT_TRIES = 3
 """How often a computer that drops the very first connection is asked again."""
 
+REFUSAL_TRIES = 6
+"""How often a computer that let the session in before, and refuses it now, is asked in all: about a minute.
+
+More would lock the account where its password was changed in the middle.
+"""
+
 _STUMBLES = {"garbled": 3}
 """How often contact may be lost in a row without anything achieved, by kind."""
 
@@ -114,6 +120,8 @@ def _contact(state: State, now: float) -> Step:
     # Looking at a quiet job leaves no entry: only many losses in a row mean that nothing is achieved any more.
     if state.stumbles >= _STUMBLES.get(lost.kind, 40 if state.current else 8):
         return _give_up(state, f"{lost.kind} {state.stumbles} times while {lost.doing}: {lost.message}")
+    if lost.kind in ("authentication", "certificate") and state.losses >= REFUSAL_TRIES:
+        return _give_up(state, f"{lost.kind} {state.losses} times while {lost.doing}: {lost.message}")
     stopped = state.stop is not None and not state.current
     impatient = stopped or now - state.lost_at >= LOST_PATIENCE_SECONDS
     if impatient and not apply_later:

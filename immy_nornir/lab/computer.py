@@ -71,6 +71,7 @@ class LabComputer:
         self.accounts = Accounts(spec.username, password, spec.name, spec.domain, site.folder)
         self.machine = make_machine(self)
         self.service = ShellService(spec.name, self.machine, site.loop)
+        self.service.denials_left = 2 if spec.does(Misbehaviour.MOODY) else 0
         self.service.refusals_left = 2 if spec.does(Misbehaviour.CROWDED) else 0
         self.reply_delay = site.knobs.reply_delay
         if spec.does(Misbehaviour.SLOW):

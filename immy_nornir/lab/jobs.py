@@ -40,6 +40,11 @@ class Job:
     started: float = 0.0
     settled: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def at_work(self) -> bool:
+        """Whether it has neither ended nor been lost."""
+        return self.state in (JobState.STARTING, JobState.RUNNING)
+
 
 class Spool:
     """All jobs of one computer."""
@@ -71,7 +76,7 @@ class Spool:
     def lose_all(self) -> None:
         """The computer goes down: what has no result never gets one."""
         for job in self.jobs.values():
-            if job.state in (JobState.STARTING, JobState.RUNNING):
+            if job.at_work:
                 self._settle(job, JobState.LOST, None)
                 self._computer.log("job_lost", job_id=job.job_id, item=job.spec.get("item"))
 
@@ -85,12 +90,19 @@ class Spool:
         spec = dict(params["job"])
         job_id = str(spec["job_id"])
         created = _folder(job_id) not in self.jobs
+        busy = self._rival(spec.get("item")) if created else None
+        if busy is not None:
+            said = base64.b64encode(_folder(busy.job_id).encode()).decode()
+            return {"state": JobState.BUSY.value, "output": said, "next_offset": 0, "result": None, "created": False}
         if created:
             job = Job(job_id, spec, started=self._computer.site.loop.time())
             self.jobs[_folder(job_id)] = job
             self._computer.log("job_created", job_id=job_id, item=spec.get("item"), kind=spec.get("kind"))
             self._begin(job)
         return await self._wait(job_id, 0, params, created=created)
+
+    def _rival(self, item: object) -> Job | None:
+        return next((one for one in self.jobs.values() if item and one.at_work and one.spec.get("item") == item), None)
 
     def _begin(self, job: Job) -> None:
         job.state = JobState.RUNNING
@@ -160,14 +172,14 @@ class Spool:
 
     def _stop(self, params: Mapping[str, Any]) -> Json:
         job = self._job(params)
-        if job and job.state in (JobState.STARTING, JobState.RUNNING):
+        if job and job.at_work:
             self._settle(job, JobState.FINISHED, Outcome(None, error="stopped"))
             self._log(job, "job_stopped")
         return {"stopped": True}
 
     def _forget(self, params: Mapping[str, Any]) -> Json:
         job = self._job(params)
-        if job and job.state in (JobState.STARTING, JobState.RUNNING):
+        if job and job.at_work:
             raise OperationError("the job is running")
         if job:
             del self.jobs[_folder(job.job_id)]

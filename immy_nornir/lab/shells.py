@@ -127,6 +127,9 @@ class ShellService:
         self.shells: dict[str, Shell] = {}
         self.refusals_left = 0
         """How many of the next shells are refused, whatever the quota says."""
+        self.denials_left = 0
+        """How many shells are denied after the first one."""
+        self._let_in = False
         self._machine = machine
         self._loop = loop
         self._actions: dict[str, Callable[[soap.Request, str, str, Answer], None]] = {
@@ -183,6 +186,10 @@ class ShellService:
             text = "The service cannot process the request: there is no such resource on this computer."
             self._fault(request, soap.RESOURCE_NOT_FOUND, text, answer)
             return
+        if self._let_in and self.denials_left:
+            self.denials_left -= 1
+            self._fault(request, soap.ACCESS_DENIED, "Access is denied.", answer)
+            return
         crowded = self.refusals_left > 0
         self.refusals_left -= crowded
         if crowded or sum(shell.owner == owner for shell in self.shells.values()) >= MAX_SHELLS:
@@ -195,6 +202,7 @@ class ShellService:
         idle = request.find("IdleTimeOut")
         idle_timeout = soap.seconds_of(idle.text or "", IDLE_TIMEOUT) if idle is not None else IDLE_TIMEOUT
         environment = {one.get("Name", ""): one.text or "" for one in request.find_all("Variable")}
+        self._let_in = True
         shell_id = str(uuid.uuid4()).upper()
         self.shells[shell_id] = Shell(shell_id, owner, idle_timeout, environment, self._loop.time())
         answer(200, soap.created(request, shell_id, owner, address, idle_timeout))
@@ -300,6 +308,8 @@ def _subcode(code: int) -> str:
     match code:
         case soap.OPERATION_TIMEOUT:
             return "w:TimedOut"
+        case soap.ACCESS_DENIED:
+            return "w:AccessDenied"
         case soap.SHELL_NOT_FOUND:
             return "w:InvalidSelectors"
         case soap.SHELL_QUOTA | soap.PROCESS_QUOTA:

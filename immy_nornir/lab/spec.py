@@ -49,6 +49,8 @@ class Misbehaviour(StrEnum):
     """Every reply comes a byte at a time, twice a second."""
     CROWDED = "crowded"
     """Others hold all shells of the user at first: the first two that are asked for are refused."""
+    MOODY = "moody"
+    """Lets in once, and then denies access twice, as right after a boot or while its domain does not answer."""
     SLOW_DETECTION = "slow_detection"
     """Every script operation takes `Knobs.slow_seconds` more."""
 

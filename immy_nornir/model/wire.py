@@ -120,6 +120,8 @@ class JobState(StrEnum):
     FINISHED = "finished"
     LOST = "lost"
     """Started in another boot, or its process is gone, without a result."""
+    BUSY = "busy"
+    """Not created: another job of the same item is still at work; `output` is its name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ class PowerShellConnection:
         if decoded.end:
             self._proven = True
         elif not decoded.answers:
-            _check_refused(raw, decoded)
+            _check_refused(raw, decoded, acts=any(isinstance(one, EffectOperation) for one in operations))
         return raw, decoded
 
     # --- Executor -------------------------------------------------------------------------------------------
@@ -261,9 +261,13 @@ def _check_reading(operation: object) -> None:
         raise UsageError(f"{operation!r} is no reading operation")
 
 
-def _check_refused(raw: RawAnswer, decoded: frames.Decoded) -> None:
-    """Raise for what never ran: a damaged request, a PowerShell that may not run it."""
-    said = " ".join((decoded.bundle_error, powershell.stderr_text(raw.stderr), decoded.noise[:2000])).strip()
+def _check_refused(raw: RawAnswer, decoded: frames.Decoded, *, acts: bool) -> None:
+    """Raise for what never ran: a damaged request, a PowerShell that may not run it.
+
+    Of an effect only the bootstrap's own word proves it: other words may be an installer's, whose answer was lost.
+    """
+    words = () if acts else (powershell.stderr_text(raw.stderr), decoded.noise[:2000])
+    said = " ".join((decoded.bundle_error, *words)).strip()
     folded = re.sub(r"\s+", " ", said).casefold()
     for mark, message, advice in _REFUSALS:
         if mark in folded:

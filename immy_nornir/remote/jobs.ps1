@@ -128,9 +128,30 @@ function Clear-ImmySpool {
     }
 }
 
+# The name of another job of this item that is still at work, left by a session that has ended: two never run side by side.
+function Find-ImmyRival([string]$id, $item) {
+    $spool = Get-ImmySpool
+    if (-not $item -or -not [IO.Directory]::Exists($spool) -or [IO.Directory]::Exists((Get-ImmyJobFolder $id))) { return $null }
+    foreach ($folder in [IO.Directory]::GetDirectories($spool)) {
+        $name = [IO.Path]::GetFileName($folder)
+        if ($name.StartsWith('.') -or [IO.File]::Exists([IO.Path]::Combine($folder, 'result'))) { continue }
+        $spec = Read-ImmyJsonFile ([IO.Path]::Combine($folder, 'spec.json'))
+        if (-not $spec -or $spec.job.item -ne $item) { continue }
+        $started = Read-ImmyJsonFile ([IO.Path]::Combine($folder, 'started'))
+        if (-not $started) { if ((Get-ImmyTime) - [double]$spec.created -le $ImmyStartGrace) { return $name } }
+        elseif (-not $started.abandoned -and -not (Test-ImmyJobGone $started)) { return $name }
+    }
+    return $null
+}
+
 function Start-ImmyJob($parameters) {
     $id = [string]$parameters.job.job_id
     [void](Get-ImmyTaskUser ([string]$parameters.job.context))
+    $rival = Find-ImmyRival $id $parameters.job.item
+    if ($rival) {
+        $said = [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes($rival))
+        return [ordered]@{ state = 'busy'; output = $said; next_offset = 0; result = $null; created = $false }
+    }
     $created = New-ImmyJobFolder $parameters
     if ($created) {
         $folder = Get-ImmyJobFolder $id
@@ -148,8 +169,12 @@ function Start-ImmyJob($parameters) {
     return $answer
 }
 
-# True where the job's process is gone: no such process, or one that began at another time.
+# True where the job's process is gone: another boot, no such process, or one that began at another time. A boot that is known by its time
+# alone seems another one when the clock is set: then the process itself is the better witness.
 function Test-ImmyJobGone($started) {
+    $boot = Get-ImmyBoot $null
+    $isCounted = $null -ne $started.boot.id -and $null -ne $boot.id
+    if (($isCounted -or $null -eq $started.process_started) -and (Test-ImmyBootChanged $started.boot $boot)) { return $true }
     $began = Get-ImmyProcessStart ([int]$started.pid)
     if ($null -eq $began) { return $true }
     return $null -ne $started.process_started -and [Math]::Abs($began - [double]$started.process_started) -gt 2
@@ -175,8 +200,7 @@ function Get-ImmyJobState([string]$folder) {
     }
     $started = Read-ImmyJsonFile $path
     if (-not $started) { return 'starting' }
-    $isLost = $started.abandoned -or (Test-ImmyBootChanged $started.boot (Get-ImmyBoot $null))
-    if (-not $isLost) {
+    if (-not $started.abandoned) {
         if (-not (Test-ImmyJobGone $started)) { return 'running' }
         # Its last word may just be on the way to the disk.
         for ($try = 0; $try -lt 10 -and -not [IO.File]::Exists($result); $try++) { Start-Sleep -Milliseconds 100 }

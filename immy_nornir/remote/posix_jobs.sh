@@ -25,10 +25,29 @@ immy_sweep() {
   done
 }
 
+# The line of a spec that names the item: whether another job of it is at work, in immy_rival. An ended session may have left one, and two
+# never run side by side.
+immy_find_rival() {
+  [ -n "$1" ] || return 1
+  immy_rival=
+  immy_own=$immy_job
+  for immy_job in "$immy_spool"/*; do
+    if [ -e "$immy_job/result" ] || ! grep -qxF "$1" "$immy_job/spec.json" 2>/dev/null; then continue; fi
+    immy_look
+    case $immy_state in starting | running) immy_rival=${immy_job##*/} ;; esac
+  done
+  immy_job=$immy_own
+  [ -n "$immy_rival" ]
+}
+
 # folder, spec, supervisor, work (all base64), variables, deadline, user, wait; secrets on stdin
 immy_job_start() {
   immy_find_spool "$1"
   { mkdir -p "$immy_spool" && chmod 700 "$immy_spool"; } || immy_refuse "the spool cannot be made: $immy_spool"
+  if [ ! -d "$immy_job" ] && immy_find_rival "$(printf '%s' "$2" | immy_decode | grep '^ "item": "..*"')"; then
+    printf 'state\tbusy\noutput\t%s\n' "$(printf '%s' "$immy_rival" | immy_encode)"
+    return
+  fi
   if ! mkdir -m 700 "$immy_job" 2>/dev/null; then
     [ -d "$immy_job" ] || immy_refuse "the job's folder cannot be made: $immy_job"
     immy_job_wait "$1" 0 "$8"

@@ -178,7 +178,9 @@ class WinrmTransport:
 
     def _create(self, deadline: float) -> str:
         root = self._post(Stage.OPEN, f"{_TRANSFER}/Create", _CREATE_OPTIONS, _CREATE_BODY, deadline)
-        shell = next((node.text for node in root.iter() if node.get("Name") == "ShellId"), None)
+        selected = (node.text for node in root.iter() if node.get("Name") == "ShellId")
+        named = (node.text for node in root.iter() if node.tag == f"{{{_SHELL}}}ShellId")
+        shell = (next(selected, None) or next(named, None) or "").strip()
         if not shell:
             raise GarbledError(f"{self._endpoint.host} opened a shell without telling its id")
         return shell
@@ -193,7 +195,7 @@ class WinrmTransport:
             "</rsp:CommandLine>"
         )
         root = self._post(Stage.START, f"{_SHELL}/Command", self._selector(_COMMAND_OPTIONS), body, deadline)
-        command = next((node.text for node in root.iter() if node.tag.endswith("}CommandId")), None)
+        command = (next((node.text for node in root.iter() if node.tag.endswith("}CommandId")), None) or "").strip()
         if not command:
             raise GarbledError(f"{self._endpoint.host} started a command without telling its id")
         return command

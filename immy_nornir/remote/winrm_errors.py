@@ -46,6 +46,7 @@ FOREIGN = (
 )
 ACCESS_DENIED = 5
 SHELL_NOT_FOUND = 2150858843
+TOO_LARGE = 2150858819
 QUOTAS = frozenset({2150859173, 2150859174})
 """Too many shells of the user, too many commands in a shell: others will be closed."""
 
@@ -88,9 +89,17 @@ def mapped(error: BaseException, stage: Stage, endpoint: Named) -> TransportErro
     return GarbledError(f"{at}: the answer is not WS-Management ({type(error).__name__})")
 
 
+class TooLargeError(RefusedError):
+    """The computer takes no message of this size: what was to be sent did not arrive."""
+
+
 def _begun(error: TransportError, stage: Stage) -> TransportError:
     """A refusal after the request was sent: what was asked for may be at work, so that nothing is known of it."""
-    if isinstance(error, RefusedError) and stage in (Stage.SEND, Stage.RECEIVE):
+    if (
+        isinstance(error, RefusedError)
+        and stage in (Stage.SEND, Stage.RECEIVE)
+        and not isinstance(error, TooLargeError)
+    ):
         return DroppedError(error.message, error.advice)
     return error
 
@@ -101,18 +110,27 @@ def _fault(error: winrm.exceptions.WSManFaultError, at: str) -> TransportError:
         return DroppedError(f"{at}: the shell is gone")
     if error.wsman_fault_code == ACCESS_DENIED or "AccessDenied" in str(error.fault_subcode):
         return AuthenticationError(f"{at}: access denied: {reason}", "use an administrator of this computer")
+    if str(error.fault_subcode).endswith("TimedOut"):
+        return TransportTimeoutError(f"{at}: the operation timed out")
+    if error.wsman_fault_code == TOO_LARGE or str(error.fault_subcode).endswith("EncodingLimit"):
+        return TooLargeError(f"{at}: {reason}", 'raise its limit: winrm set winrm/config @{MaxEnvelopeSizekb="500"}')
     if error.wsman_fault_code in QUOTAS or str(error.fault_subcode).endswith("QuotaLimit"):
         return DroppedError(f"{at}: too many shells are open: {reason}", "see its quotas: winrm get winrm/config/winrs")
-    return RefusedError(f"{at}: {reason} (fault {error.wsman_fault_code})")
+    return RefusedError(f"{at}: {reason} (fault {error.wsman_fault_code or error.fault_subcode or 'without a code'})")
 
 
 def _status(error: winrm.exceptions.WinRMTransportError, at: str) -> TransportError:
     code = error.code
     if code in {401, 403}:
         return AuthenticationError(f"{at}: refused with HTTP {code}", "check the user's rights and the transport")
+    if code == 400:
+        return DroppedError(
+            f"{at}: the computer does not know this conversation any more (HTTP 400)",
+            "something on the way may close kept connections: try https",
+        )
     if code in {404, 405, 501}:
         return RefusedError(f"{at}: no WinRM answers there (HTTP {code})", "check ansible_port and ansible_winrm_path")
-    if code in {502, 503, 504}:
+    if code in {429, 502, 503, 504}:
         return DroppedError(f"{at}: WinRM is not ready (HTTP {code})")
     if code == 407:
         return RefusedError(f"{at}: a proxy stands between that wants a password (HTTP 407)", "see ansible_winrm_proxy")

@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection
-from winrm.exceptions import WinRMError
+from winrm.exceptions import WinRMError, WinRMTransportError
 from winrm.protocol import Protocol
 from winrm.transport import Transport as PywinrmTransport
 
@@ -296,7 +296,13 @@ class _Tuned(PywinrmTransport):
         of: Any = self.session if isinstance(session, _Direct) else session
         adapter = of.adapters.get("https://")
         with at_most(EXCHANGE_READS * self._ours.read_seconds, adapter.cut if isinstance(adapter, _Adapter) else _idle):
-            response: requests.Response = super()._send_message_request(session, prepared_request)
+            try:
+                response: requests.Response = super()._send_message_request(session, prepared_request)
+            except UnicodeDecodeError as error:  # pywinrm reads the page of a proxy as UTF-8
+                cause = error.__context__
+                if not isinstance(cause, requests.HTTPError) or cause.response is None:
+                    raise
+                raise WinRMTransportError("http", cause.response.status_code, "") from None
         return response
 
     def setup_encryption(self, session: requests.Session) -> None:

@@ -22,7 +22,7 @@ from immy_nornir.model.deployments import Desired, StateKind
 from immy_nornir.model.facts import Finding, FindingStatus, Identity
 from immy_nornir.model.items import Context, ExitMeaning, Item, ItemKind, RebootNeed
 from immy_nornir.model.plan import Desire, PlannedAction
-from immy_nornir.model.playbooks import CHANGING, Reboot
+from immy_nornir.model.playbooks import CHANGING, ActionType, Reboot
 from immy_nornir.model.record import (
     ActionEnded,
     Determined,
@@ -146,15 +146,15 @@ def _start_job(live: LiveSession, action_id: str) -> list[Entry]:
     spec = JobSpec(
         one.job_id, step.kind, step.work, context, one.plan.timeout_seconds, one.plan.item, one.plan.type.value, secrets
     )
-    return _told(one, live.connected().start_job(spec, START_WAIT_SECONDS))
+    return _told(live, one, live.connected().start_job(spec, START_WAIT_SECONDS))
 
 
 def _poll_job(live: LiveSession, action_id: str) -> list[Entry]:
     one = live.state.actions[action_id]
     found, live.found = live.found, None
     if found is not None and found[:2] == (one.job_id, one.offset):
-        return _told(one, found[2])
-    return _told(one, live.connected().wait_job(one.job_id, one.offset, POLL_WAIT_SECONDS))
+        return _told(live, one, found[2])
+    return _told(live, one, live.connected().wait_job(one.job_id, one.offset, POLL_WAIT_SECONDS))
 
 
 def meet_again(live: LiveSession, expected: Mapping[str, str]) -> Identity:
@@ -167,7 +167,7 @@ def meet_again(live: LiveSession, expected: Mapping[str, str]) -> Identity:
     return identity
 
 
-def _told(one: ActionState, status: JobStatus) -> list[Entry]:
+def _told(live: LiveSession, one: ActionState, status: JobStatus) -> list[Entry]:
     action_id = one.plan.id
     match status.state:
         case JobState.FINISHED if status.result is not None:
@@ -176,9 +176,20 @@ def _told(one: ActionState, status: JobStatus) -> list[Entry]:
             return [JobEnded(action_id, None, status.output, "it left no result and its process is gone")]
         case JobState.ABSENT:
             return [JobEnded(action_id, None, "", "the computer knows nothing of it")]
+        case JobState.BUSY:
+            return _busy(live, one, f"an earlier job of {one.plan.item} is still at work there: {status.output}")
         case _:
             output, offset = _whole_lines(one, status)
             return [] if one.seen and not output else [JobSeen(action_id, output, offset)]
+
+
+def _busy(live: LiveSession, one: ActionState, message: str) -> list[Entry]:
+    """Look again when the other may have ended: by then nothing may be left to do."""
+    options = live.state.spec.options
+    if one.attempt >= options.retries:
+        return [ActionEnded(one.plan.id, Outcome.FAILED, OutcomeReason.RETRIES, message)]
+    later = RetryLater(one.plan.id, live.engine.clock.now() + options.retry_seconds, message)
+    return [later, Determined(dataclasses.replace(one.plan, type=ActionType.UNDETERMINED))]
 
 
 def _whole_lines(one: ActionState, status: JobStatus) -> tuple[str, int]:

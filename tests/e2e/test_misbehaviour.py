@@ -33,7 +33,7 @@ BAD_WAYS = {
     "drip": ("missed", "not whole after 8 s"),
     "never_back": ("failed", "did not come back from its reboot within 0.1 minutes"),
 }
-GOOD_WAYS = ("noise", "drops", "crowded", "reboot_twice", "slow_detection")
+GOOD_WAYS = ("noise", "drops", "crowded", "moody", "reboot_twice", "slow_detection")
 ALL = {*BAD_WAYS, *GOOD_WAYS, "fine", "nobody"}
 
 

@@ -158,6 +158,41 @@ def test_a_killed_job_and_a_job_of_another_boot_are_lost(machine: Machine, conne
     machine.registry_path.write_text(json.dumps(registry))
 
 
+def test_a_clock_that_is_set_loses_no_job_whose_process_lives(
+    machine: Machine, connection: PowerShellConnection
+) -> None:
+    registry = machine.registry()
+    counter = registry["HKLM"].pop(BOOT_ID)
+    machine.registry_path.write_text(json.dumps(registry))
+    connection.start_job(_script("s1/clock/1", "Start-Sleep 300"))
+    pid = _running(machine, "s1/clock/1")
+    started = _folder(machine, "s1/clock/1") / "started"
+    told = json.loads(started.read_text())
+    assert told["boot"]["id"] is None
+    started.write_text(json.dumps({**told, "boot": {"id": None, "time": told["boot"]["time"] - 3600}}))
+    assert connection.wait_job("s1/clock/1", 0, 0).state is JobState.RUNNING
+    os.kill(pid, signal.SIGKILL)
+    assert connection.wait_job("s1/clock/1", 0, 20).state is JobState.LOST
+    registry["HKLM"][BOOT_ID] = counter
+    machine.registry_path.write_text(json.dumps(registry))
+
+
+def test_two_jobs_of_one_item_never_run_side_by_side(machine: Machine, connection: PowerShellConnection) -> None:
+    def spec(job_id: str, text: str) -> JobSpec:
+        return JobSpec(job_id, "script", {"script": text, "language": "powershell"}, item="software/x")
+
+    gate = machine.folder / "gate"
+    wait = f"while (-not [IO.File]::Exists('{gate}')) {{ Start-Sleep -Milliseconds 50 }}"
+    assert connection.start_job(spec("s1/x/1", wait)).created
+    busy = connection.start_job(spec("s2/x/1", "1"))
+    assert (busy.state, busy.created, busy.output) == (JobState.BUSY, False, "s1-x-1")
+    assert connection.wait_job("s2/x/1", 0, 0).state is JobState.ABSENT
+    assert connection.start_job(JobSpec("s2/y/1", "script", {"script": "1"}, item="software/y")).created
+    gate.touch()
+    _until(lambda: connection.wait_job("s1/x/1", 0, 20).state is JobState.FINISHED)
+    assert connection.start_job(spec("s2/x/1", "1")).created
+
+
 def test_a_job_that_cannot_be_started_says_why_and_stays_finished(machine: Machine) -> None:
     broken = machine.connection(IMMY_TEST_TASKS_BROKEN="1")
     status = broken.start_job(_script("s1/broken/1", "1"))

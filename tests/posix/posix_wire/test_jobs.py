@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import stat
@@ -240,6 +241,23 @@ def test_another_boot_or_another_process_with_the_number_is_lost(
     assert connection.wait_job(spec.job_id, 0, 0).state is JobState.RUNNING
     (home / "pid").write_text(pid.format(boot=boot, pid=os.getpid(), birth=birth) + "\n")
     assert connection.wait_job(spec.job_id, 0, 0).state is JobState.LOST
+
+
+def test_two_jobs_of_one_item_never_run_side_by_side(connection: PosixConnection, spool: Path, tmp_path: Path) -> None:
+    def of(item: str, text: str) -> JobSpec:
+        return dataclasses.replace(job(text), item=item)
+
+    first = of("software/x", f"while [ ! -e {tmp_path / 'go'} ]; do sleep 0.05; done")
+    connection.start_job(first)
+    second = of("software/x", "true")
+    busy = connection.start_job(second)
+    assert (busy.state, busy.created, busy.output) == (JobState.BUSY, False, folder(spool, first).name)
+    assert connection.wait_job(second.job_id, 0, 0).state is JobState.ABSENT
+    assert connection.start_job(of("software/xy", "true")).created
+    (tmp_path / "go").touch()
+    while connection.wait_job(first.job_id, 0, 5).state is not JobState.FINISHED:
+        pass
+    assert connection.start_job(second).created
 
 
 SECRET = 's3cr3t\' "ü" $x\nsecond line'
