@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from immy_nornir.decide.next_step import Perform
+from immy_nornir.decide.next_step import Do, Finish, Note, Perform, Wait, next_step
+from immy_nornir.decide.state import fold, fold_all
 from immy_nornir.decide.types import BUILT_IN_TYPES
 from immy_nornir.model.items import RebootNeed
 from immy_nornir.model.playbooks import ActionType, OnFailure, Reboot
-from immy_nornir.model.record import (
-    Status,
-)
+from immy_nornir.model.record import Connected, ContactLost, Noted, SessionSpec, Stamped, Status
 
+from .builders import identity
 from .world import LOST, act, session
 
 AUTO = {"reboot": Reboot.AUTOMATIC}
@@ -150,3 +151,23 @@ def test_execution(
     assert {name: str(outcome) for name, (outcome, _) in done.outcomes.items()} == outcomes
     assert done.state.finished is not None
     assert done.state.finished.status is status, done.state.finished.message
+
+
+@pytest.mark.parametrize("kind", ["authentication", "certificate", "refused"])
+def test_who_was_let_in_before_is_asked_again_when_refused_and_not_for_ever(kind: str) -> None:
+    spec = SessionSpec("s", "r", "pc", type=BUILT_IN_TYPES["full"])
+    state = fold_all(spec, {}, [Stamped(1, 0.0, Connected(identity())), Stamped(2, 0.0, Noted("a new leg"))])
+    state = replace(state, connected=False)
+    now, asked = 0.0, 0
+    while not isinstance(step := next_step(state, now), Note | Finish):
+        if isinstance(step, Wait):
+            assert not step.deferred
+            now = step.until
+            continue
+        assert step.do is Do.CONNECT
+        asked += 1
+        state = fold(state, Stamped(state.entries + 1, now, ContactLost(kind, "not now", "connect")))
+    assert now >= 60
+    # A changed password must not lock the account.
+    assert asked == (6 if kind != "refused" else asked)
+    assert asked < 30

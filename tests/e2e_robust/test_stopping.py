@@ -201,7 +201,7 @@ def test_a_freeze_in_the_middle_ends_what_runs_and_begins_nothing_more(one: Flee
 
 
 def test_what_a_session_of_another_history_began_is_not_begun_beside_it(tmp_path: Path) -> None:
-    options = {"immy_options": {"retries": 50, "retry_seconds": 1}}
+    options: Any = {"immy_options": {"retries": 50, "retry_seconds": 1}}
     with fleet(tmp_path, 2, software_files(("alpha",), ()), common=options) as one:
         one.lab.hold()
         process = one.start("run", "playbooks/all.yml", "--yes", "--no-report")
