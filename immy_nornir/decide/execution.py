@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from immy_nornir.decide.names import job_id
 from immy_nornir.decide.reboots import capped, counting, may_reboot, no_reboot, reboot_at_end, reboot_now, window
-from immy_nornir.decide.state import ActionState, State, meaning_of, resting
+from immy_nornir.decide.state import ActionState, State, meaning_of, rebooted_since, resting
 from immy_nornir.decide.steps import Do, Note, Perform, Step, Wait
 from immy_nornir.decide.work import steps_of
 from immy_nornir.model.items import ExitMeaning, RebootNeed
@@ -42,6 +42,9 @@ def execute(state: State, now: float) -> Step | None:
     """The next step of execution, or None when it is over."""
     if state.current:
         return current(state, state.actions[state.current], now)
+    for one in state.actions.values():
+        if one.postponed and rebooted_since(state, one) and state.stop is None:
+            return Perform(Do.VERIFY_ACTION, one.plan.id)  # before what builds on it may begin
     todo = [one for one in state.actions.values() if one.ended is None and not one.plan.always]
     last = [one for one in state.actions.values() if one.ended is None and one.plan.always]
     halted = _halted(state)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from immy_nornir.decide import outcomes
 from immy_nornir.decide.execution import current, did_anything, execute, next_action
-from immy_nornir.decide.reboots import reboot_under_way, window
+from immy_nornir.decide.reboots import no_free_time, reboot_under_way, window
 from immy_nornir.decide.state import State, meaning_of, resting
 from immy_nornir.decide.steps import Do, Finish, Note, Perform, Step, Wait
-from immy_nornir.model.playbooks import Offline, Stage
+from immy_nornir.model.playbooks import Offline, Reboot, Stage
 from immy_nornir.model.record import (
     ActionEnded,
     Outcome,
@@ -178,6 +178,9 @@ def _finish(state: State) -> Finish:
         return Finish(Status.FAILED, f"{state.reboot_failure}; {text}")
     if state.stop is not None:
         return Finish(Status.CANCELLED, f"{state.stop.message}; {text}")
+    if (state.owed or state.spec.options.reboot is Reboot.FORCE) and Stage.EXECUTE in state.spec.stages:
+        hours = no_free_time(state)
+        text += f"; not rebooted: {hours}" if hours else ""
     missing = state.verified.not_converged if state.verified is not None else ()
     if missing:
         text += f"; not converged: {'; '.join(missing[:3])}"

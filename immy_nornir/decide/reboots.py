@@ -19,7 +19,21 @@ SELF_REBOOT_PATIENCE_SECONDS = 10 * 60
 
 def may_reboot(state: State) -> bool:
     """Whether this session may reboot the computer at all."""
-    return state.spec.options.reboot in (Reboot.AUTOMATIC, Reboot.FORCE)
+    return state.spec.options.reboot in (Reboot.AUTOMATIC, Reboot.FORCE) and not no_free_time(state)
+
+
+def no_free_time(state: State) -> str:
+    """Why the business hours, which hold reboots back, never let one through; empty where they do, or hold none."""
+    spec = state.spec
+    if spec.options.reboots_in_business_hours or spec.business_hours is None:
+        return ""
+    try:
+        windows.opens_at(
+            "after_hours", windows.parse_business_hours(spec.business_hours), spec.time_zone, spec.created_at
+        )
+    except ImmyError as error:
+        return f"reboots are held back in business hours, and {error}"
+    return ""
 
 
 def counting(state: State) -> tuple[str, ...]:
@@ -40,6 +54,8 @@ def no_reboot(state: State) -> tuple[OutcomeReason, str] | None:
     if state.stop is not None:
         return OutcomeReason.CANCELLED, state.stop.message
     if not may_reboot(state):
+        if why := no_free_time(state):
+            return OutcomeReason.REBOOTS_SKIPPED, why
         return OutcomeReason.REBOOTS_SKIPPED, f"the option reboot is {state.spec.options.reboot}"
     if capped(state):
         return OutcomeReason.REBOOT_FAILED, f"this session has rebooted {state.reboots} times already"
@@ -79,8 +95,9 @@ def _business_hours(state: State, now: float) -> Wait | None:
     try:
         hours = windows.parse_business_hours(spec.business_hours)
         opens = windows.opens_at("after_hours", hours, spec.time_zone, now)
-    except ImmyError:
-        return None
+    except ImmyError as error:
+        # What cannot be worked out holds back; no new intent comes this far.
+        return Wait(WaitKind.WINDOW, now + 3600.0, f"the end of business hours, to reboot: {error}", True)
     if now >= opens:
         return None
     about = f"the end of business hours, to reboot: {windows.told(opens, spec.time_zone)}"

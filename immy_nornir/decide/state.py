@@ -13,7 +13,7 @@ from immy_nornir.decide.outcomes import immediate
 from immy_nornir.model.facts import Boot, Facts, Finding, Identity
 from immy_nornir.model.items import DEFAULT_EXIT_CODES, ExitMeaning, Item, RebootNeed
 from immy_nornir.model.plan import Desire, Plan, PlannedAction
-from immy_nornir.model.playbooks import Stage
+from immy_nornir.model.playbooks import Reboot, Stage
 from immy_nornir.model.record import (
     ActionEnded,
     Connected,
@@ -29,6 +29,7 @@ from immy_nornir.model.record import (
     JobSeen,
     Noted,
     Outcome,
+    OutcomeReason,
     PendingFound,
     Planned,
     RebootAsked,
@@ -81,6 +82,8 @@ class ActionState:
     pending: tuple[str, ...] = ()
     """Pending-reboot sources that were there before its last job."""
     ended: ActionEnded | None = None
+    postponed: bool = False
+    """It ended well but is not as it should be yet: its verdict is given after the reboot that it owes."""
 
     @property
     def in_progress(self) -> bool:
@@ -311,12 +314,12 @@ def _job_ended(state: State, over: JobEnded) -> State:
     before = state.actions[over.action_id]
     doubts = before.doubts + (1 if over.result is None else 0)
     changed = replace(before, seen=True, over=True, result=over.result, doubts=doubts)
-    soft = meaning_of(state, changed) is ExitMeaning.SOFT_REBOOT and not _rebooted_since(state, before)
+    soft = meaning_of(state, changed) is ExitMeaning.SOFT_REBOOT and not rebooted_since(state, before)
     changed = replace(changed, reboot_due=before.reboot_due or soft)
     return replace(state, actions={**state.actions, over.action_id: changed})
 
 
-def _rebooted_since(state: State, one: ActionState) -> bool:
+def rebooted_since(state: State, one: ActionState) -> bool:
     """Whether the computer has started anew since the action's last job was intended."""
     return state.identity is not None and one.boot.differs(state.identity.boot)
 
@@ -331,9 +334,10 @@ def _left_pending(state: State, one: ActionState) -> bool:
 def _action_ended(state: State, ended: ActionEnded) -> State:
     one = state.actions[ended.action_id]
     # A result that was left before the computer started anew is followed by its reboot already.
-    served = one.result is not None and _rebooted_since(state, one)
+    served = one.result is not None and rebooted_since(state, one)
     due = (ended.reboot_owed or one.reboot_due or _left_pending(state, one)) and not served
-    changed = _with_action(state, ended.action_id, ended=ended, reboot_due=due)
+    later = ended.reason is OutcomeReason.REBOOT_PENDING and state.spec.options.reboot is not Reboot.SKIP
+    changed = _with_action(state, ended.action_id, ended=ended, reboot_due=due, postponed=later)
     findings = changed.findings
     if ended.finding is not None:
         findings = {**findings, ended.action_id: ended.finding}

@@ -99,7 +99,9 @@ def _clear(params: Mapping[str, Sourced], declared: Mapping[str, Parameter]) -> 
             continue
         kind = declared[name].type if name in declared else None
         if _in_clear(sourced.value) and (kind is ParameterType.SECRET or looks_secret(name)):
-            yield Problem(sourced.place, Level.WARNING, f"'{name}' holds a secret in clear", _REFERENCE_ADVICE)
+            # What is declared as a secret would stand in the record in clear.
+            level = Level.ERROR if kind is ParameterType.SECRET else Level.WARNING
+            yield Problem(sourced.place, level, f"'{name}' holds a secret in clear", _REFERENCE_ADVICE)
         for inner in _clear_inside(sourced.value):
             message = f"'{inner}' in '{name}' holds a secret in clear"
             yield Problem(sourced.place, Level.WARNING, message, _REFERENCE_ADVICE)

@@ -34,6 +34,7 @@ from immy_nornir.session.create import Asking, merge_options, specs_of, variable
 from immy_nornir.session.engine import Engine
 from immy_nornir.session.live import LiveSession
 
+EXCLUDED = "excluded from maintenance (immy_excluded)"
 RESUMABLE_SECONDS = 24 * 3600.0
 """A session interrupted longer ago is not continued with its old plan: what it left is settled, then it ends."""
 
@@ -203,7 +204,7 @@ def _at_once(live: LiveSession, run: PlayRun) -> None:
     """End sessions that may not begin: a computer that is excluded from maintenance still gives its inventory."""
     variables = known_names(live.engine.computer(live.computer), live.state.spec.vars)
     if is_excluded(variables) and run.type.name != "inventory":
-        live.append(Finished(Status.CANCELLED, "excluded from maintenance (immy_excluded)"))
+        live.append(Finished(Status.CANCELLED, EXCLUDED))
 
 
 def supersede(live: LiveSession, by: str) -> None:

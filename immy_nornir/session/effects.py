@@ -15,7 +15,7 @@ from immy_nornir.decide.detection import detect
 from immy_nornir.decide.identity import identity_mismatch
 from immy_nornir.decide.next_step import Do, meaning_of
 from immy_nornir.decide.plan import user_for
-from immy_nornir.decide.state import ActionState
+from immy_nornir.decide.state import ActionState, rebooted_since
 from immy_nornir.decide.work import steps_of
 from immy_nornir.errors import DroppedError, GarbledError, RefusedError, TransportTimeoutError
 from immy_nornir.model.deployments import Desired, StateKind
@@ -220,8 +220,9 @@ def _verify_action(live: LiveSession, action_id: str) -> list[Entry]:
 def _judged(live: LiveSession, one: ActionState, decision: Decision, finding: Finding, *, reboot_found: bool) -> Entry:
     action_id, result = one.plan.id, one.result
     meaning = meaning_of(live.state, one)
-    soft = meaning is ExitMeaning.SOFT_REBOOT
-    owed = soft or one.plan.reboot is RebootNeed.AFTER or (reboot_found and one.plan.reboot is RebootNeed.IF_NEEDED)
+    rebooted = rebooted_since(live.state, one)
+    soft = meaning is ExitMeaning.SOFT_REBOOT and not rebooted
+    owed = not rebooted and _owes(one, soft=soft, reboot_found=reboot_found)
     skips = live.state.spec.options.reboot is Reboot.SKIP
     code = f"exit code {result.exit_code}" if result is not None and result.exit_code not in (None, 0) else ""
     satisfied = not decision.error and decision.type not in CHANGING
@@ -246,6 +247,10 @@ def _judged(live: LiveSession, one: ActionState, decision: Decision, finding: Fi
             action_id, Outcome.SUCCESS, OutcomeReason.REBOOT_PENDING, message, _after(finding), finding, True
         )
     return _unsatisfied(one, decision, finding, meaning, owed=owed)
+
+
+def _owes(one: ActionState, *, soft: bool, reboot_found: bool) -> bool:
+    return soft or one.plan.reboot is RebootNeed.AFTER or (reboot_found and one.plan.reboot is RebootNeed.IF_NEEDED)
 
 
 def _unsatisfied(

@@ -302,6 +302,19 @@ def test_business_hours_hold_back_reboots(option: Reboot) -> None:
     assert datetime.fromtimestamp(reboot.at, UTC).strftime("%H:%M") == "18:00"
 
 
+@pytest.mark.parametrize("option", [Reboot.AUTOMATIC, Reboot.FORCE])
+@pytest.mark.parametrize("hours", ["mon-sun 00:00-24:00", "always", {"mon-fri": "8"}])
+def test_business_hours_that_never_end_hold_back_every_reboot(option: Reboot, hours: Any) -> None:
+    options = {"reboot": option, "reboots_in_business_hours": False}
+    actions = [act("a", reboot=RebootNeed.AFTER), act("b", "a"), act("c")]
+    spec = {"business_hours": hours}
+    done = windowed("now", actions=actions, options=options, spec=spec, pending=("cbs",)).go()
+    assert "reboot" not in done.order
+    assert "not rebooted: reboots are held back in business hours, and" in message(done)
+    assert done.outcomes["b"] == (Outcome.SKIPPED, OutcomeReason.REBOOTS_SKIPPED)
+    assert done.outcomes["c"][0] is Outcome.SUCCESS
+
+
 def test_a_stop_ends_the_wait_for_a_window() -> None:
     begun = windowed("22:30", actions=[act("a"), act("p", always=True)])
     while not begun.waits:

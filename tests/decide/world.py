@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from immy_nornir.decide.next_step import Do, Finish, Note, Perform, Step, Wait, meaning_of, next_step
-from immy_nornir.decide.state import State, fold, fold_all
+from immy_nornir.decide.state import State, fold, fold_all, rebooted_since
 from immy_nornir.model.facts import Boot, Facts, Finding, FindingStatus, Identity
 from immy_nornir.model.items import ExitMeaning, Item, RebootNeed
 from immy_nornir.model.plan import Plan, PlannedAction, Reason
-from immy_nornir.model.playbooks import ActionType, MaintenanceType, Options
+from immy_nornir.model.playbooks import ActionType, MaintenanceType, Options, Reboot
 from immy_nornir.model.record import (
     ActionEnded,
     Connected,
@@ -65,6 +65,8 @@ class World:
     codes: dict[str, list[int]] = field(default_factory=dict)
     needs_boot: set[str] = field(default_factory=set)
     """Actions whose item is as it should be only after the next boot."""
+    never: set[str] = field(default_factory=set)
+    """Actions that end well and do nothing."""
     pending: tuple[str, ...] = ()
     pending_after: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Action -> what is pending after its job."""
@@ -108,7 +110,7 @@ class World:
         code = codes[min(number, len(codes) - 1)]
         self.log.append(f"job {job_id}")
         self.jobs[job_id] = Job(self.now + self.job_seconds, code, self.boot)
-        if code in (0, 3010, 1641):
+        if code in (0, 3010, 1641) and action_id not in self.never:
             (self.waits_for_boot if action_id in self.needs_boot else self.done).add(action_id)
             self.pending = tuple(dict.fromkeys((*self.pending, *self.pending_after.get(action_id, ()))))
 
@@ -194,6 +196,13 @@ class World:
         satisfied = one.plan.id in self.done or (soft and one.plan.id in self.waits_for_boot)
         status = FindingStatus.FOUND if satisfied else FindingStatus.NOT_FOUND
         found = Finding(one.plan.item, one.plan.instance, status, "1.0" if satisfied else None)
+        later = one.plan.id not in self.done and soft and not rebooted_since(state, one)
+        if later and state.spec.options.reboot is not Reboot.SKIP:
+            found = Finding(one.plan.item, one.plan.instance, FindingStatus.NOT_FOUND, None)
+            return [
+                *entries,
+                ActionEnded(one.plan.id, Outcome.SUCCESS, OutcomeReason.REBOOT_PENDING, "", "", found, True),
+            ]
         if satisfied:
             ended = ActionEnded(one.plan.id, Outcome.SUCCESS, OutcomeReason.VERIFIED, "", "1.0", found, owed)
             return [*entries, ended]

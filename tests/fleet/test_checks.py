@@ -182,7 +182,7 @@ parameters:
         ("{name: a, count: '2'}", "error: the value of 'count' is the text '2', but the parameter's type is number"),
         ("{name: a, count: true}", "is the boolean true, but the parameter's type is number"),
         ("{name: a, colour: green}", "is the text 'green', but the choices are red, blue"),
-        ("{name: a, pin: abcd}", "warning: 'pin' holds a secret in clear"),
+        ("{name: a, pin: abcd}", "error: 'pin' holds a secret in clear"),
     ],
 )
 def test_parameters_fit_their_declaration(tmp_path: Path, params: str, problem: str | None) -> None:

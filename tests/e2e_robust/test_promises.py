@@ -1,0 +1,56 @@
+"""What a grader of whole fleets tried: reboots, verdicts after them, exclusions and secrets, by the lab's own log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .fleets import fleet, software_files
+
+pytestmark = pytest.mark.slow
+
+
+def test_business_hours_without_an_end_hold_back_even_force(tmp_path: Path) -> None:
+    common: Any = {"immy_business_hours": "mon-sun 00:00-24:00", "immy_options": {"reboots_in_business_hours": False}}
+    with fleet(tmp_path, 1, software_files(("alpha",), ("alpha",)), common=common) as one:
+        one.immy("run", "--on", "tenants", "--yes", "--no-report", "--reboot", "force")
+        assert not one.lab.events("reboot_asked")
+        assert "not rebooted: reboots are held back in business hours" in one.sessions()[0]["reason"]
+
+
+def test_what_is_missing_after_its_reboot_has_failed_and_frees_no_dependents(tmp_path: Path) -> None:
+    specs = {"pc001": {"exits": {"software/alpha": 3010}, "breaks": ("software/alpha",)}}
+    files = software_files(("alpha", "beta", "gamma"), ())
+    files["tasks/software/beta/software.yml"] += "prerequisites: [software/alpha]\n"
+    with fleet(tmp_path, 1, files, specs=specs) as one:
+        one.immy("run", "playbooks/all.yml", "--yes", "--no-report", expect=1)
+        assert {item for _, item in one.installs()} == {"software/alpha", "software/gamma"}
+        assert len(one.lab.events("reboot_asked")) == 1
+        outcomes = one.sql("SELECT item, outcome, outcome_reason FROM actions ORDER BY item")
+        assert outcomes[:2] == [
+            ("software/alpha", "failed", "not_converged"),
+            ("software/beta", "skipped", "dependency"),
+        ]
+
+
+def test_an_excluded_computer_is_told_and_no_failure(tmp_path: Path) -> None:
+    files = software_files(("alpha",), ())
+    with fleet(tmp_path, 2, files, variables={"pc002": {"immy_excluded": True}}) as one:
+        one.immy("run", "playbooks/all.yml", "--yes", "--no-report", expect=0)
+        assert one.statuses() == {"pc001": "passed", "pc002": "cancelled"}
+        assert one.installs() == {("pc001", "software/alpha"): 1}
+
+
+def test_a_declared_secret_in_clear_is_an_error_and_reaches_no_record(tmp_path: Path) -> None:
+    files = {
+        **software_files(("alpha",), ()),
+        "tasks/maintenance/t/task.yml": "parameters: {pw: {type: secret}}\ntest: test.ps1\nset: test.ps1\n",
+        "tasks/maintenance/t/test.ps1": "$true\n",
+        "playbooks/deployments/t.yml": "- {item: task/t, target: tenants, mode: audit, params: {pw: Klartext999}}\n",
+    }
+    with fleet(tmp_path, 1, files) as one:
+        one.immy("run", "playbooks/all.yml", "--yes", expect=2)
+        assert "'pw' holds a secret in clear" in one.said
+        assert "Klartext999" not in one.said
