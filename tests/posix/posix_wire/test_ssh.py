@@ -240,13 +240,17 @@ def password_user() -> Iterator[tuple[str, str]]:
     """A user of this machine with a password."""
     if not ROOT or shutil.which("useradd") is None:
         pytest.skip("only root can make a user with a password")
-    name, password = "immy-test-user", f'it\'s $x "{secrets.token_hex(8)}"'
+    # A name of its own: a run that was killed leaves its user behind.
+    name, password = f"immy-test-{secrets.token_hex(4)}", f'it\'s $x "{secrets.token_hex(8)}"'
     coded = subprocess.run(
         ["openssl", "passwd", "-6", "-stdin"], input=password, text=True, capture_output=True, check=True
     )
     subprocess.run(["useradd", "-m", "-s", "/bin/sh", "-p", coded.stdout.strip(), name], check=True)
-    yield name, password
-    subprocess.run(["userdel", "-r", name], check=False, capture_output=True)
+    try:
+        yield name, password
+    finally:
+        # Also where sshd has not quite let the user go.
+        subprocess.run(["userdel", "-f", "-r", name], check=False, capture_output=True)
 
 
 class OneSecret:
