@@ -54,7 +54,7 @@ def record_code(engine: Engine, code: int) -> int:
 
 
 def _pending(live: LiveSession) -> bool:
-    return any(one.changing and one.outcome is None for one in live.told)
+    return live.reboots_planned > 0 or any(one.changing and one.outcome is None for one in live.told)
 
 
 def write_report(engine: Engine, run_id: str, session_ids: Sequence[str]) -> Path:

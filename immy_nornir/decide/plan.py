@@ -272,7 +272,9 @@ class _Actions:
         configures = [one for kind, one in parents if kind == "configuration"]
         if configures and not needing:
             enforces = desire.mode is TaskMode.ENFORCE
-            return _configuration(configures, decision, own=bool(desire.deployment)) if enforces else decision
+            working = any(self._works(one) and one.type is not ActionType.UNINSTALL for one in configures)
+            own = bool(desire.deployment)
+            return _configuration(configures, decision, own=own, working=working) if enforces else decision
         if not needing and not desire.deployment and (decision.error or decision.type in CHANGING):
             why = "what it is a prerequisite of needs nothing done"
             return Decision(ActionType.NONE, Reason.NOT_NEEDED, why, found=decision.found)
@@ -294,6 +296,8 @@ class _Actions:
 
     def _held(self, action: PlannedAction, desire: Desire, item: Item, finding: Finding) -> PlannedAction:
         planning = self.planning
+        if action.type in (ActionType.AUDIT, ActionType.MONITOR) and action.type not in planning.type.does:
+            return _hold(action, Held.NOT_THIS_TYPE, "left for full")
         if not action.changing:
             return action
         if not planning.type.executes:
@@ -337,9 +341,9 @@ class _Actions:
         return dataclasses.replace(action, after=tuple(sorted(after)), follows=follows)
 
 
-def _configuration(parents: list[PlannedAction], decision: Decision, *, own: bool) -> Decision:
+def _configuration(parents: list[PlannedAction], decision: Decision, *, own: bool, working: bool) -> Decision:
     """A configuration task: decided in the session where its software changes first, not needed where there is none."""
-    if any(one.to_do and one.type is not ActionType.UNINSTALL for one in parents):
+    if working:
         why = "decided right after its software"
         return Decision(ActionType.UNDETERMINED, Reason.WAITS_FOR_SOFTWARE, why, found=decision.found)
     present = any(one.found and one.type is not ActionType.UNINSTALL for one in parents)

@@ -84,6 +84,8 @@ class LiveSession:
     """The last wait and how many entries there were: the same wait again is not worth another entry."""
     before: LiveSession | None = None
     """An older session of the computer that has to be settled first."""
+    reboots_planned: int = 0
+    """How many reboots the plan of a session that has ended held."""
     left: tuple[Told, ...] | None = None
     """What is left of the actions of a session that has ended."""
 
@@ -214,6 +216,7 @@ class LiveSession:
     def _forget(self) -> None:
         """Keep of an ended session what summaries say of it: a run holds all its sessions, the history the rest."""
         self.left = self.told
+        self.reboots_planned = 0 if self.state.plan is None else self.state.plan.reboots
         verified = None if self.state.verified is None else replace(self.state.verified, findings=())
         self.state = replace(
             self.state, definitions={}, desires=(), facts=Facts(), findings={}, verified=verified, plan=None, actions={}

@@ -33,7 +33,7 @@ TABLE: dict[str, tuple[str, Any, Any, Any, Any]] = {
     "task/scripted": ("enforce", DONE, LEFT, LEFT, LEFT),
     "task/calm": ("none", NOTHING, LEFT, NOTHING, NOTHING),
     "task/audited": ("audit", NOT_COMPLIANT, LEFT, NOT_COMPLIANT, NOT_COMPLIANT),
-    "task/watch": ("monitor", VALUE, LEFT, VALUE, VALUE),
+    "task/watch": ("monitor", VALUE, LEFT, VALUE, LEFT),
     "task/last_words": ("enforce", DONE, LEFT, LEFT, LEFT),
 }
 ITEMS_OF_FULL = {item for item, row in TABLE.items() if row[1] == DONE}

@@ -54,3 +54,25 @@ def test_a_declared_secret_in_clear_is_an_error_and_reaches_no_record(tmp_path: 
         one.immy("run", "playbooks/all.yml", "--yes", expect=2)
         assert "'pw' holds a secret in clear" in one.said
         assert "Klartext999" not in one.said
+
+
+def test_a_check_tells_that_only_a_reboot_is_pending(tmp_path: Path) -> None:
+    with fleet(tmp_path, 1, software_files(("alpha",), ())) as one:
+        one.immy("run", "playbooks/all.yml", "--yes", "--no-report")
+        one.immy("run", "playbooks/all.yml", "--check", "--no-report", expect=0)
+        one.immy("run", "playbooks/all.yml", "--check", "--no-report", "--reboot", "force", expect=4)
+        assert not one.lab.events("reboot_asked")
+
+
+def test_detection_leaves_the_configuration_of_software_that_it_leaves(tmp_path: Path) -> None:
+    files = software_files(("alpha",), ())
+    files["tasks/software/alpha/software.yml"] += "configuration: task/conf\n"
+    files["tasks/maintenance/conf/task.yml"] = "registry: {key: 'HKLM\\SOFTWARE\\A', name: a, value: 1}\n"
+    with fleet(tmp_path, 1, files) as one:
+        one.immy("run", "--on", "tenants", "--type", "detection", "--no-report")
+        outcomes = one.sql("SELECT item, outcome, outcome_reason FROM actions ORDER BY item")
+        assert outcomes == [
+            ("software/alpha", "left", "not_this_type"),
+            ("task/conf", "left", "not_this_type"),
+        ]
+        assert not one.installs()
