@@ -82,7 +82,8 @@ immy_work() {
 
 immy_work >>output 2>&1 &
 immy_worker=$!
-printf '%s %s %s\n' "$immy_boot" "$immy_worker" "$(immy_birth "$immy_worker")" >worker
+immy_born=$(immy_birth "$immy_worker")
+printf '%s %s %s\n' "$immy_boot" "$immy_worker" "$immy_born" >worker
 immy_secrets=
 
 immy_watch() {
@@ -90,6 +91,8 @@ immy_watch() {
   trap 'kill "$!" 2>/dev/null; exit 0' TERM
   sleep "$immy_deadline" &
   wait "$!"
+  # Where the supervisor was killed, nobody has ended this watch, and the number may be another's by now.
+  [ "$(immy_birth "$immy_worker")" = "$immy_born" ] || exit 0
   : >late
   immy_end_tree "$immy_worker"
 }
