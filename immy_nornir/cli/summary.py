@@ -26,11 +26,10 @@ def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:
     from immy_nornir.history.projection import status_of
     from immy_nornir.plugins.running import EXCLUDED
 
+    # Who is excluded on purpose has not failed: else no run over a fleet with such a computer could be fine.
+    sessions = [live for live in sessions if live.state.finished is None or live.state.finished.message != EXCLUDED]
     # Another process is at work on these computers; that one says what becomes of them.
     ours = [live for live in sessions if live.refused is None or live.state.finished is not None]
-    # Who is excluded on purpose has not failed: else no run over a fleet with such a computer could be fine.
-    ours = [live for live in ours if live.state.finished is None or live.state.finished.message != EXCLUDED]
-    sessions = [live for live in sessions if live.state.finished is None or live.state.finished.message != EXCLUDED]
     statuses = [status_of(live.state)[0] for live in ours]
     if Status.INTERRUPTED in statuses:
         return 130

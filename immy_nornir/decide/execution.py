@@ -200,7 +200,7 @@ def current(state: State, one: ActionState, now: float) -> Step:
                 return Note(RetryLater(one.plan.id, at, f"exit code {one.result.exit_code}: try again later"))
             message = f"exit code {one.result.exit_code} after {one.attempt} attempts"
             return Note(ActionEnded(one.plan.id, Outcome.FAILED, OutcomeReason.RETRIES, message))
-        case ExitMeaning.HARD_REBOOT if not _is_new_boot(state, one) and not state.reboot_failure:
+        case ExitMeaning.HARD_REBOOT if not rebooted_since(state, one) and not state.reboot_failure:
             why = f"{one.plan.id} rebooted the computer (exit code {one.result.exit_code})"
             return Note(RebootIntended(state.reboots + 1, why, one.boot, by_itself=True), durable=True)
         case ExitMeaning.SUCCESS | ExitMeaning.SOFT_REBOOT | ExitMeaning.HARD_REBOOT if one.step + 1 < _step_count(
@@ -221,10 +221,6 @@ def _may_start(state: State, one: ActionState, now: float) -> bool:
         return True
     fresh = now - one.intended_at < FORGOTTEN_SECONDS
     return fresh and (state.stop is None or one.plan.always) and window(state, now) is None
-
-
-def _is_new_boot(state: State, one: ActionState) -> bool:
-    return state.identity is not None and state.identity.boot.differs(one.boot)
 
 
 def _step_count(state: State, one: ActionState) -> int:

@@ -31,7 +31,7 @@ from immy_nornir.model.items import (
     Task,
 )
 from immy_nornir.model.plan import Desire, Held, Plan, PlannedAction, Reason
-from immy_nornir.model.playbooks import CHANGING, ActionType, MaintenanceType, Options, Reboot, UserContext
+from immy_nornir.model.playbooks import CHANGING, READING, ActionType, MaintenanceType, Options, Reboot, UserContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,9 +272,7 @@ class _Actions:
         configures = [one for kind, one in parents if kind == "configuration"]
         if configures and not needing:
             enforces = desire.mode is TaskMode.ENFORCE
-            working = any(self._works(one) and one.type is not ActionType.UNINSTALL for one in configures)
-            own = bool(desire.deployment)
-            return _configuration(configures, decision, own=own, working=working) if enforces else decision
+            return self._configuration(configures, decision, own=bool(desire.deployment)) if enforces else decision
         if not needing and not desire.deployment and (decision.error or decision.type in CHANGING):
             why = "what it is a prerequisite of needs nothing done"
             return Decision(ActionType.NONE, Reason.NOT_NEEDED, why, found=decision.found)
@@ -283,6 +281,16 @@ class _Actions:
             wanted = dataclasses.replace(desire, desired=Desired(StateKind.LATEST))
             needed = decide(wanted, item, finding, self._architecture())
             return dataclasses.replace(needed, why=f"needed by {needing[0].id}: {needed.why}")
+        return decision
+
+    def _configuration(self, parents: list[PlannedAction], decision: Decision, *, own: bool) -> Decision:
+        """A configuration task: decided right after its software changes, not needed where there is none."""
+        if any(self._works(one) and one.type is not ActionType.UNINSTALL for one in parents):
+            why = "decided right after its software"
+            return Decision(ActionType.UNDETERMINED, Reason.WAITS_FOR_SOFTWARE, why, found=decision.found)
+        present = any(one.found and one.type is not ActionType.UNINSTALL for one in parents)
+        if not present and not own:
+            return Decision(ActionType.NONE, Reason.NOT_NEEDED, "its software is not there", found=decision.found)
         return decision
 
     def _works(self, requester: PlannedAction) -> bool:
@@ -296,7 +304,7 @@ class _Actions:
 
     def _held(self, action: PlannedAction, desire: Desire, item: Item, finding: Finding) -> PlannedAction:
         planning = self.planning
-        if action.type in (ActionType.AUDIT, ActionType.MONITOR) and action.type not in planning.type.does:
+        if action.type in READING and action.type not in planning.type.does:
             return _hold(action, Held.NOT_THIS_TYPE, "left for full")
         if not action.changing:
             return action
@@ -339,17 +347,6 @@ class _Actions:
         if not after and not follows:
             return action
         return dataclasses.replace(action, after=tuple(sorted(after)), follows=follows)
-
-
-def _configuration(parents: list[PlannedAction], decision: Decision, *, own: bool, working: bool) -> Decision:
-    """A configuration task: decided in the session where its software changes first, not needed where there is none."""
-    if working:
-        why = "decided right after its software"
-        return Decision(ActionType.UNDETERMINED, Reason.WAITS_FOR_SOFTWARE, why, found=decision.found)
-    present = any(one.found and one.type is not ActionType.UNINSTALL for one in parents)
-    if not present and not own:
-        return Decision(ActionType.NONE, Reason.NOT_NEEDED, "its software is not there", found=decision.found)
-    return decision
 
 
 def _about(desire: Desire, item: Item) -> dict[str, Any]:

@@ -24,16 +24,20 @@ def may_reboot(state: State) -> bool:
 
 def no_free_time(state: State) -> str:
     """Why the business hours, which hold reboots back, never let one through; empty where they do, or hold none."""
-    spec = state.spec
-    if spec.options.reboots_in_business_hours or spec.business_hours is None:
-        return ""
     try:
-        windows.opens_at(
-            "after_hours", windows.parse_business_hours(spec.business_hours), spec.time_zone, spec.created_at
-        )
+        _free_at(state, state.spec.created_at)
     except ImmyError as error:
         return f"reboots are held back in business hours, and {error}"
     return ""
+
+
+def _free_at(state: State, now: float) -> float:
+    """When the business hours let a reboot through: `now` where they hold none back. Raises WindowError."""
+    spec = state.spec
+    if spec.options.reboots_in_business_hours or spec.business_hours is None:
+        return now
+    hours = windows.parse_business_hours(spec.business_hours)
+    return windows.opens_at("after_hours", hours, spec.time_zone, now)
 
 
 def counting(state: State) -> tuple[str, ...]:
@@ -54,9 +58,8 @@ def no_reboot(state: State) -> tuple[OutcomeReason, str] | None:
     if state.stop is not None:
         return OutcomeReason.CANCELLED, state.stop.message
     if not may_reboot(state):
-        if why := no_free_time(state):
-            return OutcomeReason.REBOOTS_SKIPPED, why
-        return OutcomeReason.REBOOTS_SKIPPED, f"the option reboot is {state.spec.options.reboot}"
+        why = no_free_time(state) or f"the option reboot is {state.spec.options.reboot}"
+        return OutcomeReason.REBOOTS_SKIPPED, why
     if capped(state):
         return OutcomeReason.REBOOT_FAILED, f"this session has rebooted {state.reboots} times already"
     return None
@@ -89,18 +92,14 @@ def reboot_now(state: State, now: float, why: str) -> Step:
 
 
 def _business_hours(state: State, now: float) -> Wait | None:
-    spec = state.spec
-    if spec.options.reboots_in_business_hours or spec.business_hours is None:
-        return None
     try:
-        hours = windows.parse_business_hours(spec.business_hours)
-        opens = windows.opens_at("after_hours", hours, spec.time_zone, now)
+        opens = _free_at(state, now)
     except ImmyError as error:
         # What cannot be worked out holds back; no new intent comes this far.
         return Wait(WaitKind.WINDOW, now + 3600.0, f"the end of business hours, to reboot: {error}", True)
     if now >= opens:
         return None
-    about = f"the end of business hours, to reboot: {windows.told(opens, spec.time_zone)}"
+    about = f"the end of business hours, to reboot: {windows.told(opens, state.spec.time_zone)}"
     return Wait(WaitKind.WINDOW, opens, about, True)
 
 

@@ -10,11 +10,10 @@ import itertools
 from collections.abc import Mapping
 
 from immy_nornir.model.items import ItemKind
-from immy_nornir.model.playbooks import CHANGING, ActionType, MaintenanceType, Stage
+from immy_nornir.model.playbooks import CHANGING, READING, ActionType, MaintenanceType, Stage
 
 _C, _R, _I, _D, _P, _E, _V, _T = Stage
 _EVERYTHING = frozenset(ItemKind)
-_READING = frozenset({ActionType.AUDIT, ActionType.MONITOR})
 
 _TABLE = (
     # name, stages, looks at, does, description
@@ -22,7 +21,7 @@ _TABLE = (
         "full",
         (_C, _R, _I, _D, _P, _E, _V, _T),
         _EVERYTHING,
-        CHANGING | _READING,
+        CHANGING | READING,
         "checks every deployment, installs, updates, removes, configures and runs tasks",
     ),
     (
@@ -36,7 +35,7 @@ _TABLE = (
         "detection",
         (_C, _R, _I, _D, _P, _T),
         _EVERYTHING,
-        _READING,
+        READING,
         "finds the state of every deployment and refreshes the facts; changes nothing",
     ),
     ("inventory", (_C, _I, _T), frozenset[ItemKind](), frozenset[ActionType](), "refreshes the facts; changes nothing"),

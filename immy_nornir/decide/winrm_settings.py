@@ -19,6 +19,8 @@ VALIDATIONS = ("validate", "ignore")
 ENCRYPTIONS = ("auto", "always", "never")
 _OPERATION, _READ = "ansible_winrm_operation_timeout_sec", "ansible_winrm_read_timeout_sec"
 _BOTH = "ansible_winrm_connection_timeout"
+TIMEOUTS = (_READ, _OPERATION, _BOTH)
+"""The settings that `timeouts_of` reads."""
 _OPERATION_SECONDS = 20
 _READ_MORE = 10
 """A read waits this much longer than the operation that it reads from."""
@@ -97,7 +99,7 @@ def problems(settings: Mapping[str, Value]) -> Iterator[tuple[str, UsageError]]:
         try:
             timeouts_of(known)
         except UsageError as error:
-            yield next(name for name in (_READ, _OPERATION, _BOTH) if name in known), error
+            yield next(name for name in TIMEOUTS if name in known), error
 
 
 def _one_of(setting: str, value: object, words: Sequence[str]) -> str:

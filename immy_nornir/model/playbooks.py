@@ -52,6 +52,10 @@ CHANGING = frozenset(
         ActionType.ENFORCE,
     }
 )
+"""What changes a computer."""
+
+READING = frozenset({ActionType.AUDIT, ActionType.MONITOR})
+"""What looks at a computer on somebody's behalf."""
 """Types of action that change a computer."""
 
 

@@ -43,31 +43,22 @@ class _Watch:
     """Exchanges under way, and the thread that ends those that are too late."""
 
     under_way: dict[int, _Exchange] = field(default_factory=dict)
-    begun: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
     thread: threading.Thread | None = None
 
     def add(self, exchange: _Exchange) -> None:
         self.under_way[id(exchange)] = exchange
-        if self.thread is None or not self.thread.is_alive():
+        if self.thread is None:
             with self.lock:
-                if self.thread is None or not self.thread.is_alive():
+                if self.thread is None:
                     self.thread = threading.Thread(target=self._look, name="immy-limits", daemon=True)
                     self.thread.start()
-        if not self.begun.is_set():
-            self.begun.set()
 
     def remove(self, exchange: _Exchange) -> None:
         self.under_way.pop(id(exchange), None)
 
     def _look(self) -> None:
         while True:
-            self.begun.wait()
-            if not self.under_way:
-                self.begun.clear()
-                if self.under_way:  # one that was added meanwhile may have seen the flag still set
-                    self.begun.set()
-                continue
             now = time.monotonic()
             for exchange in list(self.under_way.values()):
                 if now >= exchange.ends:

@@ -75,9 +75,6 @@ class _Settings:
         value = self._settings.get(name)
         return self._secrets.reveal(value) if isinstance(value, SecretRef) else value
 
-    def every(self) -> dict[str, Value]:
-        return {name: self.value(name) for name in self._settings}
-
     def text(self, name: str) -> str | None:
         value = self.value(name)
         return None if value is None or value == "" else str(value)
@@ -110,7 +107,7 @@ def _endpoint(address: Address, settings: _Settings, secrets: Secrets) -> Endpoi
             f"{address.computer}: Basic authentication over plain HTTP would show the password to the network",
             "use port 5986 with https, ansible_winrm_transport: ntlm, or set immy_allow_plain_basic: true",
         )
-    operation, read = winrm_settings.timeouts_of(settings.every())
+    operation, read = winrm_settings.timeouts_of({name: settings.value(name) for name in winrm_settings.TIMEOUTS})
     path = (settings.text("ansible_winrm_path") or "/wsman").lstrip("/")
     host = f"[{address.host}]" if ":" in address.host and not address.host.startswith("[") else address.host
     certificate = settings.text("ansible_winrm_cert_pem")
@@ -294,8 +291,8 @@ class _Tuned(PywinrmTransport):
     def _send_message_request(self, session: Any, prepared_request: requests.PreparedRequest) -> requests.Response:
         """One message and its whole answer, the negotiation before it included, however it drips."""
         of: Any = self.session if isinstance(session, _Direct) else session
-        adapter = of.adapters.get("https://")
-        with at_most(EXCHANGE_READS * self._ours.read_seconds, adapter.cut if isinstance(adapter, _Adapter) else _idle):
+        adapter: _Adapter = of.adapters["https://"]
+        with at_most(EXCHANGE_READS * self._ours.read_seconds, adapter.cut):
             try:
                 response: requests.Response = super()._send_message_request(session, prepared_request)
             except UnicodeDecodeError as error:  # pywinrm reads the page of a proxy as UTF-8
@@ -317,10 +314,6 @@ class _Tuned(PywinrmTransport):
             adapter = _Adapter(self._ours, self._context)
             session.mount("https://", adapter)
             session.mount("http://", adapter)
-
-
-def _idle() -> None:
-    """There is no connection of ours to cut."""
 
 
 def open_protocol(endpoint: Endpoint, method: Any) -> Protocol:

@@ -85,13 +85,10 @@ def failed(live: LiveSession, do: Do, action_id: str, error: ImmyError) -> list[
         return []
     # Who was let in before is asked again: after a boot, a domain or memory may be missing for a moment.
     known = Stage.CONNECT in live.state.done
-    if isinstance(error, AuthenticationError | CertificateError):
+    if isinstance(error, AuthenticationError | CertificateError) and not known:
         live.close()
-        return [ContactLost(error.kind, text, doing) if known else Refused(error.kind, text)]
-    if isinstance(error, RefusedError):
-        if do is Do.CONNECT and known:
-            live.close()
-            return [ContactLost(error.kind, text, doing)]
+        return [Refused(error.kind, text)]
+    if isinstance(error, RefusedError) and not (known and do is Do.CONNECT):
         if do is Do.ASK_REBOOT:
             number = live.state.reboot.number if live.state.reboot is not None else 0
             return [RebootEnded(number, None, text)]
