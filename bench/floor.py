@@ -14,7 +14,7 @@ import sys
 from bench.world import FILES, PASSWORD, REGISTRY, SCRIPTS, SERVICES, TEST_SCRIPT, USER, address_of
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import Operation, Read, ReadOperation
-from immy_nornir.remote import bundle, powershell
+from immy_nornir.remote.windows import bundle, powershell
 
 SHELL = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell"
 TRANSFER = "http://schemas.xmlsoap.org/ws/2004/09/transfer"

@@ -42,7 +42,7 @@ def _once(world: World, count: int) -> tuple[int, float]:
 
 def replay(database: Path, count: int) -> tuple[int, float]:
     """Record one session of a history again for so many computers: (entries each, CPU seconds)."""
-    from immy_nornir.decide.state import State, fold
+    from immy_nornir.decide.steps.state import State, fold
     from immy_nornir.history import queries
     from immy_nornir.history.store import History, Run
     from immy_nornir.session.engine import SystemClock

@@ -64,7 +64,7 @@ def _resolve(settings: Settings, world: World, table: Table, count: int) -> None
 
 def resolve(count: int) -> tuple[float, float]:
     """Seconds to expand all targets, and to choose for all computers."""
-    from immy_nornir.decide.resolve import Asked, Targets, choose
+    from immy_nornir.decide.resolve.winning_deployments import Asked, Targets, choose
     from immy_nornir.model.deployments import Deployment, Desired, Scope, StateKind
     from immy_nornir.model.inventory import Computer, Group, Inventory
     from immy_nornir.model.places import Place

@@ -15,7 +15,7 @@ from types import FrameType
 
 import click
 
-from immy_nornir.cli import surroundings
+from immy_nornir.cli import startup
 from immy_nornir.errors import UsageError
 
 PLAYBOOK = Path("playbooks") / "full.yml"
@@ -32,12 +32,12 @@ def demo(ctx: click.Context, playbook: str) -> None:
     Starts the lab (simulated Windows computers on 127.0.0.0/8 that speak real WS-Management), runs the playbook with
     live progress, and stops the lab. It writes only into the state folder.
     """
-    root = surroundings.root_of(ctx)
+    root = startup.root_of(ctx)
     if not (root / playbook).exists():
         raise UsageError(
             f"there is no {playbook} in {root}", "immy init DIR makes a sample fleet; then immy -C DIR demo"
         )
-    state = surroundings.state_of(ctx, root)
+    state = startup.state_of(ctx, root)
     os.environ.setdefault(PASSWORD, secrets.token_urlsafe(12))
     immy = [sys.executable, "-m", "immy_nornir", "-C", str(root)]
     sources = [str(root / "inventory"), *_other_ports(root, state)]
@@ -58,7 +58,7 @@ def demo(ctx: click.Context, playbook: str) -> None:
         subprocess.run([*immy, "lab", "down", "--state", str(state)], check=False, stdout=subprocess.DEVNULL)
     click.echo("Computers that did not pass are wrong on purpose: one for each way in which a computer can misbehave.")
     click.echo("Try next:")
-    command = "immy" if shutil.which("immy") else surroundings.near(Path(sys.argv[0]))
+    command = "immy" if shutil.which("immy") else startup.near(Path(sys.argv[0]))
     for line in (
         "immy sessions list --run last",
         "immy sessions show sd-chair-1",
@@ -78,7 +78,7 @@ def _other_ports(root: Path, state: Path) -> list[str]:
     ports = {port: port if _is_free(port) else _free_port() for port in (5985, 5986)}
     if all(old == new for old, new in ports.items()):
         return []
-    fleet, _ = surroundings.load(root, ())
+    fleet, _ = startup.load(root, ())
     hosts = {
         one.name: {"ansible_port": new, "ansible_winrm_scheme": "https" if old == 5986 else "http"}
         for one in fleet.inventory.computers.values()

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.cli import options, surroundings
+from immy_nornir.cli import options, startup
 from immy_nornir.errors import UsageError
 
 if TYPE_CHECKING:
-    from immy_nornir.decide.resolve import Choice
+    from immy_nornir.decide.resolve.winning_deployments import Choice
     from immy_nornir.model.deployments import Deployment
     from immy_nornir.model.facts import Facts, Identity
     from immy_nornir.model.inventory import Inventory
@@ -54,11 +54,11 @@ def explain(
 
     Facts are those last seen, with their age; a session decides with the same function and newer facts.
     """
-    root = surroundings.root_of(ctx, playbook)
+    root = startup.root_of(ctx, playbook)
     # Unchecked: two deployments that tie are an error of the files, and the very thing that has to be explained.
-    fleet, book = surroundings.load(root, sources, playbook, checked=False)
+    fleet, book = startup.load(root, sources, playbook, checked=False)
     plays = book.plays if book is not None else ()
-    given = _Given(plays, surroundings.pairs(more), surroundings.given_variables(extra))
+    given = _Given(plays, startup.pairs(more), startup.given_variables(extra))
     document = _explained(ctx, root, fleet, given, computer, item)
     if form == "json":
         click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **document}, indent=2, default=str))
@@ -76,19 +76,19 @@ class _Given:
 
     def play_of(self, inventory: Inventory, name: str) -> Play | None:
         """The first play that reaches a computer, else the first."""
-        from immy_nornir.decide import patterns
+        from immy_nornir.decide.resolve import patterns
 
         reaching = (one for one in self.plays if name in patterns.select(inventory, one.hosts, None))
         return next(reaching, self.plays[0] if self.plays else None)
 
 
 def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name: str, item: str) -> dict[str, Any]:
-    from immy_nornir.decide.desires import desires_of
-    from immy_nornir.decide.facts import facts_for, known_names
-    from immy_nornir.decide.own import is_excluded, is_onboarding
-    from immy_nornir.decide.resolve import Asked, Targets, choose
+    from immy_nornir.decide.detect.facts import facts_for, known_names
+    from immy_nornir.decide.resolve.desires import desires_of
+    from immy_nornir.decide.resolve.host_variables import is_excluded, is_onboarding
+    from immy_nornir.decide.resolve.winning_deployments import Asked, Targets, choose
     from immy_nornir.history import codec
-    from immy_nornir.session.create import NAMES, merge_options, variables_given
+    from immy_nornir.session.specs import NAMES, merge_options, variables_given
 
     computer = _computer(fleet, name)
     reference = _item(fleet, item)
@@ -125,7 +125,7 @@ def _computer(fleet: Any, name: str) -> Any:
     import difflib
 
     try:
-        return surroundings.computers_of(fleet.inventory, [name])[0]
+        return startup.computers_of(fleet.inventory, [name])[0]
     except KeyError:
         near = difflib.get_close_matches(name, fleet.inventory.computers, 1)
         raise UsageError(
@@ -147,16 +147,16 @@ def _item(fleet: Any, item: str) -> str:
 
 def _known(ctx: click.Context, root: Path, computer: Any) -> tuple[Facts, Identity]:
     """What the history last saw of a computer; its platform is guessed from the connection where it never did."""
-    from immy_nornir.decide.facts import presumed
+    from immy_nornir.decide.detect.facts import presumed
     from immy_nornir.errors import ImmyError
-    from immy_nornir.fleet.addresses import address_of
+    from immy_nornir.fleet.inventory.addresses import address_of
     from immy_nornir.history import store
     from immy_nornir.history.queries import Reader
     from immy_nornir.model.facts import Facts
     from immy_nornir.model.items import Platform
 
     facts = Facts()
-    path = surroundings.state_of(ctx, root) / store.FILE
+    path = startup.state_of(ctx, root) / store.FILE
     if path.exists():
         with Reader(path) as reader:
             facts = reader.facts(computer.name)

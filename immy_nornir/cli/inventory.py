@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from immy_nornir.decide.patterns import members, select
+from immy_nornir.decide.resolve.patterns import members, select
 from immy_nornir.errors import ImmyError
-from immy_nornir.fleet.addresses import AddressError, address_of
-from immy_nornir.fleet.inventory import computer_named, load_inventory
-from immy_nornir.fleet.inventory_export import ansible_list, plain_json
-from immy_nornir.fleet.inventory_values import is_password_name
-from immy_nornir.fleet.tenants import TENANTS_GROUP
+from immy_nornir.fleet.inventory.addresses import AddressError, address_of
+from immy_nornir.fleet.inventory.export import ansible_list, plain_json
+from immy_nornir.fleet.inventory.load import computer_named, load_inventory
+from immy_nornir.fleet.inventory.tenants import TENANTS_GROUP
+from immy_nornir.fleet.inventory.values import is_password_name
 from immy_nornir.model.inventory import Computer, Inventory
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.values import Json, SecretRef, Value

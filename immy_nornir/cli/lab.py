@@ -101,8 +101,8 @@ def up(
 
 def _load(sources: Sequence[Path]) -> FleetSpecs:
     # The loaders are imported when they are needed: `status` and `down` answer at once.
-    from immy_nornir.fleet.addresses import address_of
-    from immy_nornir.fleet.inventory import load_inventory
+    from immy_nornir.fleet.inventory.addresses import address_of
+    from immy_nornir.fleet.inventory.load import load_inventory
     from immy_nornir.secrets.store import SecretStore
     from immy_nornir.text.redact import Redactor
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 from immy_nornir.cli import options
-from immy_nornir.cli.surroundings import root_of
+from immy_nornir.cli.startup import root_of
 from immy_nornir.decide import winrm_settings
-from immy_nornir.fleet.addresses import PSRP_NAMES, WINRM, AddressError, address_of
-from immy_nornir.fleet.checks import check_fleet
+from immy_nornir.fleet.checks.fleet import check_fleet
+from immy_nornir.fleet.inventory.addresses import PSRP_NAMES, WINRM, AddressError, address_of
 from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
 from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.places import Level, Place, Problem

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.history.projection import sentence, stage_of, status_of
-from immy_nornir.model.record import (
+from immy_nornir.model.record.entries import (
     ActionEnded,
     ContactLost,
     Determined,
@@ -22,21 +22,19 @@ from immy_nornir.model.record import (
     Interrupted,
     JobIntended,
     Noted,
-    Outcome,
     Planned,
     RebootAsked,
     RebootEnded,
     RebootIntended,
     RetryLater,
     Stamped,
-    Status,
     Verified,
     Waiting,
-    WaitKind,
 )
+from immy_nornir.model.record.session import Outcome, Status, WaitKind
 
 if TYPE_CHECKING:
-    from immy_nornir.decide.state import State
+    from immy_nornir.decide.steps.state import State
 
 _TOLD = (
     ContactLost,

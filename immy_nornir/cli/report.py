@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from immy_nornir.cli.surroundings import root_of, state_of
+from immy_nornir.cli.startup import root_of, state_of
 from immy_nornir.errors import ImmyError, UsageError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.cli import options, surroundings
+from immy_nornir.cli import options, startup
 from immy_nornir.cli.summary import end_runs, exit_code, record_code, show_summary, write_report
 from immy_nornir.errors import HistoryError, UsageError
 from immy_nornir.model.places import Place
@@ -23,8 +23,8 @@ from immy_nornir.model.playbooks import Offline, OnFailure, Play, UserContext
 
 if TYPE_CHECKING:
     from immy_nornir.plugins.running import Pace, PlayRun
-    from immy_nornir.session.create import Asking
     from immy_nornir.session.engine import Engine
+    from immy_nornir.session.specs import Asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +96,12 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
     twice: connections are closed; three times: out at once.
     """
     from immy_nornir.plugins.running import Pace
-    from immy_nornir.session.create import Asking
+    from immy_nornir.session.specs import Asking
 
     if playbook is None and pattern is None:
         raise UsageError("name a playbook, or computers with --on PATTERN", "immy run playbooks/full.yml")
-    root = surroundings.root_of(ctx, playbook)
-    fleet, book = surroundings.load(root, given["sources"], playbook)
+    root = startup.root_of(ctx, playbook)
+    fleet, book = startup.load(root, given["sources"], playbook)
     if book is not None:
         plays = [one for one in book.plays if not given["tags"] or set(one.tags) & set(given["tags"])]
         if kind is not None:
@@ -113,8 +113,8 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
     wanted = {
         name: given[name] for name in ("reboot", "window", "offline", "user_context", "on_failure") if given[name]
     }
-    wanted |= surroundings.pairs(given["more"])
-    asking = Asking(wanted, tuple(given["items"]), surroundings.given_variables(given["extra"]), given["check"])
+    wanted |= startup.pairs(given["more"])
+    asking = Asking(wanted, tuple(given["items"]), startup.given_variables(given["extra"]), given["check"])
     wishes = _Wishes(
         given["sources"],
         given["limit"],
@@ -132,13 +132,13 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
     if not any(one.computers for one in chosen):
         raise UsageError("no computer is selected", "immy inventory list PATTERN shows what a pattern selects")
     implicit = {one.name: one for each in chosen for one in each.computers if one.name not in fleet.inventory.computers}
-    engine = surroundings.engine_of(root, surroundings.state_of(ctx, root), fleet, implicit)
+    engine = startup.engine_of(root, startup.state_of(ctx, root), fleet, implicit)
     try:
         code = _run(engine, root, playbook, chosen, asking, pace, wishes)
     finally:
         engine.history.close()
     if engine.stop.level:
-        surroundings.ignore_interrupts()
+        startup.ignore_interrupts()
     ctx.exit(code)
 
 
@@ -156,7 +156,7 @@ def _without_values(words: Sequence[str]) -> list[str]:
 
 
 def _check_items(fleet: Any, items: Sequence[str]) -> None:
-    from immy_nornir.decide.resolve import Asked
+    from immy_nornir.decide.resolve.winning_deployments import Asked
 
     known = list(fleet.library.items)
     for item in items:
@@ -168,7 +168,7 @@ def _check_items(fleet: Any, items: Sequence[str]) -> None:
 
 
 def _play_run(fleet: Any, play: Play, wishes: _Wishes) -> PlayRun:
-    from immy_nornir.decide import patterns
+    from immy_nornir.decide.resolve import patterns
     from immy_nornir.plugins.running import PlayRun
 
     kind = fleet.types.get(play.maintenance)
@@ -180,8 +180,8 @@ def _play_run(fleet: Any, play: Play, wishes: _Wishes) -> PlayRun:
             f"there is no maintenance type '{play.maintenance}' ({play.place})",
             f"did you mean '{near[0]}'?" if near else f"there are {', '.join(fleet.types)}",
         )
-    names = patterns.select(fleet.inventory, play.hosts, wishes.limit, read_file=surroundings.read_lines)
-    return PlayRun(play, kind, surroundings.computers_of(fleet.inventory, names))
+    names = patterns.select(fleet.inventory, play.hosts, wishes.limit, read_file=startup.read_lines)
+    return PlayRun(play, kind, startup.computers_of(fleet.inventory, names))
 
 
 def _run(
@@ -199,16 +199,16 @@ def _run(
 
     _refuse_frozen(root, plays, asking)
     _confirm(running.preview(engine, plays, asking), plays, asking, wishes)
-    user, machine = surroundings.who()
+    user, machine = startup.who()
     run_id = new_id(engine.clock.now())
-    commit = surroundings.commit_of(root)
+    commit = startup.commit_of(root)
     engine.history.begin_run(Run(run_id, wishes.command, str(playbook or ""), str(root), commit, user, machine))
     taken_up = running.create(engine, run_id, plays, asking)
     for sentence in [*taken_up[:5], *([f"and {len(taken_up) - 5} more"] if taken_up[5:] else [])]:
         click.echo(sentence, err=True)
     sessions = [live for one in plays for live in one.sessions.values()]
-    surroundings.collect_rarely()
-    restore = surroundings.on_interrupt(stops(engine))
+    startup.collect_rarely()
+    restore = startup.on_interrupt(stops(engine))
     try:
         with progress_for(len(sessions)) as progress:
             engine.listener = progress
@@ -236,7 +236,7 @@ def _refuse_frozen(root: Path, plays: Sequence[PlayRun], asking: Asking) -> None
 
 def refuse_frozen(root: Path, advice: str) -> None:
     """Raise UsageError where a file in the fleet stops everything that changes computers."""
-    why = surroundings.frozen_by(root)
+    why = startup.frozen_by(root)
     if why:
         raise UsageError(why, advice)
 
@@ -256,7 +256,7 @@ def _confirm(preview: Any, plays: Sequence[PlayRun], asking: Asking, wishes: _Wi
     click.echo(f"This run changes: {preview}.", err=True)
     if wishes.yes:
         return
-    if not surroundings.is_terminal():
+    if not startup.is_terminal():
         raise UsageError("it changes computers, and nobody is here to be asked", "add --yes, or --check to only plan")
     if not click.confirm("Go on?", default=False, err=True):
         click.echo("immy: nothing was run", err=True)

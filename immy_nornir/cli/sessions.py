@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.cli import options, surroundings
+from immy_nornir.cli import options, startup
 from immy_nornir.errors import UsageError
-from immy_nornir.model.record import Status
+from immy_nornir.model.record.session import Status
 
 if TYPE_CHECKING:
     from immy_nornir.history.queries import Reader, SessionRow
@@ -30,7 +30,7 @@ def _reader(ctx: click.Context) -> Reader:
     from immy_nornir.history import store
     from immy_nornir.history.queries import Reader
 
-    return Reader(surroundings.state_of(ctx, surroundings.root_of(ctx)) / store.FILE)
+    return Reader(startup.state_of(ctx, startup.root_of(ctx)) / store.FILE)
 
 
 @sessions.command("list")
@@ -183,10 +183,10 @@ def resume(
     from immy_nornir.history.queries import Asked
     from immy_nornir.plugins import running
 
-    root = surroundings.root_of(ctx)
+    root = startup.root_of(ctx)
     refuse_frozen(root, "remove the file first")
-    fleet, _ = surroundings.load(root, sources)
-    engine = surroundings.engine_of(root, surroundings.state_of(ctx, root), fleet, {})
+    fleet, _ = startup.load(root, sources)
+    engine = startup.engine_of(root, startup.state_of(ctx, root), fleet, {})
     try:
         with engine.history.read() as reader:
             if ids:
@@ -198,7 +198,7 @@ def resume(
                     for row in reader.sessions(Asked(statuses=wanted))
                     if row.status is not Status.WAITING or not row.owner
                 ]
-        engine.names, unknown = surroundings.known_computers(fleet.inventory, {row.computer for row in rows})
+        engine.names, unknown = startup.known_computers(fleet.inventory, {row.computer for row in rows})
         if unknown:
             click.echo(f"not in the inventory any more, left as they are: {', '.join(unknown)}", err=True)
             rows = [row for row in rows if row.computer in engine.names]
@@ -209,8 +209,8 @@ def resume(
             return
         with progress_for(len(rows)) as progress:
             engine.listener = progress
-            surroundings.collect_rarely()
-            restore = surroundings.on_interrupt(stops(engine))
+            startup.collect_rarely()
+            restore = startup.on_interrupt(stops(engine))
             try:
                 lives = running.resume(engine, rows, running.Pace(workers, wait=wait))
             finally:
@@ -222,7 +222,7 @@ def resume(
     finally:
         engine.history.close()
     if engine.stop.level:
-        surroundings.ignore_interrupts()
+        startup.ignore_interrupts()
     ctx.exit(code)
 
 

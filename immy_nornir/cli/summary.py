@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from immy_nornir.cli import surroundings
+from immy_nornir.cli import startup
 from immy_nornir.errors import HistoryError
-from immy_nornir.model.record import Outcome, Status
+from immy_nornir.model.record.session import Outcome, Status
 
 if TYPE_CHECKING:
     from immy_nornir.session.engine import Engine
@@ -130,9 +130,9 @@ def show_summary(
     for text, names in _attention(sessions).items():
         shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
         click.echo(f"  {shown}: {text}")
-    click.echo(f"  history: {surroundings.near(engine.history.path)}")
+    click.echo(f"  history: {startup.near(engine.history.path)}")
     for report in reports:
-        click.echo(f"  report:  {surroundings.near(report)}")
+        click.echo(f"  report:  {startup.near(report)}")
 
 
 def _attention(sessions: Sequence[LiveSession]) -> dict[str, list[str]]:

@@ -1,7 +1,7 @@
 """Values of Ansible's settings of WinRM -> what they mean, or what is wrong with them; pure.
 
 One set of rules for `lint`, which reads files, and for the transport, which opens connections. Secrets were revealed
-before. Not here: user, password, host and port (`fleet.addresses`).
+before. Not here: user, password, host and port (`fleet.inventory.addresses`).
 """
 
 from __future__ import annotations

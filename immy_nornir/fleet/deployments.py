@@ -9,13 +9,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from immy_nornir.decide import patterns
-from immy_nornir.fleet.fields import Built, Form, Key, ListOf, MapOf, Record, WithPlace
-from immy_nornir.fleet.files import Source, did_you_mean
-from immy_nornir.fleet.items import REFERENCE
-from immy_nornir.fleet.shapes import TEXT, Choice, Number, Schema, Text, Unreadable, refuse
+from immy_nornir.decide.resolve import patterns
+from immy_nornir.fleet.library.item_parts import REFERENCE
 from immy_nornir.model.deployments import Deployment, Desired, Enforcement, Scope, StateKind, TaskMode
 from immy_nornir.model.inventory import DEFAULT_TENANT, Inventory
+from immy_nornir.shapes.files import Source, did_you_mean
+from immy_nornir.shapes.forms import Built, Form, Key, ListOf, MapOf, Record, WithPlace
+from immy_nornir.shapes.scalars import TEXT, Choice, Number, Schema, Text, Unreadable, refuse
 from immy_nornir.text.yaml import FLOAT, INT, Node, ScalarNode
 
 _WORDS = {str(kind): kind for kind in StateKind if kind not in (StateKind.EXACT, StateKind.AT_LEAST, StateKind.AT_MOST)}

@@ -11,18 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from immy_nornir.decide.types import BUILT_IN_TYPES
+from immy_nornir.decide.maintenance_types import BUILT_IN_TYPES
 from immy_nornir.fleet.deployments import Read, derive_scope, read_deployments, tenant_groups
-from immy_nornir.fleet.files import YAML_ENDINGS, item_folders, open_yaml, relative, yaml_files
+from immy_nornir.fleet.library.software import read_software
+from immy_nornir.fleet.library.tasks import read_inventory_item, read_task
+from immy_nornir.fleet.maintenance_types import read_types
 from immy_nornir.fleet.playbooks import read_playbook
-from immy_nornir.fleet.software import read_software
-from immy_nornir.fleet.tasks import read_inventory_item, read_task
-from immy_nornir.fleet.types import read_types
 from immy_nornir.model.deployments import Deployment
 from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.items import InventoryItem, Item, Library, Platform
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet, MaintenanceType, Playbook
+from immy_nornir.shapes.files import YAML_ENDINGS, item_folders, open_yaml, relative, yaml_files
 
 SOFTWARE = "tasks/software"
 TASKS = "tasks/maintenance"
@@ -33,7 +33,7 @@ TYPES = "playbooks/types"
 
 def load_fleet(root: Path, sources: Sequence[Path] | None = None) -> tuple[Fleet, list[Problem]]:
     """Everything below `root`, with all problems in order of their places; `sources` replaces `root`/inventory."""
-    from immy_nornir.fleet.inventory import load_inventory
+    from immy_nornir.fleet.inventory.load import load_inventory
 
     problems: list[Problem] = []
     if not root.is_dir():

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from immy_nornir.fleet.deployments import PATTERN, joined
-from immy_nornir.fleet.fields import AnyValue, Built, Form, Key, ListOf, MapOf, Record, WithPlace
-from immy_nornir.fleet.files import Source
-from immy_nornir.fleet.shapes import FLAG, TEXT, Choice, Number, Schema, Text, Unreadable, refuse
 from immy_nornir.model.inventory import Sourced
 from immy_nornir.model.playbooks import Offline, OnFailure, Play, Playbook, Reboot, UserContext
+from immy_nornir.shapes.files import Source
+from immy_nornir.shapes.forms import AnyValue, Built, Form, Key, ListOf, MapOf, Record, WithPlace
+from immy_nornir.shapes.scalars import FLAG, TEXT, Choice, Number, Schema, Text, Unreadable, refuse
 from immy_nornir.text.yaml import INT, STR, Node, ScalarNode
 
 # --- options ------------------------------------------------------------------------------------------------------

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from immy_nornir.fleet.deployments import DEPLOYMENTS
+from immy_nornir.fleet.library.software import SOFTWARE_FORM
+from immy_nornir.fleet.library.tasks import INVENTORY_FORM, TASK_FORM
+from immy_nornir.fleet.maintenance_types import TYPES
 from immy_nornir.fleet.playbooks import PLAYS
-from immy_nornir.fleet.shapes import Schema, Shape
-from immy_nornir.fleet.software import SOFTWARE_FORM
-from immy_nornir.fleet.tasks import INVENTORY_FORM, TASK_FORM
-from immy_nornir.fleet.types import TYPES
+from immy_nornir.shapes.scalars import Schema, Shape
 
 SHAPES: Mapping[str, tuple[Shape[object], str]] = {
     "software": (SOFTWARE_FORM, "tasks/software/*/software.yml"),

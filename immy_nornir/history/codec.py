@@ -18,7 +18,7 @@ from cattrs.strategies import configure_tagged_union
 
 from immy_nornir.model.items import Detection, Item, Resource, TaskBody
 from immy_nornir.model.plan import Desire
-from immy_nornir.model.record import Entry, Resolved
+from immy_nornir.model.record.entries import Entry, Resolved
 from immy_nornir.model.values import SameObjects, SecretRef, Value
 
 

@@ -11,12 +11,12 @@ import hashlib
 from collections.abc import Callable
 from typing import Any, assert_never
 
-from immy_nornir.decide.state import ActionState, State
+from immy_nornir.decide.steps.state import ActionState, State
 from immy_nornir.history import codec
 from immy_nornir.model.facts import Identity
 from immy_nornir.model.plan import Plan
 from immy_nornir.model.playbooks import Stage
-from immy_nornir.model.record import (
+from immy_nornir.model.record.entries import (
     ActionEnded,
     Connected,
     ContactBack,
@@ -42,11 +42,11 @@ from immy_nornir.model.record import (
     RetryLater,
     StageFailed,
     Stamped,
-    Status,
     StopAsked,
     Verified,
     Waiting,
 )
+from immy_nornir.model.record.session import Status
 
 Statement = tuple[str, tuple[Any, ...]]
 _LARGE = 2000

@@ -18,7 +18,8 @@ from immy_nornir.model.facts import Facts
 from immy_nornir.model.items import Item
 from immy_nornir.model.plan import Desire
 from immy_nornir.model.playbooks import CHANGING, ActionType
-from immy_nornir.model.record import Resolved, SessionSpec, Stamped, Status
+from immy_nornir.model.record.entries import Resolved, Stamped
+from immy_nornir.model.record.session import SessionSpec, Status
 
 OPEN = (Status.CREATED, Status.RUNNING, Status.WAITING)
 

@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from immy_nornir.decide.state import State, fold, fold_all
+from immy_nornir.decide.steps.state import State, fold, fold_all
 from immy_nornir.errors import HistoryError
 from immy_nornir.history import codec, locks, projection, queries, schema
 from immy_nornir.history.writer import Writer, blob_line, journal_line
 from immy_nornir.model.items import Item
 from immy_nornir.model.protocols import Clock
-from immy_nornir.model.record import Interrupted, SessionSpec, Stamped, Status
+from immy_nornir.model.record.entries import Interrupted, Stamped
+from immy_nornir.model.record.session import SessionSpec, Status
 
 FILE = "history.db"
 _BLOB = "INSERT OR IGNORE INTO blobs (hash, kind, data) VALUES (?,?,?)"

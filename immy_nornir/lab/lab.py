@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from immy_nornir.errors import UsageError
-from immy_nornir.lab.backed import BackedMachine
-from immy_nornir.lab.certificate import make_certificate, server_context
-from immy_nornir.lab.computer import Gate, LabComputer, Site
-from immy_nornir.lab.connection import Connection
+from immy_nornir.lab.backed.machine import BackedMachine
 from immy_nornir.lab.journal import Event, Journal, read_events
-from immy_nornir.lab.simulated import SimulatedMachine
+from immy_nornir.lab.simulated.machine import SimulatedMachine
 from immy_nornir.lab.spec import ComputerSpec, Knobs
+from immy_nornir.lab.wsman.certificate import make_certificate, server_context
+from immy_nornir.lab.wsman.computer import Gate, LabComputer, Site
+from immy_nornir.lab.wsman.connection import Connection
 
 if TYPE_CHECKING:
     import ssl

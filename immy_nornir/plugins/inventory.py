@@ -13,7 +13,7 @@ A whole script:
 (with `from nornir.core.filter import F`). Every host has its merged variables in `data`, its tenant there as
 `immy_tenant`, all its groups (ancestors too, the strongest first) in `groups`, and connection options under
 `immy-winrm`, `immy-ssh` or `immy-local`. References to secrets stay SecretRef values: nothing is revealed here.
-Not here: reading the files (`fleet.inventory`), opening connections.
+Not here: reading the files (`fleet.inventory.load`), opening connections.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from typing import Any
 from nornir.core.inventory import ConnectionOptions, Defaults, Group, Groups, Host, Hosts, Inventory, ParentGroups
 
 from immy_nornir.errors import FilesError
-from immy_nornir.fleet.addresses import WINRM, AddressError, address_of
-from immy_nornir.fleet.inventory import load_inventory
-from immy_nornir.fleet.tenants import TENANT_VARIABLE
+from immy_nornir.fleet.inventory.addresses import WINRM, AddressError, address_of
+from immy_nornir.fleet.inventory.load import load_inventory
+from immy_nornir.fleet.inventory.tenants import TENANT_VARIABLE
 from immy_nornir.model import inventory as model
 from immy_nornir.model.items import Platform
 from immy_nornir.model.places import Level, Place, Problem

@@ -22,7 +22,7 @@ from nornir.core.inventory import Host
 from nornir.core.processor import Processors
 from nornir.core.task import AggregatedResult, MultiResult, Result, Task
 
-from immy_nornir.model.record import WaitKind
+from immy_nornir.model.record.session import WaitKind
 from immy_nornir.plugins.probe import Probe
 from immy_nornir.plugins.tasks import parking
 from immy_nornir.session.live import Parked

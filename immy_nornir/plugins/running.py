@@ -16,10 +16,10 @@ from nornir.core.inventory import Defaults, Groups, Host, Hosts, Inventory
 from nornir.core.plugins.runners import RunnerPlugin
 from nornir.core.state import GlobalState
 
-from immy_nornir.decide.facts import facts_for, known_names, presumed
-from immy_nornir.decide.own import is_excluded, is_onboarding
-from immy_nornir.decide.resolve import Asked, choose
-from immy_nornir.decide.state import State
+from immy_nornir.decide.detect.facts import facts_for, known_names, presumed
+from immy_nornir.decide.resolve.host_variables import is_excluded, is_onboarding
+from immy_nornir.decide.resolve.winning_deployments import Asked, choose
+from immy_nornir.decide.steps.state import State
 from immy_nornir.history.projection import status_of
 from immy_nornir.history.queries import Asked as Question
 from immy_nornir.history.queries import SessionRow
@@ -27,12 +27,13 @@ from immy_nornir.model.deployments import StateKind
 from immy_nornir.model.inventory import Computer
 from immy_nornir.model.items import ItemKind, Platform, RebootNeed, Software
 from immy_nornir.model.playbooks import ActionType, MaintenanceType, Play, Reboot
-from immy_nornir.model.record import Finished, Interrupted, Outcome, SessionSpec, Status, StopAsked
+from immy_nornir.model.record.entries import Finished, Interrupted, StopAsked
+from immy_nornir.model.record.session import Outcome, SessionSpec, Status
 from immy_nornir.plugins.runner import ImmyRunner
 from immy_nornir.plugins.tasks import maintain
-from immy_nornir.session.create import Asking, merge_options, specs_of, variables_given
 from immy_nornir.session.engine import Engine
 from immy_nornir.session.live import LiveSession
+from immy_nornir.session.specs import Asking, merge_options, specs_of, variables_given
 
 EXCLUDED = "excluded from maintenance (immy_excluded)"
 RESUMABLE_SECONDS = 24 * 3600.0

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from nornir.core.task import Result, Task
 
-from immy_nornir.model.record import Outcome, Status
+from immy_nornir.model.record.session import Outcome, Status
 from immy_nornir.session.live import LiveSession, Parked, Settled
 
 _may_park: contextvars.ContextVar[bool] = contextvars.ContextVar("immy_may_park", default=False)

@@ -15,9 +15,9 @@ def connect(address: Address, secrets: Secrets, clock: Clock) -> Connection:
     """
     match address.kind:
         case "winrm":
-            from immy_nornir.remote import winrm
+            from immy_nornir.remote.winrm import transport
 
-            return winrm.connect(address, secrets, clock)
+            return transport.connect(address, secrets, clock)
         case "ssh":
             from immy_nornir.remote import ssh
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from immy_nornir.errors import RefusedError, TransportTimeoutError, UnreachableError
 from immy_nornir.model.protocols import Address, Clock, RawAnswer, Secrets
-from immy_nornir.remote.posix import PosixConnection
+from immy_nornir.remote.posix.connection import PosixConnection
 
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TZ", "TMPDIR", "IMMY_SPOOL", "XDG_RUNTIME_DIR")
 _KEPT_STARTS = ("LANG", "LC_")

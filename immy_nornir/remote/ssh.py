@@ -27,7 +27,7 @@ from immy_nornir.errors import (
 from immy_nornir.model.protocols import Address, Clock, RawAnswer, Secrets
 from immy_nornir.model.values import SecretRef, Value
 from immy_nornir.remote.local import clean_environment, run_program, shell_command, truth
-from immy_nornir.remote.posix import PosixConnection
+from immy_nornir.remote.posix.connection import PosixConnection
 
 _CONNECT_SECONDS = 15
 _KEPT = (

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from immy_nornir.history.queries import ActionRow, JobRow, RunRow, SessionRow
-from immy_nornir.model.record import Outcome, Status
+from immy_nornir.model.record.session import Outcome, Status
 from immy_nornir.report import words
 from immy_nornir.report.model import (
     UNFINISHED,

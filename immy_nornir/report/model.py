@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from immy_nornir.model.record import Status
+from immy_nornir.model.record.session import Status
 
 SCHEMA_VERSION = 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from immy_nornir.model.record import Outcome
+from immy_nornir.model.record.session import Outcome
 from immy_nornir.report import document, table, templates, words
 from immy_nornir.report.model import UNFINISHED, Report
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from immy_nornir.model.plan import Held, Reason
 from immy_nornir.model.playbooks import ActionType
-from immy_nornir.model.record import Outcome, OutcomeReason, Status
+from immy_nornir.model.record.session import Outcome, OutcomeReason, Status
 
 STATUSES: Mapping[str, tuple[str, str]] = {
     Status.FAILED: ("failed", "Nothing that was to be done succeeded, or the session could not go on."),

@@ -10,36 +10,35 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from immy_nornir.decide.actions import Decision, decide
-from immy_nornir.decide.detection import detect
-from immy_nornir.decide.identity import identity_mismatch
-from immy_nornir.decide.next_step import Do, meaning_of
-from immy_nornir.decide.plan import user_for
-from immy_nornir.decide.state import ActionState, rebooted_since
-from immy_nornir.decide.work import steps_of
+from immy_nornir.decide.detect.detection import detect
+from immy_nornir.decide.detect.identity import identity_mismatch
+from immy_nornir.decide.plan.actions import Decision, decide
+from immy_nornir.decide.plan.job_steps import steps_of
+from immy_nornir.decide.plan.make_plan import user_for
+from immy_nornir.decide.steps.next_step import Do, meaning_of
+from immy_nornir.decide.steps.state import ActionState, rebooted_since
 from immy_nornir.errors import DroppedError, GarbledError, RefusedError, TransportTimeoutError
 from immy_nornir.model.deployments import Desired, StateKind
 from immy_nornir.model.facts import Finding, FindingStatus, Identity
 from immy_nornir.model.items import Context, ExitMeaning, Item, ItemKind, RebootNeed
 from immy_nornir.model.plan import Desire, PlannedAction
 from immy_nornir.model.playbooks import CHANGING, ActionType, Reboot
-from immy_nornir.model.record import (
+from immy_nornir.model.record.entries import (
     ActionEnded,
     Determined,
     Entry,
     JobEnded,
     JobSeen,
     Noted,
-    Outcome,
-    OutcomeReason,
     PendingFound,
     RebootAsked,
     RebootEnded,
     Refused,
     RetryLater,
 )
+from immy_nornir.model.record.session import Outcome, OutcomeReason
 from immy_nornir.model.wire import AnswerStatus, JobSpec, JobState, JobStatus, Read, ReadOperation
-from immy_nornir.remote.channel import identity_from
+from immy_nornir.remote.windows.connection import identity_from
 
 if TYPE_CHECKING:
     from immy_nornir.model.protocols import Reader

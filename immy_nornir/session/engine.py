@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from immy_nornir.decide.desires import SharedDesires
-from immy_nornir.decide.resolve import Targets
-from immy_nornir.decide.state import State
+from immy_nornir.decide.resolve.desires import SharedDesires
+from immy_nornir.decide.resolve.winning_deployments import Targets
+from immy_nornir.decide.steps.state import State
 from immy_nornir.history.store import History
 from immy_nornir.model.inventory import Computer
 from immy_nornir.model.playbooks import Fleet
 from immy_nornir.model.protocols import Address, Clock, Connect, Secrets
-from immy_nornir.model.record import Stamped
+from immy_nornir.model.record.entries import Stamped
 from immy_nornir.text.redact import Redactor
 
 

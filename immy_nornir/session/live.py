@@ -12,26 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from immy_nornir.decide.next_step import Do, Finish, Note, Perform, Wait, next_step
-from immy_nornir.decide.state import State, fold
+from immy_nornir.decide.steps.next_step import Do, Finish, Note, Perform, Wait, next_step
+from immy_nornir.decide.steps.state import State, fold
 from immy_nornir.errors import HistoryError, ImmyError
 from immy_nornir.history.projection import stage_of
 from immy_nornir.history.store import Busy
 from immy_nornir.model.facts import Facts
 from immy_nornir.model.playbooks import Stage
-from immy_nornir.model.record import (
-    Entry,
-    Finished,
-    Interrupted,
-    Noted,
-    Resumed,
-    StageFailed,
-    Stamped,
-    Status,
-    Waiting,
-)
+from immy_nornir.model.record.entries import Entry, Finished, Interrupted, Noted, Resumed, StageFailed, Stamped, Waiting
+from immy_nornir.model.record.session import Status
 from immy_nornir.session import operations
-from immy_nornir.session.told import Told, told
+from immy_nornir.session.action_lines import Told, told
 
 if TYPE_CHECKING:
     from immy_nornir.model.inventory import Computer

@@ -10,14 +10,14 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from immy_nornir.decide.actions import decide
-from immy_nornir.decide.desires import desires_of
-from immy_nornir.decide.detection import Detection, detection_of
-from immy_nornir.decide.facts import facts_for, facts_of, known_names, presumed, questions
-from immy_nornir.decide.identity import expectation
-from immy_nornir.decide.next_step import Do
-from immy_nornir.decide.plan import Planning, make_plan, to_detect
-from immy_nornir.decide.resolve import Asked, choose
+from immy_nornir.decide.detect.detection import Detection, detection_of
+from immy_nornir.decide.detect.facts import facts_for, facts_of, known_names, presumed, questions
+from immy_nornir.decide.detect.identity import expectation
+from immy_nornir.decide.plan.actions import decide
+from immy_nornir.decide.plan.make_plan import Planning, make_plan, to_detect
+from immy_nornir.decide.resolve.desires import desires_of
+from immy_nornir.decide.resolve.winning_deployments import Asked, choose
+from immy_nornir.decide.steps.next_step import Do
 from immy_nornir.errors import (
     AuthenticationError,
     CertificateError,
@@ -31,7 +31,7 @@ from immy_nornir.model.facts import Finding, Identity
 from immy_nornir.model.items import Item, Platform, Requirements
 from immy_nornir.model.plan import Desire
 from immy_nornir.model.playbooks import Stage
-from immy_nornir.model.record import (
+from immy_nornir.model.record.entries import (
     ActionEnded,
     Connected,
     ContactBack,
@@ -39,8 +39,6 @@ from immy_nornir.model.record import (
     Detected,
     Entry,
     FactsCollected,
-    Outcome,
-    OutcomeReason,
     Planned,
     RebootEnded,
     Refused,
@@ -48,6 +46,7 @@ from immy_nornir.model.record import (
     StageFailed,
     Verified,
 )
+from immy_nornir.model.record.session import Outcome, OutcomeReason
 from immy_nornir.model.wire import ReadOperation
 from immy_nornir.session import effects
 

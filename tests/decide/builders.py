@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from immy_nornir.decide.desires import parse_state
-from immy_nornir.decide.plan import Planning, make_plan
-from immy_nornir.decide.types import BUILT_IN_TYPES
+from immy_nornir.decide.maintenance_types import BUILT_IN_TYPES
+from immy_nornir.decide.plan.make_plan import Planning, make_plan
+from immy_nornir.decide.resolve.desires import parse_state
 from immy_nornir.model.deployments import Deployment, Desired, Scope, TaskMode
 from immy_nornir.model.facts import Boot, Finding, FindingStatus, Identity
 from immy_nornir.model.inventory import Computer, Group, Inventory

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from immy_nornir.decide.state import State, fold
+from immy_nornir.decide.steps.state import State, fold
 from immy_nornir.history.store import History, Run
 from immy_nornir.lab.lab import Lab
 from immy_nornir.lab.spec import Knobs
 from immy_nornir.model.facts import Identity
 from immy_nornir.model.items import Platform
-from immy_nornir.model.record import Connected, Entry, Finished, SessionSpec, Stamped, Status
+from immy_nornir.model.record.entries import Connected, Entry, Finished, Stamped
+from immy_nornir.model.record.session import SessionSpec, Status
 from immy_nornir.session.engine import SystemClock
 from tests.e2e import world
 

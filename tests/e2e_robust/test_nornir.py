@@ -22,16 +22,16 @@ from nornir.core.task import AggregatedResult, MultiResult, Result, Task
 from nornir.plugins.runners import SerialRunner, ThreadedRunner
 from nornir_utils.plugins.functions import print_result
 
-from immy_nornir.cli import surroundings
-from immy_nornir.decide.next_step import Wait
+from immy_nornir.cli import startup
+from immy_nornir.decide.steps.next_step import Wait
 from immy_nornir.history.store import Run
 from immy_nornir.lab import Knobs
-from immy_nornir.model.record import WaitKind
+from immy_nornir.model.record.session import WaitKind
 from immy_nornir.plugins import running
 from immy_nornir.plugins.runner import ImmyRunner
 from immy_nornir.plugins.tasks import maintain
-from immy_nornir.session.create import Asking
 from immy_nornir.session.live import LiveSession, Parked
+from immy_nornir.session.specs import Asking
 
 from .fleets import ENOUGH, PASSWORD, Fleet, fleet, software_files
 
@@ -246,13 +246,13 @@ def test_the_runner_and_the_inventory_are_found_by_name(tmp_path: Path) -> None:
 def sessions(one: Fleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, LiveSession]]:
     """A script of one's own: an engine, a run and its sessions."""
     monkeypatch.setenv("IMMY_TEST_PASSWORD", PASSWORD)
-    loaded, book = surroundings.load(one.root, (), one.root / "playbooks" / "all.yml")
+    loaded, book = startup.load(one.root, (), one.root / "playbooks" / "all.yml")
     assert book is not None
-    engine = surroundings.engine_of(one.root, one.state, loaded, {})
+    engine = startup.engine_of(one.root, one.state, loaded, {})
     try:
         [play] = book.plays
         names = sorted(loaded.inventory.computers)
-        run = running.PlayRun(play, loaded.types["full"], surroundings.computers_of(loaded.inventory, names))
+        run = running.PlayRun(play, loaded.types["full"], startup.computers_of(loaded.inventory, names))
         engine.history.begin_run(Run("script1", "a script"))
         assert running.create(engine, "script1", [run], Asking()) == []
         yield run.sessions

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from immy_nornir.cli.init import FOLDERS, init, sample_root
 from immy_nornir.cli.lint import lint, problems_of
 from immy_nornir.cli.schema import schema
-from immy_nornir.decide import conditions, patterns
+from immy_nornir.decide.resolve import conditions, patterns
 from immy_nornir.errors import UsageError
 from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
 from immy_nornir.fleet.schema import SHAPES, schema_of

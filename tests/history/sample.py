@@ -8,8 +8,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from immy_nornir.decide.state import State, fold
-from immy_nornir.decide.types import BUILT_IN_TYPES
+from immy_nornir.decide.maintenance_types import BUILT_IN_TYPES
+from immy_nornir.decide.steps.state import State, fold
 from immy_nornir.history import codec
 from immy_nornir.history.store import FILE, History, Run
 from immy_nornir.model.deployments import Desired, StateKind
@@ -33,7 +33,7 @@ from immy_nornir.model.items import (
 from immy_nornir.model.places import Place
 from immy_nornir.model.plan import Desire, Held, Plan, PlannedAction, Reason
 from immy_nornir.model.playbooks import ActionType, Options, Reboot, Stage
-from immy_nornir.model.record import (
+from immy_nornir.model.record.entries import (
     ActionEnded,
     Connected,
     ContactBack,
@@ -48,8 +48,6 @@ from immy_nornir.model.record import (
     JobIntended,
     JobSeen,
     Noted,
-    Outcome,
-    OutcomeReason,
     PendingFound,
     Planned,
     RebootAsked,
@@ -59,15 +57,13 @@ from immy_nornir.model.record import (
     Resolved,
     Resumed,
     RetryLater,
-    SessionSpec,
     StageFailed,
     Stamped,
-    Status,
     StopAsked,
     Verified,
     Waiting,
-    WaitKind,
 )
+from immy_nornir.model.record.session import Outcome, OutcomeReason, SessionSpec, Status, WaitKind
 from immy_nornir.model.values import SecretRef
 from immy_nornir.model.wire import JobResult
 

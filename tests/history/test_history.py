@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from immy_nornir.decide.state import State, fold_all
+from immy_nornir.decide.steps.state import State, fold_all
 from immy_nornir.errors import HistoryError
 from immy_nornir.history import codec, locks, store
 from immy_nornir.history.queries import Asked, Reader
 from immy_nornir.history.store import FILE, Busy, History, Run, new_id
 from immy_nornir.history.writer import journal_line
-from immy_nornir.model.record import Connected, Entry, Finished, JobIntended, Resumed, Stamped, Status
+from immy_nornir.model.record.entries import Connected, Entry, Finished, JobIntended, Resumed, Stamped
+from immy_nornir.model.record.session import Status
 from tests.history import sample
 
 DATA = Path(__file__).parent / "data"
@@ -204,8 +205,8 @@ def test_one_damaged_record_keeps_no_other_session_from_going_on(tmp_path: Path,
 def sample_intent(history: History) -> None:
     state = history.state_of("run-1")
     assert state is not None
-    from immy_nornir.decide.state import fold
-    from immy_nornir.model.record import Stamped
+    from immy_nornir.decide.steps.state import fold
+    from immy_nornir.model.record.entries import Stamped
 
     stamped = Stamped(state.entries + 1, sample.NOW, sample.ENTRIES[9])
     history.append(fold(state, stamped), stamped, durable=True)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from immy_nornir.model.items import Language
 from immy_nornir.model.wire import Effect, EffectOperation, Read, ReadOperation
-from immy_nornir.remote import bundle, frames, powershell
+from immy_nornir.remote import frames
+from immy_nornir.remote.windows import bundle, powershell
 
 NONCE = "0123456789abcdef" * 2
 

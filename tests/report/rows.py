@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from immy_nornir.history.queries import ActionRow, JobRow, RunRow, SessionRow
-from immy_nornir.model.record import Outcome, OutcomeReason, Status
+from immy_nornir.model.record.session import Outcome, OutcomeReason, Status
 
 BEGIN = 1_795_411_200.0
 """2026-11-23 05:20:00 UTC."""

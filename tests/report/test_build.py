@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from immy_nornir.model.record import Status
+from immy_nornir.model.record.session import Status
 from immy_nornir.report.build import build, readable
 from tests.report import rows
 

@@ -12,29 +12,26 @@ from pathlib import Path
 import pytest
 
 from immy_nornir.cli.main import run as immy
-from immy_nornir.decide.state import fold
+from immy_nornir.decide.steps.state import fold
 from immy_nornir.history.store import FILE, History, Run
 from immy_nornir.model.facts import Boot, Identity
 from immy_nornir.model.items import ItemKind
 from immy_nornir.model.plan import Plan, PlannedAction, Reason
 from immy_nornir.model.playbooks import ActionType
-from immy_nornir.model.record import (
+from immy_nornir.model.record.entries import (
     ActionEnded,
     Connected,
     Entry,
     Finished,
     JobEnded,
     JobIntended,
-    Outcome,
-    OutcomeReason,
     Planned,
     RebootEnded,
     RebootIntended,
     Resumed,
-    SessionSpec,
     Stamped,
-    Status,
 )
+from immy_nornir.model.record.session import Outcome, OutcomeReason, SessionSpec, Status
 from immy_nornir.model.wire import JobResult
 
 VPN = PlannedAction(

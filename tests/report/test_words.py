@@ -9,7 +9,7 @@ import pytest
 from immy_nornir.errors import TransportError
 from immy_nornir.model.plan import Held, Reason
 from immy_nornir.model.playbooks import ActionType
-from immy_nornir.model.record import Outcome, OutcomeReason, Status
+from immy_nornir.model.record.session import Outcome, OutcomeReason, Status
 from immy_nornir.report import words
 
 

@@ -1,0 +1,270 @@
+"""What several commands need: the fleet loaded or every problem told, the state folder, the engine of a process."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import getpass
+import platform
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from immy_nornir.decide.resolve.winning_deployments import Targets
+from immy_nornir.errors import FilesError, UsageError
+from immy_nornir.model.inventory import Computer, Inventory
+from immy_nornir.model.places import Level
+from immy_nornir.model.playbooks import Fleet, Playbook
+from immy_nornir.model.values import SecretRef, Value
+
+STATE = ".immy"
+
+
+def root_of(ctx: click.Context, playbook: Path | None = None) -> Path:
+    """The fleet's folder: above the `playbooks` folder that holds the playbook, else the current one."""
+    if playbook is not None:
+        for parent in playbook.absolute().parents:
+            if parent.name == "playbooks":
+                return parent.parent
+    return Path(ctx.obj["root"]) if ctx.obj else Path.cwd()
+
+
+def state_of(ctx: click.Context, root: Path) -> Path:
+    """The state folder: `--state`, else `.immy` beside the fleet."""
+    given = ctx.obj.get("state") if ctx.obj else None
+    return Path(given) if given is not None else root / STATE
+
+
+def load(
+    root: Path, sources: Sequence[Path], playbook: Path | None = None, *, checked: bool = True
+) -> tuple[Fleet, Playbook | None]:
+    """The fleet and a playbook; not `checked`: files that can be read, but may contradict each other.
+
+    Raises: FilesError with every problem, when one of them is an error.
+    """
+    from immy_nornir.fleet.checks.fleet import check_fleet
+    from immy_nornir.fleet.checks.rules import is_tie
+    from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
+
+    if not sources and not (root / "inventory").exists():
+        raise UsageError(f"there is no inventory in {root}", "go to the fleet's folder, or use -C DIR or -i INVENTORY")
+    fleet, problems = load_fleet(root, list(sources) or None)
+    book = None
+    if playbook is not None:
+        if not playbook.exists():
+            near = [str(one.relative_to(root)) for one in playbook_files(root)]
+            raise UsageError(f"there is no playbook {playbook}", f"there are {', '.join(near)}" if near else "")
+        book, more = load_playbook(root, playbook)
+        problems = [*problems, *more]
+    if checked:
+        problems = [*problems, *check_fleet(fleet, [book] if book is not None else [])]
+    if any(one.level is Level.ERROR and not is_tie(one) for one in problems):
+        raise FilesError([one for one in sorted(set(problems)) if one.level is not Level.NOTE])
+    for one in sorted(one for one in problems if is_tie(one)):
+        click.echo(f"{one}", err=True)  # only this item fails, on the computers where both hold
+    return fleet, book
+
+
+def computers_of(inventory: Inventory, names: Iterable[str]) -> list[Computer]:
+    """Computers by name; `localhost` exists though no file names it."""
+    from immy_nornir.fleet.inventory.load import computer_named
+
+    return [computer_named(inventory, name) for name in names]
+
+
+def pairs(texts: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` arguments as a map; the last of a name holds."""
+    found = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise UsageError(f"'{text}' is not NAME=VALUE")
+        found[name] = value
+    return found
+
+
+_NO_SECRETS = ("_file", "_path", "_age", "_ttl", "_length", "_name")
+"""Ends of names that only sound like a secret's."""
+
+
+def given_variables(texts: Sequence[str]) -> dict[str, Value]:
+    """`NAME=VALUE` variables; `NAME=secret: env:NAME` is a reference, as in files. Raises UsageError.
+
+    What looks like a secret is refused as a value: a command line is seen by everybody, and kept in the record.
+    """
+    from immy_nornir.fleet.checks.values import looks_secret
+
+    found: dict[str, Value] = {}
+    for name, text in pairs(texts).items():
+        reference = re.fullmatch(r"\{?\s*secret:\s*[\"']?((?:env|file|command|keyring):.+?)[\"']?\s*\}?", text.strip())
+        if reference is not None:
+            found[name] = SecretRef(reference[1])
+        elif looks_secret(name) and text and "{{" not in text and not name.endswith(_NO_SECRETS):
+            raise UsageError(
+                f"the value of '{name}' would stand on the command line and in the record",
+                f"give a reference: -e '{name}=secret: env:NAME' or -e '{name}=secret: file:PATH'",
+            )
+        else:
+            found[name] = text
+    return found
+
+
+def known_computers(inventory: Inventory, names: Iterable[str]) -> tuple[dict[str, Computer], list[str]]:
+    """Computers by name, and the names that the inventory does not have."""
+    found: dict[str, Computer] = {}
+    unknown: list[str] = []
+    for name in sorted(names):
+        try:
+            found[name] = computers_of(inventory, [name])[0]
+        except KeyError:
+            unknown.append(name)
+    return found, unknown
+
+
+def read_lines(path: str) -> list[str]:
+    """The lines of a file that a pattern names with `@`."""
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}", "a pattern's @FILE names a file of computers"
+        ) from error
+
+
+def engine_of(root: Path, state: Path, fleet: Fleet, implicit: Mapping[str, Computer]) -> Any:
+    """The engine of this process, with its history open for writing."""
+    from immy_nornir.fleet.inventory.addresses import address_of
+    from immy_nornir.history.store import History
+    from immy_nornir.remote.connect import connect
+    from immy_nornir.secrets import SecretStore
+    from immy_nornir.session.engine import Engine, SystemClock
+    from immy_nornir.text.redact import Redactor
+
+    clock = SystemClock()
+    redactor = Redactor()
+    secrets = SecretStore(redactor, root=root)
+    history = History(state, clock, redactor.clean)
+    return Engine(
+        fleet,
+        history,
+        clock,
+        secrets,
+        redactor,
+        lambda address: connect(_anchored(address, root), secrets, clock),
+        address_of,
+        Targets.of(fleet),
+        names=implicit,
+        frozen=lambda: frozen_by(root),
+    )
+
+
+FREEZE = "FREEZE"
+
+
+def frozen_by(root: Path) -> str:
+    """Why the fleet is frozen: the file and its first line; empty where it is not."""
+    file = root / FREEZE
+    if not file.exists():
+        return ""
+    try:
+        why = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    except OSError:
+        why = []  # whatever it is, it says no
+    return f"the fleet is frozen by {file}{f': {why[0]}' if why else ''}"
+
+
+_PATHS = (
+    "ansible_winrm_ca_trust_path",
+    "ansible_winrm_cert_pem",
+    "ansible_winrm_cert_key_pem",
+    "ansible_ssh_private_key_file",
+)
+
+
+def _anchored(address: Any, root: Path) -> Any:
+    """Relative paths in connection variables are meant from the fleet's folder."""
+    changed = {
+        name: str(root / value)
+        for name in _PATHS
+        if isinstance(value := address.settings.get(name), str)
+        and value
+        and not value.startswith("~")
+        and not Path(value).is_absolute()
+        and "/" in value
+    }
+    return dataclasses.replace(address, settings={**address.settings, **changed}) if changed else address
+
+
+def who() -> tuple[str, str]:
+    """The user and the machine that this runs as and on."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "unknown"
+    return user, platform.node()
+
+
+def commit_of(root: Path) -> str:
+    """The fleet's Git commit, with `+changes` where files differ from it; empty without Git."""
+    import subprocess
+
+    def git(*arguments: str) -> str:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    head = git("rev-parse", "HEAD")
+    return f"{head}+changes" if head and git("status", "--porcelain", "--untracked-files=no") else head
+
+
+def on_interrupt(levels: Sequence[Callable[[], None]]) -> Callable[[], None]:
+    """Call the next of `levels` at each Ctrl-C (and at SIGTERM); returns what puts the old behaviour back."""
+    pending = list(levels)
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of handlers
+        if pending:  # after the last of them a process that is ending is not disturbed any more
+            pending.pop(0)()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+    return restore
+
+
+def collect_rarely() -> None:
+    """Before many sessions: the fleet stays for ever, and looking through all of it again and again costs a tenth."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
+def ignore_interrupts() -> None:
+    """A process that was stopped, has written everything and only has to exit does so with its own exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def is_terminal() -> bool:
+    """Whether somebody can be asked: both standard input and error are a terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def near(path: Path) -> str:
+    """A path as it is written from here."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

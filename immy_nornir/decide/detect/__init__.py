@@ -1,0 +1,1 @@
+"""What to ask and what was found: desires -> reading operations, and answers -> findings and facts."""

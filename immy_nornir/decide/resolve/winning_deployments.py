@@ -1,0 +1,208 @@
+"""Fleet + computer + facts -> which deployment wins for each item, and why every other one lost; pure.
+
+One function decides for sessions, previews and `immy explain`. Computer scope beats tenant beats all; inside a
+scope the higher priority; a tie is an error of that item alone. What the winners ask for (prerequisites,
+configuration tasks) is added by `desires_of`. Finding out facts is not done here.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from immy_nornir.decide.resolve import conditions, patterns
+from immy_nornir.decide.resolve.conditions import Holds, HoldsNot, Unknown
+from immy_nornir.errors import ImmyError
+from immy_nornir.model.deployments import SCOPE_RANK, Deployment, Enforcement
+from immy_nornir.model.inventory import Computer, Inventory
+from immy_nornir.model.playbooks import Fleet
+from immy_nornir.model.values import Json, Value
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A candidate that did not win, and why."""
+
+    deployment: Deployment
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The decision for one item (and instance) on one computer; `error` when nobody may win."""
+
+    item: str
+    instance: str
+    winner: Deployment | None
+    lost: tuple[Lost, ...] = ()
+    error: str = ""
+    reads: frozenset[str] = frozenset()
+    """Names of the facts that the decision read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a session is about: item globs, whether the operator named them, and whether the computer is onboarding."""
+
+    items: tuple[str, ...] = ()
+    by_name: bool = False
+    onboarding: bool = False
+
+    def selects(self, item: str) -> bool:
+        """Whether an item is among what the session is about."""
+        return not self.items or any(
+            fnmatch.fnmatchcase(item, glob) or fnmatch.fnmatchcase(item.partition("/")[2], glob) for glob in self.items
+        )
+
+
+class Candidates(dict[Key, tuple[Deployment, ...]]):
+    """Deployments by item and instance, strongest first; computers share them, and what is the same for all of them."""
+
+    def __init__(self, deployments: Sequence[Deployment] = ()) -> None:
+        keys: dict[Key, list[Deployment]] = {}
+        for deployment in deployments:
+            keys.setdefault(deployment.key, []).append(deployment)
+        super().__init__((key, tuple(keys[key])) for key in sorted(keys))
+        self._settled: dict[Asked, dict[Key, Choice | None]] = {}
+
+    def settled(self, asked: Asked) -> Mapping[Key, Choice | None]:
+        """What is selected; the choices that ask nothing of a computer are made already."""
+        if asked not in self._settled:
+            self._settled[asked] = {
+                key: None if any(one.where is not None for one in some) else _choose(key, some, {}, {}, asked)
+                for key, some in self.items()
+                if asked.selects(key[0])
+            }
+        return self._settled[asked]
+
+
+_NONE = Candidates()
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """For every computer the deployments whose target names it, grouped by item and instance; made once for a fleet."""
+
+    by_computer: Mapping[str, Candidates] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, fleet: Fleet) -> Targets:
+        """Expand each target pattern once."""
+        members: dict[str, list[str]] = {}
+        numbers: dict[str, list[int]] = {}
+        ranked = sorted(fleet.deployments, key=_rank)
+        for number, deployment in enumerate(ranked):
+            names = members.get(deployment.target)
+            if names is None:
+                names = members[deployment.target] = _members(fleet.inventory, deployment.target)
+            for name in names:
+                numbers.setdefault(name, []).append(number)
+        # Most computers have the candidates of many others: they share them.
+        shared: dict[tuple[int, ...], Candidates] = {}
+        found: dict[str, Candidates] = {}
+        for name, its in numbers.items():
+            same = tuple(its)
+            if same not in shared:
+                shared[same] = Candidates([ranked[number] for number in its])
+            found[name] = shared[same]
+        return cls(found)
+
+    def of_computer(self, name: str) -> Candidates:
+        """Candidates of one computer, strongest first."""
+        return self.by_computer.get(name, _NONE)
+
+
+def _members(inventory: Inventory, target: str) -> list[str]:
+    try:
+        return patterns.select(inventory, target)
+    except ImmyError:
+        return []  # lint reports targets that name nothing
+
+
+def _rank(deployment: Deployment) -> tuple[int, int]:
+    return (SCOPE_RANK[deployment.scope], -deployment.priority)
+
+
+def choose(
+    candidates: Candidates,
+    computer: Computer,
+    facts: Mapping[str, Json],
+    asked: Asked,
+    variables: Mapping[str, Value] | None = None,
+) -> dict[Key, Choice]:
+    """Exactly one choice for each item and instance that has a candidate; in a stable order.
+
+    `candidates` are strongest first (see Targets); `variables` are the computer's with those of the play over them.
+    """
+    known = computer.variables if variables is None else variables
+    return {
+        key: _choose(key, candidates[key], known, facts, asked) if made is None else made
+        for key, made in candidates.settled(asked).items()
+    }
+
+
+def _choose(
+    key: Key, candidates: Sequence[Deployment], variables: Mapping[str, Value], facts: Mapping[str, Json], asked: Asked
+) -> Choice:
+    best: list[Deployment] = []
+    lost: list[Lost] = []
+    reads: set[str] = set()
+    for candidate in candidates:
+        why = _why_not(candidate, variables, facts, asked, reads)
+        if why:
+            lost.append(Lost(candidate, why))
+        elif not best or _rank(candidate) == _rank(best[0]):
+            best.append(candidate)
+        elif candidate.scope is not best[0].scope:
+            lost.append(Lost(candidate, f"scope {best[0].scope} beats {candidate.scope}"))
+        else:
+            lost.append(Lost(candidate, f"priority {best[0].priority} beats {candidate.priority}"))
+    if len(best) < 2:
+        return Choice(*key, best[0] if best else None, tuple(lost), "", frozenset(reads))
+    places = [str(one.place) for one in best]
+    tied = [
+        Lost(one, f"ties with {_listed([place for place in places if place != str(one.place)] or ['another'])}")
+        for one in best
+    ]
+    error = (
+        f"{_listed(places)} {'both' if len(best) == 2 else 'all'} want {key[0]} with scope {best[0].scope} and "
+        f"priority {best[0].priority}; give one of them a higher priority or a narrower target"
+    )
+    return Choice(*key, None, (*tied, *lost), error, frozenset(reads))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _why_not(
+    deployment: Deployment,
+    variables: Mapping[str, Value],
+    facts: Mapping[str, Json],
+    asked: Asked,
+    reads: set[str],
+) -> str:
+    match deployment.enforcement:
+        case Enforcement.ADHOC | Enforcement.OPTIONAL if not asked.by_name:
+            return f"its enforcement is {deployment.enforcement}: it counts only when its item is asked for with --item"
+        case Enforcement.ONBOARDING if not asked.onboarding:
+            return "it counts only while immy_onboarding is true"
+        case _:
+            pass
+    if deployment.where is None:
+        return ""
+    try:
+        verdict = conditions.evaluate(deployment.where, variables, facts)
+    except ImmyError as error:
+        return f"its condition cannot be read: {error.message}"
+    reads.update(verdict.reads)
+    match verdict:
+        case Holds():
+            return ""
+        case HoldsNot():
+            return f"its condition does not hold: {deployment.where}"
+        case Unknown(names=names):
+            return f"its condition reads what is not known: {', '.join(sorted(names))}"

@@ -1,0 +1,372 @@
+"""A session's state, folded from the entries of its record; pure.
+
+Nothing of a session lives anywhere else: a resumed session folds the same entries and goes on from the same state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from immy_nornir.decide.steps.outcomes import immediate
+from immy_nornir.model.facts import Boot, Facts, Finding, Identity
+from immy_nornir.model.items import DEFAULT_EXIT_CODES, ExitMeaning, Item, RebootNeed
+from immy_nornir.model.plan import Desire, Plan, PlannedAction
+from immy_nornir.model.playbooks import Reboot, Stage
+from immy_nornir.model.record.entries import (
+    ActionEnded,
+    Connected,
+    ContactBack,
+    ContactLost,
+    Detected,
+    Determined,
+    FactsCollected,
+    Finished,
+    Interrupted,
+    JobEnded,
+    JobIntended,
+    JobSeen,
+    Noted,
+    PendingFound,
+    Planned,
+    RebootAsked,
+    RebootEnded,
+    RebootIntended,
+    Refused,
+    Resolved,
+    Resumed,
+    RetryLater,
+    StageFailed,
+    Stamped,
+    StopAsked,
+    Verified,
+    Waiting,
+)
+from immy_nornir.model.record.session import Outcome, OutcomeReason, SessionSpec
+from immy_nornir.model.wire import JobResult
+
+
+@dataclass(frozen=True, slots=True)
+class ActionState:
+    """How far one action is."""
+
+    plan: PlannedAction
+    attempt: int = 0
+    step: int = 0
+    job_id: str = ""
+    began_at: float = 0.0
+    intended_at: float = 0.0
+    """When its last job was intended."""
+    seen_at: float = 0.0
+    """When its last job was first known to exist."""
+    offset: int = 0
+    seen: bool = False
+    """The job is known to exist."""
+    over: bool = False
+    """The job has ended or is lost; `result` None means lost."""
+    result: JobResult | None = None
+    doubts: int = 0
+    """How often a job of this action was lost."""
+    retry_at: float | None = None
+    reboot_due: bool = False
+    """A reboot is owed for what it did since the last one."""
+    stayed: bool = False
+    """The reboot that its installer announced did not come."""
+    boot: Boot = field(default_factory=Boot)
+    """The boot in which its last job was intended."""
+    phase: int = 0
+    """The actual phase in which it last did something."""
+    pending: tuple[str, ...] = ()
+    """Pending-reboot sources that were there before its last job."""
+    ended: ActionEnded | None = None
+    postponed: bool = False
+    """It ended well but is not as it should be yet: its verdict is given after the reboot that it owes."""
+
+    @property
+    def in_progress(self) -> bool:
+        """Whether a job of it was intended and the action has not ended."""
+        return bool(self.job_id) and self.ended is None and self.retry_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class RebootState:
+    """A reboot on its way."""
+
+    number: int
+    why: str
+    boot: Boot
+    intended_at: float
+    by_itself: bool = False
+    asked: bool = False
+    asked_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that the next step depends on."""
+
+    spec: SessionSpec
+    definitions: Mapping[str, Item] = field(default_factory=dict)
+    entries: int = 0
+    epoch: int = 0
+    connected: bool = False
+    """The current leg has identified the computer."""
+    identity: Identity | None = None
+    lost: ContactLost | None = None
+    lost_at: float = 0.0
+    losses: int = 0
+    stumbles: int = 0
+    """Established contacts that were lost since anything was achieved: answering to its name is not enough."""
+    checked_at: float = 0.0
+    """When the computer was last asked about what is being waited for."""
+    done: frozenset[Stage] = frozenset()
+    desires: tuple[Desire, ...] = ()
+    facts: Facts = field(default_factory=Facts)
+    unknown: tuple[str, ...] = ()
+    """Facts that could not be found out, each with its reason."""
+    findings: Mapping[str, Finding] = field(default_factory=dict)
+    plan: Plan | None = None
+    actions: Mapping[str, ActionState] = field(default_factory=dict)
+    current: str = ""
+    reboot: RebootState | None = None
+    reboots: int = 0
+    phase: int = 0
+    """Actual phase: counts the boots that this session saw, those that it did not ask for included."""
+    pending: tuple[str, ...] = ()
+    """Pending-reboot sources that the computer names now."""
+    pending_after_reboot: tuple[str, ...] = ()
+    """Those that were there right after the last reboot: another would not clear them."""
+    owed: bool = False
+    """Something done since the last reboot needs one."""
+    acted: bool = False
+    """Something was done since the last reboot."""
+    stop: StopAsked | None = None
+    failure: StageFailed | Refused | None = None
+    reboot_failure: str = ""
+    verified: Verified | None = None
+    waiting: Waiting | None = None
+    interrupted: Interrupted | None = None
+    finished: Finished | None = None
+
+
+def resting(state: State, now: float, pause: float) -> bool:
+    """Whether the last look is less than a pause ago; a wall clock that was set back ends the pause."""
+    return state.checked_at <= now < state.checked_at + pause
+
+
+def fold_all(spec: SessionSpec, definitions: Mapping[str, Item], entries: Iterable[Stamped]) -> State:
+    """The state after all entries of a record."""
+    state = State(spec, definitions)
+    for stamped in entries:
+        state = fold(state, stamped)
+    return state
+
+
+def fold(state: State, stamped: Stamped) -> State:
+    """The state after one more entry."""
+    entry = stamped.entry
+    waiting = state.waiting if isinstance(entry, Waiting | Noted) else None
+    stumbles = state.stumbles
+    if isinstance(entry, ContactLost):
+        stumbles += state.lost is None
+    elif not isinstance(entry, Waiting | Noted | ContactBack | PendingFound):
+        stumbles = 0
+    state = replace(state, entries=stamped.seq, waiting=waiting, stumbles=stumbles)
+    return _fold(state, stamped)
+
+
+def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for each kind of entry, nothing else
+    at = stamped.at
+    match stamped.entry:
+        case Resumed(epoch=epoch):
+            return replace(
+                state, epoch=epoch, connected=False, interrupted=None, checked_at=0.0, losses=0, lost=None, lost_at=0.0
+            )
+        case Connected(identity):
+            return replace(
+                _known(state, identity),
+                connected=True,
+                pending=identity.pending_reboots,
+                done=state.done | {Stage.CONNECT},
+            )
+        case ContactBack(identity):
+            return replace(_known(state, identity), connected=True, pending=identity.pending_reboots)
+        case Refused() as refused:
+            return replace(state, failure=refused)
+        case ContactLost() as lost:
+            first = at if state.lost is None else state.lost_at
+            return replace(state, connected=False, lost=lost, lost_at=first, losses=state.losses + 1, checked_at=at)
+        case Resolved(desires):
+            return replace(state, desires=desires, done=state.done | {Stage.RESOLVE})
+        case FactsCollected(facts, problems):
+            merged = Facts({**state.facts.values, **facts.values}, {**state.facts.collected_at, **facts.collected_at})
+            return replace(state, facts=merged, unknown=problems, done=state.done | {Stage.INVENTORY})
+        case Detected(findings):
+            found = {_id(one): one for one in findings}
+            return replace(state, findings=found, done=state.done | {Stage.DETECT})
+        case Planned(plan):
+            actions = {
+                one.id: ActionState(one, ended=immediate(one, state.findings.get(one.id))) for one in plan.actions
+            }
+            return replace(state, plan=plan, actions=actions, done=state.done | {Stage.PLAN})
+        case StageFailed() as failed:
+            return replace(state, failure=failed)
+        case Determined(action):
+            return _with_action(state, action.id, plan=action)
+        case JobIntended() as job:
+            changed = _with_action(
+                state,
+                job.action_id,
+                attempt=job.attempt,
+                step=job.step,
+                job_id=job.job_id,
+                offset=0,
+                seen=False,
+                over=False,
+                result=None,
+                retry_at=None,
+                stayed=False,
+                boot=job.boot,
+                began_at=state.actions[job.action_id].began_at or at,
+                intended_at=at,
+                seen_at=0.0,
+                phase=state.phase,
+                pending=state.pending,
+            )
+            return replace(changed, current=job.action_id, checked_at=0.0, acted=True)
+        case JobSeen() as seen:
+            first = state.actions[seen.action_id].seen_at or at
+            changed = _with_action(state, seen.action_id, seen=True, seen_at=first, offset=seen.offset)
+            return replace(changed, checked_at=at)
+        case JobEnded() as over:
+            return _job_ended(state, over)
+        case RetryLater() as later:
+            changed = _with_action(state, later.action_id, retry_at=later.at, job_id="", seen=False, over=False)
+            return replace(changed, current="" if state.current == later.action_id else state.current)
+        case ActionEnded() as ended:
+            return _action_ended(state, ended)
+        case RebootIntended() as reboot:
+            coming = RebootState(reboot.number, reboot.why, reboot.boot, at, reboot.by_itself, asked_at=at)
+            return replace(state, reboot=coming, checked_at=0.0)
+        case RebootAsked():
+            asked = None if state.reboot is None else replace(state.reboot, asked=True, asked_at=at)
+            return replace(state, reboot=asked, connected=False, checked_at=at)
+        case RebootEnded(identity=identity, message=message):
+            return _rebooted(state, identity, message)
+        case PendingFound(names):
+            return replace(state, pending=names)
+        case Waiting() as waiting:
+            return replace(state, waiting=waiting)
+        case Verified() as verified:
+            return replace(state, verified=verified, done=state.done | {Stage.EXECUTE, Stage.VERIFY})
+        case StopAsked() as stop:
+            return replace(state, stop=stop)
+        case Noted():
+            return state
+        case Interrupted() as interrupted:
+            return replace(state, interrupted=interrupted, connected=False)
+        case Finished() as finished:
+            return replace(state, finished=finished, done=frozenset(Stage))
+        case _ as never:
+            assert_never(never)
+
+
+def _id(finding: Finding) -> str:
+    return f"{finding.item}#{finding.instance}" if finding.instance else finding.item
+
+
+def meaning_of(state: State, one: ActionState) -> ExitMeaning:
+    """What the jobs of an action mean for its item: the last exit code, and a reboot that an earlier one needs."""
+    if one.result is None or one.result.exit_code is None:
+        return ExitMeaning.FAILED
+    item = state.definitions.get(one.plan.definition)
+    codes = DEFAULT_EXIT_CODES if item is None else item.exit_codes
+    meaning = codes.get(one.result.exit_code, ExitMeaning.FAILED)
+    if (one.reboot_due and meaning is ExitMeaning.SUCCESS) or (one.stayed and meaning is ExitMeaning.HARD_REBOOT):
+        return ExitMeaning.SOFT_REBOOT
+    return meaning
+
+
+def _known(state: State, identity: Identity) -> State:
+    """The computer answered; in another boot than before, nothing is owed to the old one any more."""
+    answered = replace(state, identity=identity, lost=None, lost_at=0.0, losses=0)
+    if state.identity is None or not state.identity.boot.differs(identity.boot):
+        return answered
+    return replace(
+        answered,
+        phase=state.phase + 1,
+        pending_after_reboot=identity.pending_reboots,
+        owed=False,
+        acted=False,
+        actions={key: replace(one, reboot_due=False) for key, one in state.actions.items()},
+    )
+
+
+def _with_action(state: State, action_id: str, **changes: object) -> State:
+    changed = replace(state.actions[action_id], **changes)  # type: ignore[arg-type]  # callers name fields of ActionState
+    return replace(state, actions={**state.actions, action_id: changed})
+
+
+def _job_ended(state: State, over: JobEnded) -> State:
+    before = state.actions[over.action_id]
+    doubts = before.doubts + (1 if over.result is None else 0)
+    changed = replace(before, seen=True, over=True, result=over.result, doubts=doubts)
+    soft = meaning_of(state, changed) is ExitMeaning.SOFT_REBOOT and not rebooted_since(state, before)
+    changed = replace(changed, reboot_due=before.reboot_due or soft)
+    return replace(state, actions={**state.actions, over.action_id: changed})
+
+
+def rebooted_since(state: State, one: ActionState) -> bool:
+    """Whether the computer has started anew since the action's last job was intended."""
+    return state.identity is not None and one.boot.differs(state.identity.boot)
+
+
+def _left_pending(state: State, one: ActionState) -> bool:
+    """Whether an action that reboots if needed left a pending reboot that was not there before."""
+    if one.plan.reboot is not RebootNeed.IF_NEEDED or not one.attempt:
+        return False
+    return bool(set(state.pending) - set(one.pending) - set(state.spec.options.ignore_pending_reboots))
+
+
+def _action_ended(state: State, ended: ActionEnded) -> State:
+    one = state.actions[ended.action_id]
+    # A result that was left before the computer started anew is followed by its reboot already.
+    served = one.result is not None and rebooted_since(state, one)
+    due = (ended.reboot_owed or one.reboot_due or _left_pending(state, one)) and not served
+    later = ended.reason is OutcomeReason.REBOOT_PENDING and state.spec.options.reboot is not Reboot.SKIP
+    changed = _with_action(state, ended.action_id, ended=ended, reboot_due=due, postponed=later)
+    findings = changed.findings
+    if ended.finding is not None:
+        findings = {**findings, ended.action_id: ended.finding}
+    current = "" if state.current == ended.action_id else state.current
+    owed = state.owed or (due and ended.outcome in (Outcome.SUCCESS, Outcome.FAILED))
+    return replace(changed, findings=findings, current=current, owed=owed)
+
+
+def _rebooted(state: State, identity: Identity | None, message: str) -> State:
+    if identity is None:
+        return replace(state, reboot=None, reboot_failure=message or "the computer did not come back")
+    coming = state.reboot
+    if coming is not None and not coming.boot.differs(identity.boot):
+        return _not_rebooted(state)
+    known = _known(replace(state, identity=None), identity)
+    return replace(
+        known,
+        connected=True,
+        reboot=None,
+        reboots=state.reboots + 1,
+        phase=state.phase + 1,
+        pending=identity.pending_reboots,
+        pending_after_reboot=identity.pending_reboots,
+        owed=False,
+        acted=False,
+        actions={key: replace(one, reboot_due=False) for key, one in state.actions.items()},
+    )
+
+
+def _not_rebooted(state: State) -> State:
+    """A reboot that was announced or intended, and is not waited for any longer: what asked for it still owes it."""
+    if not state.current:
+        return replace(state, reboot=None)
+    return replace(_with_action(state, state.current, reboot_due=True, stayed=True), reboot=None)

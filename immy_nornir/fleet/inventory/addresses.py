@@ -1,0 +1,259 @@
+"""A computer's connection variables -> Address: which way in, where, as whom.
+
+The variables are Ansible's for WinRM, PSRP (which is reached by WinRM) and SSH, with its precedence: the
+variable of the connection's own kind wins over the general one. Templates are expanded here, secrets stay
+references. Not here: opening connections (`remote`), what a setting means to a transport.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from immy_nornir.decide.resolve.patterns import IPV4, IPV6
+from immy_nornir.errors import UsageError
+from immy_nornir.model.inventory import Computer
+from immy_nornir.model.places import Place
+from immy_nornir.model.protocols import Address
+from immy_nornir.model.values import SecretRef, UnsafeText, Value
+
+WINRM, SSH, LOCAL = "winrm", "ssh", "local"
+
+_KINDS: Final = {
+    "winrm": WINRM,
+    "psrp": WINRM,
+    "ssh": SSH,
+    "paramiko": SSH,
+    "paramiko_ssh": SSH,
+    "local": LOCAL,
+    "smart": "",
+}
+# Strongest first; what is old or of another kind stands last.
+_NAMES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    WINRM: {
+        "host": ("ansible_winrm_host", "ansible_psrp_host", "ansible_host", "ansible_ssh_host"),
+        "port": ("ansible_winrm_port", "ansible_psrp_port", "ansible_port", "ansible_ssh_port"),
+        "user": ("ansible_winrm_user", "ansible_psrp_user", "ansible_user", "ansible_ssh_user"),
+        "password": (
+            *("ansible_winrm_password", "ansible_winrm_pass", "ansible_psrp_password"),
+            *("ansible_password", "ansible_ssh_password", "ansible_ssh_pass"),
+        ),
+    },
+    SSH: {
+        "host": ("ansible_ssh_host", "ansible_host"),
+        "port": ("ansible_ssh_port", "ansible_port"),
+        "user": ("ansible_ssh_user", "ansible_user"),
+        "password": ("ansible_ssh_password", "ansible_ssh_pass", "ansible_password"),
+    },
+    LOCAL: {"host": (), "port": (), "user": (), "password": ()},
+}
+_PREFIXES: Final[Mapping[str, tuple[str, ...]]] = {
+    WINRM: ("ansible_winrm_",),
+    SSH: ("ansible_ssh_", "ansible_paramiko_", "ansible_sftp_", "ansible_scp_", "ansible_control_"),
+    LOCAL: (),
+}
+_COMMON_PREFIXES: Final = ("ansible_become", "ansible_shell_")
+_COMMON: Final = frozenset(
+    (
+        *("ansible_timeout", "ansible_connection_timeout", "ansible_private_key_file", "ansible_host_key_checking"),
+        *("ansible_remote_tmp", "ansible_pipelining"),
+        *("immy_certificate_sha256", "immy_allow_plain_basic", "immy_allow_local_reboot"),
+        "immy_spool",
+    )
+)
+# PSRP's names for what WinRM has too.
+_PSRP: Final = {
+    "ansible_psrp_protocol": "ansible_winrm_scheme",
+    "ansible_psrp_path": "ansible_winrm_path",
+    "ansible_psrp_auth": "ansible_winrm_transport",
+    "ansible_psrp_cert_validation": "ansible_winrm_server_cert_validation",
+    "ansible_psrp_ca_cert": "ansible_winrm_ca_trust_path",
+    "ansible_psrp_message_encryption": "ansible_winrm_message_encryption",
+    "ansible_psrp_proxy": "ansible_winrm_proxy",
+    "ansible_psrp_certificate_pem": "ansible_winrm_cert_pem",
+    "ansible_psrp_certificate_key_pem": "ansible_winrm_cert_key_pem",
+    "ansible_psrp_operation_timeout": "ansible_winrm_operation_timeout_sec",
+    "ansible_psrp_read_timeout": "ansible_winrm_read_timeout_sec",
+}
+PSRP_NAMES: Final = {ours: theirs for theirs, ours in _PSRP.items()}
+"""By WinRM's name the one of PSRP that may stand for it."""
+_HTTP_PORT, _HTTPS_PORT, _SSH_PORT = 5985, 5986, 22
+
+
+class AddressError(UsageError):
+    """A connection variable makes no sense; `place` is where it was written, when that is known."""
+
+    def __init__(self, message: str, advice: str, place: Place | None) -> None:
+        super().__init__(f"{place}: {message}" if place is not None else message, advice)
+        self.place = place
+        self.plain_message = message
+
+
+def address_of(computer: Computer) -> Address:
+    """How to reach a computer; raises AddressError, a UsageError with file and line, for what makes no sense.
+
+    Without `ansible_connection` (or with `smart`) WinRM is chosen when port 5985 or 5986, `ansible_shell_type:
+    powershell` or any variable of WinRM or PSRP says Windows; else SSH.
+    """
+    reader = _Reader(computer)
+    kind = _kind(reader)
+    settings = _settings(reader, kind)
+    if kind == LOCAL:
+        return Address(computer.name, LOCAL, "localhost", 0, settings=settings)
+    names = _NAMES[kind]
+    host = reader.text(names["host"])
+    return Address(
+        computer=computer.name,
+        kind=kind,
+        host=computer.name if host is None else host,
+        port=_port(reader, names["port"], kind, settings),
+        username=reader.text(names["user"]) or "",
+        password=_password(reader, names["password"]),
+        settings=settings,
+    )
+
+
+def template_variables(computer: Computer) -> dict[str, Value]:
+    """What a template of this computer can name: its variables and Ansible's names for the computer itself."""
+    name = computer.name
+    is_address = IPV4.match(name) or IPV6.match(name)
+    return {
+        "immy_tenant": computer.tenant,
+        **computer.variables,
+        "inventory_hostname": name,
+        "inventory_hostname_short": name if is_address else name.split(".")[0],
+        "group_names": sorted(group for group in computer.groups if group != "all"),
+    }
+
+
+class _Reader:
+    """Reads one computer's variables, expanded."""
+
+    def __init__(self, computer: Computer) -> None:
+        self._computer = computer
+        self._scope: dict[str, Value] | None = None
+        self.variables = computer.variables
+
+    def value(self, name: str) -> Value:
+        """An expanded variable; None when it is missing."""
+        value = self.variables.get(name)
+        return self._expand(name, value) if _may_hold_template(value) else value
+
+    def _expand(self, name: str, value: Value) -> Value:
+        from immy_nornir.text.templates import TemplateError, expand  # Jinja2 loads only when needed
+
+        if self._scope is None:
+            self._scope = template_variables(self._computer)
+        try:
+            return expand(value, self._scope)
+        except TemplateError as error:
+            raise self.error(
+                name, f"cannot be expanded: {error.what}", error.advice or "see the variable's text"
+            ) from None
+
+    def first(self, names: tuple[str, ...]) -> tuple[str, Value]:
+        """The strongest of several names that has a value."""
+        for name in names:
+            value = self.value(name)
+            if value is not None:
+                return name, value
+        return "", None
+
+    def text(self, names: tuple[str, ...]) -> str | None:
+        """The strongest of several names as text; None when all are missing."""
+        name, value = self.first(names)
+        match value:
+            case None:
+                return None
+            case str() if value.strip():
+                return value.strip()
+            case str():
+                raise self.error(name, "is empty", "write a value or remove the line")
+            case int() if not isinstance(value, bool):
+                return str(value)
+            case SecretRef():
+                raise self.error(name, "is a reference to a secret, which is for passwords", "write the value itself")
+            case _:
+                raise self.error(name, "is not text", "put quotes around the value")
+
+    def error(self, name: str, what: str, advice: str) -> AddressError:
+        """A problem with a variable, at its place."""
+        message = f"{name} of the computer '{self._computer.name}' {what}"
+        return AddressError(message, advice, self._computer.origins.get(name))
+
+
+def _may_hold_template(value: Value) -> bool:
+    match value:
+        case UnsafeText() | SecretRef() | None | bool() | int() | float():
+            return False
+        case str():
+            return "{{" in value or "{%" in value or "{#" in value
+        case Mapping():
+            return any(_may_hold_template(child) for child in value.values())
+        case _:
+            return any(_may_hold_template(child) for child in value)
+
+
+def _kind(reader: _Reader) -> str:
+    name = reader.text(("ansible_connection",)) or "smart"
+    kind = _KINDS.get(name.rpartition(".")[2])
+    if kind is None:
+        raise reader.error(
+            "ansible_connection", f"is '{name}', which is not supported", "write winrm, psrp, ssh or local"
+        )
+    return kind or (WINRM if _looks_like_windows(reader) else SSH)
+
+
+def _looks_like_windows(reader: _Reader) -> bool:
+    if any(name.startswith(("ansible_winrm_", "ansible_psrp_")) for name in reader.variables):
+        return True
+    if reader.value("ansible_shell_type") == "powershell":
+        return True
+    return str(reader.value("ansible_port")) in (str(_HTTP_PORT), str(_HTTPS_PORT))
+
+
+def _settings(reader: _Reader, kind: str) -> dict[str, Value]:
+    taken = {name for names in _NAMES[kind].values() for name in names}
+    prefixes = (*_PREFIXES[kind], *_COMMON_PREFIXES)
+    result: dict[str, Value] = {}
+    if kind == WINRM:
+        for name in reader.variables:
+            if name in _PSRP:
+                value = reader.value(name)
+                # PSRP's word for "NTLM or Kerberos"; only the first needs nothing else installed.
+                result[_PSRP[name]] = "ntlm" if name == "ansible_psrp_auth" and value == "negotiate" else value
+    for name in reader.variables:
+        if name not in taken and (name in _COMMON or name.startswith(prefixes)):
+            result[name] = reader.value(name)
+    return result
+
+
+def _port(reader: _Reader, names: tuple[str, ...], kind: str, settings: Mapping[str, Value]) -> int:
+    name, value = reader.first(names)
+    if value is None:
+        if kind == SSH:
+            return _SSH_PORT
+        return _HTTP_PORT if str(settings.get("ansible_winrm_scheme", "")).lower() == "http" else _HTTPS_PORT
+    digits = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if not (digits.isascii() and digits.isdigit() and 1 <= int(digits) <= 65535):
+        raise reader.error(name, "is no port", "write a whole number from 1 to 65535")
+    return int(digits)
+
+
+def _password(reader: _Reader, names: tuple[str, ...]) -> str | SecretRef | None:
+    name, value = reader.first(names)
+    match value:
+        case None | SecretRef():
+            return value
+        case str():
+            return value or None
+        case Mapping():
+            raise reader.error(
+                name, "is a map, but no reference to a secret", "write {secret: env:NAME} or {secret: file:PATH}"
+            )
+        case _:
+            raise reader.error(
+                name,
+                "is not text (it may have been read as a number)",
+                "put quotes around it, or write {secret: env:NAME}",
+            )

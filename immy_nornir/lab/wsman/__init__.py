@@ -1,0 +1,1 @@
+"""The network side of the lab's computers: WS-Management over sockets, in front of any `lab.machine`."""

@@ -1,0 +1,275 @@
+"""The entries of a session's record, that everything else is folded from: decisions, intents, results. Values only.
+
+`decide.steps.state` folds entries into a `State`; `history` keeps them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from immy_nornir.model.facts import Boot, Facts, Finding, Identity
+from immy_nornir.model.plan import Desire, Plan, PlannedAction
+from immy_nornir.model.playbooks import Stage
+from immy_nornir.model.record.session import Outcome, OutcomeReason, Status, WaitKind
+from immy_nornir.model.wire import JobResult
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Somebody (again) owns the session: another leg begins."""
+
+    owner: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The computer answered and is who it should be."""
+
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The session cannot go on with this computer: wrong identity, wrong password, garbage; `kind` is the outcome."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactLost:
+    """The connection failed or ended; what was under way is asked for again when the computer answers."""
+
+    kind: str
+    message: str
+    doing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactBack:
+    """The computer answers again."""
+
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The winning deployments, pinned, with everything they ask for."""
+
+    desires: tuple[Desire, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FactsCollected:
+    """Facts by section."""
+
+    facts: Facts
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """What detection found, one finding for each desire that was looked at."""
+
+    findings: tuple[Finding, ...]
+    noise: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The plan."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class StageFailed:
+    """A stage could not be done; the session ends as failed."""
+
+    stage: Stage
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Determined:
+    """An undetermined action found out what it is."""
+
+    action: PlannedAction
+
+
+@dataclass(frozen=True, slots=True)
+class JobIntended:
+    """From here on the job may exist on the computer. Durable before the job is started."""
+
+    action_id: str
+    attempt: int
+    job_id: str
+    step: int = 0
+    boot: Boot = field(default_factory=Boot)
+
+
+@dataclass(frozen=True, slots=True)
+class JobSeen:
+    """The spool said that the job is starting or running; `offset` is how far its output was read."""
+
+    action_id: str
+    output: str = ""
+    offset: int = 0
+    pending_reboots: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """The job left a result, or is lost (`result` None: in doubt)."""
+
+    action_id: str
+    result: JobResult | None
+    output: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionEnded:
+    """An action's end, after its item was detected again where anything was done."""
+
+    action_id: str
+    outcome: Outcome
+    reason: OutcomeReason
+    message: str = ""
+    found: str = ""
+    finding: Finding | None = None
+    reboot_owed: bool = False
+    """Done, and a reboot is still needed for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLater:
+    """The attempt ended with a code that says 'try again' (1618), or in doubt and still needed."""
+
+    action_id: str
+    at: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RebootIntended:
+    """From here on the computer may go down. Durable before the reboot is asked for."""
+
+    number: int
+    why: str
+    boot: Boot
+    by_itself: bool = False
+    """The installer said that it has started the reboot (1641)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RebootAsked:
+    """The computer took the request."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class RebootEnded:
+    """The computer is back in another boot, or is not (`identity` None)."""
+
+    number: int
+    identity: Identity | None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingFound:
+    """What the computer says of pending reboots now."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The session parks."""
+
+    kind: WaitKind
+    until: float
+    about: str
+    deferred: bool = False
+    """No run or wave is held for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Everything was detected again and planned against the pinned desires."""
+
+    findings: tuple[Finding, ...]
+    not_converged: tuple[str, ...] = ()
+    """Sentences about work that is still, or newly, there."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """No new action starts: `cancel` (after the current action), `supersede`."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something worth reading in the log; folds to nothing."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The leg ended before the session did; it can be resumed."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The session's one end."""
+
+    status: Status
+    message: str
+
+
+Entry = (
+    Resumed
+    | Connected
+    | Refused
+    | ContactLost
+    | ContactBack
+    | Resolved
+    | FactsCollected
+    | Detected
+    | Planned
+    | StageFailed
+    | Determined
+    | JobIntended
+    | JobSeen
+    | JobEnded
+    | ActionEnded
+    | RetryLater
+    | RebootIntended
+    | RebootAsked
+    | RebootEnded
+    | PendingFound
+    | Waiting
+    | Verified
+    | StopAsked
+    | Noted
+    | Interrupted
+    | Finished
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """An entry with its number in the session and its time (seconds since 1970)."""
+
+    seq: int
+    at: float
+    entry: Entry

@@ -1,0 +1,119 @@
+"""A session's words and what it was asked to do: statuses, waits, outcomes, its unchanging spec. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from immy_nornir.model.inventory import DEFAULT_TENANT
+from immy_nornir.model.playbooks import MaintenanceType, Options, Stage
+from immy_nornir.model.values import Value
+
+
+class Status(StrEnum):
+    """Statuses of a session."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    WAITING = "waiting"
+    PASSED = "passed"
+    PARTIALLY_PASSED = "partially_passed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    MISSED = "missed"
+    INTERRUPTED = "interrupted"
+
+
+TERMINAL = frozenset({Status.PASSED, Status.PARTIALLY_PASSED, Status.FAILED, Status.CANCELLED, Status.MISSED})
+
+
+class WaitKind(StrEnum):
+    """What a parked session waits for."""
+
+    JOB = "job"
+    REBOOT = "reboot"
+    WINDOW = "window"
+    CONNECTIVITY = "connectivity"
+    RETRY = "retry"
+    PAUSE = "pause"
+    SLOT = "slot"
+
+
+class Outcome(StrEnum):
+    """How an action ended."""
+
+    SUCCESS = "success"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    NOT_COMPLIANT = "not_compliant"
+    """An audit found it so; nothing was to be changed."""
+    LEFT = "left"
+    """There is work, left for another maintenance type."""
+    NOTHING = "nothing"
+    """There was nothing to do."""
+
+
+class OutcomeReason(StrEnum):
+    """Why an action ended as it did."""
+
+    VERIFIED = "verified"
+    ALREADY_SO = "already_so"
+    REBOOT_PENDING = "reboot_pending"
+    EXIT_CODE = "exit_code"
+    NOT_CONVERGED = "not_converged"
+    DEADLINE = "deadline"
+    IN_DOUBT = "in_doubt"
+    REBOOTS_SKIPPED = "reboots_skipped"
+    DEPENDENCY = "dependency"
+    STOPPED = "stopped"
+    CANCELLED = "cancelled"
+    NOT_THIS_TYPE = "not_this_type"
+    USER_CONTEXT = "user_context"
+    DETECTION_FAILED = "detection_failed"
+    CONFLICT = "conflict"
+    NO_METHOD = "no_method"
+    COULD_NOT_START = "could_not_start"
+    AUDIT = "audit"
+    MONITOR = "monitor"
+    IGNORED = "ignored"
+    NOT_APPLICABLE = "not_applicable"
+    RETRIES = "retries"
+    REBOOT_FAILED = "reboot_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSpec:
+    """What one session was asked to do; never changes after its creation."""
+
+    id: str
+    run_id: str
+    computer: str
+    tenant: str = DEFAULT_TENANT
+    type: MaintenanceType = field(
+        default_factory=lambda: MaintenanceType("full", (Stage.CONNECT,), frozenset(), frozenset())
+    )
+    options: Options = field(default_factory=Options)
+    items: tuple[str, ...] = ()
+    """Globs over item references that select items; empty: all."""
+    asked_items: bool = False
+    """Whether the items were named by the operator (`--item`): then ad hoc and optional deployments count."""
+    play: str = ""
+    vars: Mapping[str, Value] = field(default_factory=dict)
+    """Variables of the play and the command line, over the inventory's."""
+    pinned_identity: Mapping[str, str] = field(default_factory=dict)
+    """name, domain, uuid that the computer must have, where known."""
+    business_hours: Value = None
+    time_zone: str = "UTC"
+    onboarding: bool = False
+    check: bool = False
+    """Plan only."""
+    created_at: float = 0.0
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The chain of this session: the type's, without what changes when only checking."""
+        if not self.check:
+            return self.type.stages
+        return tuple(s for s in self.type.stages if s not in (Stage.EXECUTE, Stage.VERIFY))

@@ -1,0 +1,1 @@
+"""Linux and macOS: operations -> a program for `sh` -> answers, over any Transport that runs `sh`."""

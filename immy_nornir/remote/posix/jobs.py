@@ -1,0 +1,153 @@
+"""A job for a POSIX computer as a step of a request, and what the spool said as the model's JobStatus.
+
+Between `posix` and `posix_program`; the programs of each kind of work come from `posix_work`. It sends nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+
+from immy_nornir.errors import GarbledError, RefusedError
+from immy_nornir.model.facts import Boot
+from immy_nornir.model.values import Json
+from immy_nornir.model.wire import JobResult, JobSpec, JobState, JobStatus
+from immy_nornir.remote.posix.job_programs import work_of
+from immy_nornir.remote.posix.program import Part, Step, encoded, pairs, source
+from immy_nornir.remote.posix.results import Rows, rows_of
+from immy_nornir.remote.posix.shell_values import parsed, variables
+
+LONGEST_WAIT = 20.0
+
+
+def folder_of(job_id: str) -> str:
+    """The name of a job's folder: `/` as `-`; raises RefusedError for an id that is no file name."""
+    folder = job_id.replace("/", "-")
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._@+=-]{0,199}", folder):
+        raise RefusedError(f"{job_id[:80]!r} cannot be a job's id", "letters, digits, . _ @ + = - and slashes")
+    return folder
+
+
+def start_step(spec: JobSpec, wait_seconds: float, spool: Mapping[str, str]) -> Step:
+    """The step that creates and starts a job; raises RefusedError for work that POSIX cannot do."""
+    try:
+        work = work_of(spec)
+        secrets = variables(spec.secrets)
+    except (ValueError, KeyError, TypeError) as error:
+        raise RefusedError(f"job {spec.job_id}: {error}") from error
+    wait = _wait(wait_seconds)
+    words = (
+        folder_of(spec.job_id),
+        encoded(_spec_text(spec)),
+        encoded(source("tools.sh", "supervisor.sh")),
+        encoded(work.program),
+        f"'{pairs(work.variables)}'",
+        str(max(1, spec.deadline_seconds)),
+        f"'{_user(spec.context)}'",
+        wait,
+    )
+    return Step(Part.JOBS, "immy_job_start " + " ".join(words) + "\n", 30 + float(wait), spool, secrets)
+
+
+def _spec_text(spec: JobSpec) -> str:
+    fields: dict[str, Json] = {
+        "job_id": spec.job_id,
+        "kind": spec.kind,
+        "work": dict(spec.work),
+        "context": spec.context,
+        "deadline_seconds": spec.deadline_seconds,
+        "item": spec.item,
+        "action": spec.action,
+    }
+    return json.dumps(fields, ensure_ascii=True, indent=1) + "\n"
+
+
+def _user(context: str) -> str:
+    if context == "system":
+        return ""
+    user = context.removeprefix("user:")
+    if user == context or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}", user):
+        raise RefusedError(f"{context!r} is no context of a job", "system or user:NAME")
+    return user
+
+
+def _wait(seconds: float) -> str:
+    return f"{min(max(seconds, 0.0), LONGEST_WAIT):.2f}"
+
+
+def wait_step(job_id: str, offset: int, wait_seconds: float, spool: Mapping[str, str]) -> Step:
+    """The step that asks the spool, or waits for a change."""
+    wait = _wait(wait_seconds)
+    program = f"immy_job_wait {folder_of(job_id)} {max(0, int(offset))} {wait}\n"
+    return Step(Part.JOBS, program, 30 + float(wait), spool)
+
+
+def stop_step(job_id: str, spool: Mapping[str, str]) -> Step:
+    """The step that ends a job's whole tree."""
+    return Step(Part.JOBS, f"immy_job_stop {folder_of(job_id)}\n", 60, spool)
+
+
+def forget_step(job_id: str, spool: Mapping[str, str]) -> Step:
+    """The step that removes a job's folder."""
+    return Step(Part.JOBS, f"immy_job_forget {folder_of(job_id)}\n", 60, spool)
+
+
+def reboot_step(boot: Boot, delay_seconds: int, reason: str) -> Step:
+    """The step that asks for a reboot if the computer is still in `boot`; at least two seconds later."""
+    boot_id = boot.id if boot.id and re.fullmatch(r"[A-Za-z0-9-]+", boot.id) else "-"
+    time = "-" if boot.time is None else f"{boot.time:.0f}"
+    # A first character of ours keeps a reason from being read as an option.
+    text = encoded(f"immy: {reason}".replace("\0", ""))
+    return Step(Part.JOBS, f"immy_reboot {boot_id} {time} {max(2, int(delay_seconds))} {text}\n", 30)
+
+
+def status_of(text: str, offset: int) -> JobStatus:
+    """What job.start and job.wait print; raises GarbledError when it is not that."""
+    rows = rows_of(text)
+    seen = {row[0]: row[1] for row in rows if len(row) > 1}
+    try:
+        state = JobState(seen["state"])
+        data = b64decode(seen.get("output", ""), validate=True)
+        size = int(seen.get("size", "0"))
+        result = _result(seen, rows) if state is JobState.FINISHED else None
+    except (KeyError, ValueError) as error:
+        raise GarbledError(f"the spool's answer about a job is not what it should be: {text[:200]!r}") from error
+    ended = state in (JobState.FINISHED, JobState.LOST) and offset + len(data) >= size
+    if not ended:
+        data = _whole_characters(data)
+    return JobStatus(state, data.decode("utf-8", "replace"), offset + len(data), result, "created" in seen)
+
+
+def _whole_characters(data: bytes) -> bytes:
+    """Without a UTF-8 character that is cut at the end; the next answer begins with it."""
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte & 0xC0 == 0x80:
+            continue
+        length = 2 if byte >> 5 == 6 else 3 if byte >> 4 == 14 else 4 if byte >> 3 == 30 else 1
+        return data[:-back] if length > back else data
+    return data
+
+
+def _result(seen: Mapping[str, str], rows: Rows) -> JobResult:
+    word = json.loads(b64decode(seen["result"], validate=True).decode("utf-8", "replace"))
+    changes: list[Json] = [_change(row) for row in rows if row[0] == "change" and len(row) == 4]
+    value: Json = changes or word.get("value")
+    if value is None and "last" in seen:
+        value = _last_line(b64decode(seen["last"]).decode("utf-8", "replace"))
+    code = word["exit_code"]
+    return JobResult(None if code is None else int(code), str(word["error"]), float(word["seconds"]), value)
+
+
+def _change(row: Sequence[str]) -> Json:
+    name, before, after = (b64decode(word).decode("utf-8", "replace") for word in row[1:])
+    return {"name": name, "before": json.loads(before), "after": json.loads(after)}
+
+
+def _last_line(line: str) -> Json:
+    try:
+        return parsed(line)[1]
+    except ValueError:
+        return None

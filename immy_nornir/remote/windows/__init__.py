@@ -1,0 +1,1 @@
+"""Windows: operations -> a bundle for `runner.ps1` -> answers, over any Transport to a PowerShell."""

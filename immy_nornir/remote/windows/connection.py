@@ -1,0 +1,373 @@
+"""`model.protocols.Connection` over any transport to a PowerShell: operations out, exactly one answer each back.
+
+Above `bundle` and `frames`; below it a Transport that knows nothing of operations. Reading operations are asked
+again where an answer is missing, until the one that ends the process stands alone; effects are never repeated here.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import os
+import re
+from collections import deque
+from typing import TYPE_CHECKING
+
+from immy_nornir.errors import DroppedError, GarbledError, RefusedError, TransportTimeoutError, UsageError
+from immy_nornir.model.facts import Boot, Identity
+from immy_nornir.model.items import Platform
+from immy_nornir.model.protocols import RawAnswer
+from immy_nornir.model.wire import (
+    Answer,
+    AnswerStatus,
+    Effect,
+    EffectOperation,
+    JobResult,
+    JobSpec,
+    JobState,
+    JobStatus,
+    Operation,
+    Read,
+    ReadOperation,
+)
+from immy_nornir.remote import frames
+from immy_nornir.remote.windows import bundle, powershell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from immy_nornir.model.protocols import PowerShellTransport
+    from immy_nornir.model.values import Json
+
+MARGIN_SECONDS = 60.0
+"""Added to the operations' time-outs: starting PowerShell, sending, the ladder of a time-out."""
+JOB_MARGIN_SECONDS = 60.0
+MAXIMUM_WAIT = 20.0
+
+_POLICY = "allow immy's runner in the application control policy"
+_ANTIVIRUS = "exclude immy's runner in the security software"
+_REFUSALS = (
+    ("constrained_language", "PowerShell runs in ConstrainedLanguage mode", _POLICY),
+    ("languagemode", "PowerShell runs in a restricted language mode", _POLICY),
+    ("scriptcontainedmaliciouscontent", "security software blocked the runner", _ANTIVIRUS),
+    ("blocked by your antivirus", "security software blocked the runner", _ANTIVIRUS),
+    ("is not recognized as an internal or external", "there is no powershell", "install Windows PowerShell 5.1"),
+    ("blocked by group policy", "a policy blocks powershell", "allow powershell.exe for this user"),
+    ("access is denied", "this user may not start powershell", "use an administrator"),
+)
+
+
+class PowerShellConnection:
+    """One kept connection to one Windows computer; belongs to one thread, like its transport."""
+
+    def __init__(
+        self, transport: PowerShellTransport, make_nonce: Callable[[], str] = lambda: os.urandom(16).hex()
+    ) -> None:
+        self._transport = transport
+        self._make_nonce = make_nonce
+        self._proven = False
+        """Whether this connection's runner has ever finished a request."""
+
+    def __repr__(self) -> str:
+        return f"PowerShellConnection({self._transport!r})"
+
+    # --- Reader ---------------------------------------------------------------------------------------------
+
+    def identify(self) -> Identity:
+        """The computer's identity; raises GarbledError when it has none to tell, and every TransportError."""
+        return _identity_of(self.read([ReadOperation("identity", Read.IDENTITY)])["identity"])
+
+    def meet(
+        self, expected: Mapping[str, str], ahead: Sequence[ReadOperation]
+    ) -> tuple[Identity, Mapping[str, Answer]]:
+        """The identity and, in the same request, what else can be read; what was not answered is not in the map.
+
+        Nothing of `ahead` runs on a computer that says of itself anything else than is `expected`. Raises as
+        `identify`.
+        """
+        for operation in ahead:
+            _check_reading(operation)
+        return self._meet(expected, next(bundle.chunks(ahead), []))
+
+    def _meet(self, expected: Mapping[str, str], more: Sequence[Operation]) -> tuple[Identity, dict[str, Answer]]:
+        """Who the computer is, and the answers to `more` that came, if it is the expected one.
+
+        Whatever goes wrong with `more` does not hide who the computer is.
+        """
+        if not more:
+            return self.identify(), {}
+        # Also where nothing is expected: a computer that cannot say who it is runs nothing more.
+        first = ReadOperation("identity", Read.IDENTITY, {"expect": dict(expected)})
+        try:
+            _, decoded = self._ask([first, *more], first_seconds=first.timeout_seconds + MARGIN_SECONDS)
+        except GarbledError:
+            return self.identify(), {}
+        answers = {answer.id: answer for answer in decoded.answers}
+        if first.id not in answers:
+            return self.identify(), {}
+        asked = [operation.id for operation in more if operation.id in answers]
+        return _identity_of(answers[first.id]), {name: answers[name] for name in asked}
+
+    def read(self, operations: Sequence[ReadOperation]) -> Mapping[str, Answer]:
+        """Execute reading operations; exactly one answer for each id, in the order given.
+
+        Raises UsageError for anything but reading operations with different ids, GarbledError when the runner does not
+        answer at all, RefusedError when PowerShell may not run it, and whatever the transport raises.
+        """
+        for operation in operations:
+            _check_reading(operation)
+        if len({operation.id for operation in operations}) != len(operations):
+            raise UsageError("two operations of one request have the same id")
+        answers: dict[str, Answer] = {}
+        groups: deque[list[Operation]] = deque(bundle.chunks(operations))
+        repeats = 1
+        while groups:
+            group = groups.popleft()
+            raw, decoded = self._ask(group)
+            asked = {operation.id for operation in group}
+            answers.update({answer.id: answer for answer in decoded.answers if answer.id in asked})
+            missing = [operation for operation in group if operation.id not in answers]
+            if not missing:
+                continue
+            if len(missing) < len(group) and decoded.end and {one.id for one in missing} <= set(decoded.end.untouched):
+                groups.appendleft(missing)
+            elif decoded.damaged or decoded.end:
+                if not repeats:
+                    raise GarbledError(_what_came(raw, decoded))
+                repeats -= 1
+                groups.appendleft(missing)
+            elif len(missing) > 1:
+                self._prove(raw, decoded)
+                half = (len(missing) + 1) // 2
+                groups.extendleft([missing[half:], missing[:half]])
+            else:
+                self._prove(raw, decoded)
+                answers[missing[0].id] = Answer(
+                    missing[0].id, AnswerStatus.DIED, error="the operation ended the whole PowerShell process"
+                )
+        return {operation.id: answers[operation.id] for operation in operations}
+
+    def _prove(self, raw: RawAnswer, decoded: frames.Decoded) -> None:
+        """That a runner works on this computer, so that silence is an operation's fault; else GarbledError."""
+        if self._proven:
+            return
+        probe = self._ask([])
+        if not self._proven:
+            raise GarbledError(
+                _what_came(raw, decoded) + "; an empty request was not answered either: " + _what_came(*probe)
+            )
+
+    def _ask(
+        self, operations: Sequence[Operation], first_seconds: float = math.inf
+    ) -> tuple[RawAnswer, frames.Decoded]:
+        nonce = self._make_nonce()
+        request = bundle.request(operations, nonce)
+        deadline = sum(operation.timeout_seconds for operation in operations) + MARGIN_SECONDS
+        try:
+            raw = self._transport.request(request, deadline, first_seconds)
+        except TransportTimeoutError as error:
+            partial = frames.decode_answer(error.output, nonce)
+            if first_seconds == math.inf or not partial.answers:
+                raise
+            return RawAnswer(error.output, b"", None), partial
+        decoded = frames.decode_answer(raw.stdout, nonce)
+        if decoded.end:
+            self._proven = True
+        elif not decoded.answers:
+            _check_refused(raw, decoded, acts=any(isinstance(one, EffectOperation) for one in operations))
+        return raw, decoded
+
+    # --- Executor -------------------------------------------------------------------------------------------
+
+    def start_job(self, spec: JobSpec, wait_seconds: float = 0.0) -> JobStatus:
+        """Create and start a job unless one of this id exists.
+
+        Raises RefusedError when the computer said why it did not, any other TransportError when it is not known.
+        """
+        job: dict[str, Json] = {
+            "job_id": spec.job_id,
+            "kind": spec.kind,
+            "work": dict(spec.work),
+            "context": spec.context,
+            "deadline_seconds": spec.deadline_seconds,
+            "item": spec.item,
+            "action": spec.action,
+        }
+        wait = _bounded(wait_seconds)
+        params: dict[str, Json] = {"job": job, "secrets": dict(spec.secrets), "wait_seconds": wait}
+        return job_status_from(self._act(_effect(Effect.JOB_START, params, wait)))
+
+    def wait_job(self, job_id: str, offset: int, wait_seconds: float) -> JobStatus:
+        """What the spool says now, or when the job ends within `wait_seconds` (at most 20)."""
+        return job_status_from(self._act(_wait_of(job_id, offset, wait_seconds)), offset)
+
+    def find_job(
+        self, expected: Mapping[str, str], job_id: str, offset: int, wait_seconds: float
+    ) -> tuple[Identity, JobStatus | None]:
+        """The identity and, in the same request, the word of `wait_job`; None where that was not said."""
+        operation = _wait_of(job_id, offset, wait_seconds)
+        identity, answers = self._meet(expected, [operation])
+        said = answers.get(operation.id)
+        if said is None or said.status is not AnswerStatus.OK or not isinstance(said.result, dict):
+            return identity, None
+        return identity, job_status_from(said.result, offset)
+
+    def stop_job(self, job_id: str) -> None:
+        """End the job's whole process tree; a job that is absent or finished stays as it is."""
+        self._act(_effect(Effect.JOB_STOP, {"job_id": job_id}))
+
+    def forget_job(self, job_id: str) -> None:
+        """Remove the job's folder; RefusedError while it runs."""
+        self._act(_effect(Effect.JOB_FORGET, {"job_id": job_id}))
+
+    def reboot(self, boot: Boot, delay_seconds: int, reason: str) -> None:
+        """Ask for a reboot; RefusedError when the computer is not in `boot` any more or will not."""
+        of_boot: dict[str, Json] = {"id": boot.id, "time": boot.time}
+        self._act(_effect(Effect.REBOOT, {"delay_seconds": delay_seconds, "reason": reason, "boot": of_boot}))
+
+    def close(self) -> None:
+        """Free the connection; never raises."""
+        self._transport.close()
+
+    def _act(self, operation: EffectOperation) -> dict[str, Json]:
+        """Send one effect, once; its result, or RefusedError with the computer's own words."""
+        raw, decoded = self._ask([operation])
+        answer = next((answer for answer in decoded.answers if answer.id == operation.id), None)
+        if answer is None:
+            raise GarbledError(f"{operation.name}: {_what_came(raw, decoded)}")
+        if answer.status is AnswerStatus.TIMED_OUT:
+            raise DroppedError(f"{operation.name} took too long on the computer and was ended")
+        if answer.status is not AnswerStatus.OK or not isinstance(answer.result, dict):
+            raise RefusedError(f"{operation.name}: {answer.error or 'the answer is no map'}")
+        return answer.result
+
+
+def _effect(effect: Effect, params: Mapping[str, Json], wait: float = 0.0) -> EffectOperation:
+    return EffectOperation(effect.value, effect, params, JOB_MARGIN_SECONDS + wait)
+
+
+def _bounded(wait_seconds: float) -> float:
+    return min(max(wait_seconds, 0.0), MAXIMUM_WAIT)
+
+
+def _wait_of(job_id: str, offset: int, wait_seconds: float) -> EffectOperation:
+    wait = _bounded(wait_seconds)
+    return _effect(Effect.JOB_WAIT, {"job_id": job_id, "from": offset, "wait_seconds": wait}, wait)
+
+
+def _check_reading(operation: object) -> None:
+    """Types alone do not hold back a caller that is not type-checked."""
+    if not isinstance(operation, ReadOperation) or operation.name not in set(Read):
+        raise UsageError(f"{operation!r} is no reading operation")
+
+
+def _check_refused(raw: RawAnswer, decoded: frames.Decoded, *, acts: bool) -> None:
+    """Raise for what never ran: a damaged request, a PowerShell that may not run it.
+
+    Of an effect only the bootstrap's own word proves it: other words may be an installer's, whose answer was lost.
+    """
+    words = () if acts else (powershell.stderr_text(raw.stderr), decoded.noise[:2000])
+    said = " ".join((decoded.bundle_error, *words)).strip()
+    folded = re.sub(r"\s+", " ", said).casefold()
+    for mark, message, advice in _REFUSALS:
+        if mark in folded:
+            raise RefusedError(message, advice)
+    if decoded.bundle_error:
+        raise GarbledError(f"the request did not arrive whole, nothing was run: {decoded.bundle_error[:300]}")
+
+
+def _what_came(raw: RawAnswer, decoded: frames.Decoded) -> str:
+    """One line on an answer that cannot be used."""
+    code = "no exit code" if raw.exit_code is None else f"exit code {raw.exit_code}"
+    if not raw.stdout.strip():
+        text = f"the answer is empty ({code})"
+    elif decoded.damaged:
+        text = f"the answer is damaged ({decoded.damaged} bad frame(s), {len(raw.stdout)} bytes, {code})"
+    else:
+        text = f"the answer is cut off ({len(raw.stdout)} bytes, {code})"
+    said = " ".join(f"{powershell.stderr_text(raw.stderr)} {decoded.noise}".split())
+    return f"{text}: {said[:300]}" if said else text
+
+
+def _identity_of(answer: Answer) -> Identity:
+    if answer.status is not AnswerStatus.OK or not isinstance(answer.result, dict):
+        raise GarbledError(f"the computer could not say who it is: {answer.error or answer.status.value}")
+    return identity_from(answer.result)
+
+
+def identity_from(result: Mapping[str, Json]) -> Identity:
+    """The value of an `identity` answer; raises GarbledError when it has no name."""
+    name = result.get("name")
+    if not isinstance(name, str) or not name:
+        raise GarbledError("the computer told no name of its own")
+    boot, system = result.get("boot"), result.get("system")
+    try:
+        platform = Platform(str(result.get("platform", "windows")))
+    except ValueError as error:
+        raise GarbledError(f"unknown platform {result.get('platform')!r}") from error
+    return Identity(
+        name=name,
+        domain=str(result.get("domain") or ""),
+        uuid=str(result.get("uuid") or "").lower(),
+        uuid_source=str(result.get("uuid_source") or ""),
+        platform=platform,
+        boot=boot_from(boot if isinstance(boot, dict) else {}),
+        pending_reboots=_texts(result.get("pending_reboots")),
+        users=_texts(result.get("users")),
+        system=system if isinstance(system, dict) else {},
+    )
+
+
+def boot_from(value: Mapping[str, Json]) -> Boot:
+    """A boot's identity as the wire tells it."""
+    identifier, time = value.get("id"), value.get("time")
+    return Boot(
+        id=str(identifier) if identifier is not None else None,
+        time=float(time) if isinstance(time, int | float) else None,
+    )
+
+
+def job_status_from(result: Mapping[str, Json], offset: int = 0) -> JobStatus:
+    """The value of a `job.start` or `job.wait` answer; text never ends inside a character while more may come."""
+    try:
+        state = JobState(str(result.get("state")))
+        raw = base64.b64decode(str(result.get("output") or ""), validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise GarbledError("the computer's word on a job cannot be read") from error
+    told = result.get("next_offset")
+    end = told if isinstance(told, int) else offset + len(raw)
+    held = _cut_character(raw) if raw and state not in {JobState.FINISHED, JobState.LOST} else 0
+    inner = result.get("result")
+    return JobStatus(
+        state=state,
+        output=raw[: len(raw) - held].decode("utf-8", "replace"),
+        next_offset=end - held,
+        result=_job_result(inner) if isinstance(inner, dict) else None,
+        created=result.get("created") is True,
+    )
+
+
+def _cut_character(raw: bytes) -> int:
+    """How many bytes at the end begin a UTF-8 character that is not whole yet."""
+    for length in range(1, min(4, len(raw) + 1)):
+        byte = raw[-length]
+        if byte & 0xC0 == 0x80:
+            continue
+        needed = 2 if byte >> 5 == 0b110 else 3 if byte >> 4 == 0b1110 else 4 if byte >> 3 == 0b11110 else 1
+        return length if needed > length else 0
+    return 0
+
+
+def _job_result(value: Mapping[str, Json]) -> JobResult:
+    code, seconds = value.get("exit_code"), value.get("seconds")
+    return JobResult(
+        exit_code=code if isinstance(code, int) else None,
+        error=str(value.get("error") or ""),
+        seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
+        value=value.get("value"),
+    )
+
+
+def _texts(value: Json) -> tuple[str, ...]:
+    return tuple(str(one) for one in value) if isinstance(value, list) else ()

@@ -1,0 +1,214 @@
+"""Every exception of pywinrm, requests, urllib3 and spnego -> our tree of transport errors, once and here.
+
+Messages name the computer and what happened; never a URL with a user, never a header, never a body.
+"""
+
+from __future__ import annotations
+
+import ssl
+from enum import Enum
+from typing import Protocol
+from xml.etree import ElementTree as ET
+
+import requests
+import spnego.exceptions
+import urllib3.exceptions
+import winrm.exceptions
+
+from immy_nornir.errors import (
+    AuthenticationError,
+    CertificateError,
+    DroppedError,
+    GarbledError,
+    RefusedError,
+    TransportError,
+    TransportTimeoutError,
+    UnreachableError,
+)
+from immy_nornir.remote.winrm.exchange_limits import TooMuchError, TooSlowError
+
+FOREIGN = (
+    winrm.exceptions.WinRMError,
+    winrm.exceptions.WinRMTransportError,
+    winrm.exceptions.WinRMOperationTimeoutError,
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    spnego.exceptions.SpnegoError,
+    ET.ParseError,
+    OSError,
+    # pywinrm takes answers apart without looking: a strange one gives any of these.
+    AssertionError,
+    AttributeError,
+    LookupError,
+    StopIteration,
+    TypeError,
+    ValueError,
+)
+ACCESS_DENIED = 5
+SHELL_NOT_FOUND = 2150858843
+TOO_LARGE = 2150858819
+QUOTAS = frozenset({2150859173, 2150859174})
+"""Too many shells of the user, too many commands in a shell: others will be closed."""
+
+
+class Stage(Enum):
+    """How far a request was."""
+
+    OPEN = "opening the connection"
+    START = "starting PowerShell"
+    SEND = "sending the request"
+    RECEIVE = "reading the answer"
+
+
+class Named(Protocol):
+    """Something with the computer's address."""
+
+    @property
+    def host(self) -> str:
+        """Name or number."""
+        ...
+
+
+def mapped(error: BaseException, stage: Stage, endpoint: Named) -> TransportError:
+    """The error of ours that a foreign exception means at that stage."""
+    at = f"{endpoint.host}, {stage.value}"
+    if isinstance(error, winrm.exceptions.WinRMOperationTimeoutError):
+        return TransportTimeoutError(f"{at}: the operation timed out")
+    if isinstance(error, winrm.exceptions.AuthenticationError | spnego.exceptions.SpnegoError):
+        return AuthenticationError(
+            f"{at}: the user or password was refused", "check ansible_user, ansible_password, ansible_winrm_transport"
+        )
+    if isinstance(error, winrm.exceptions.WSManFaultError):
+        return _begun(_fault(error, at), stage)
+    if isinstance(error, winrm.exceptions.WinRMTransportError):
+        return _begun(_status(error, at), stage)
+    if isinstance(error, winrm.exceptions.WinRMError):
+        return _pywinrm(error, at)
+    if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError | OSError):
+        return _network(error, stage, at)
+    return GarbledError(f"{at}: the answer is not WS-Management ({type(error).__name__})")
+
+
+class TooLargeError(RefusedError):
+    """The computer takes no message of this size: what was to be sent did not arrive."""
+
+
+def _begun(error: TransportError, stage: Stage) -> TransportError:
+    """A refusal after the request was sent: what was asked for may be at work, so that nothing is known of it."""
+    if (
+        isinstance(error, RefusedError)
+        and stage in (Stage.SEND, Stage.RECEIVE)
+        and not isinstance(error, TooLargeError)
+    ):
+        return DroppedError(error.message, error.advice)
+    return error
+
+
+def _fault(error: winrm.exceptions.WSManFaultError, at: str) -> TransportError:
+    reason = " ".join(str(error.reason).split())[:300]
+    if error.wsman_fault_code == SHELL_NOT_FOUND or str(error.fault_subcode).endswith("InvalidSelectors"):
+        return DroppedError(f"{at}: the shell is gone")
+    if error.wsman_fault_code == ACCESS_DENIED or "AccessDenied" in str(error.fault_subcode):
+        return AuthenticationError(f"{at}: access denied: {reason}", "use an administrator of this computer")
+    if str(error.fault_subcode).endswith("TimedOut"):
+        return TransportTimeoutError(f"{at}: the operation timed out")
+    if error.wsman_fault_code == TOO_LARGE or str(error.fault_subcode).endswith("EncodingLimit"):
+        return TooLargeError(f"{at}: {reason}", 'raise its limit: winrm set winrm/config @{MaxEnvelopeSizekb="500"}')
+    if error.wsman_fault_code in QUOTAS or str(error.fault_subcode).endswith("QuotaLimit"):
+        return DroppedError(f"{at}: too many shells are open: {reason}", "see its quotas: winrm get winrm/config/winrs")
+    return RefusedError(f"{at}: {reason} (fault {error.wsman_fault_code or error.fault_subcode or 'without a code'})")
+
+
+def _status(error: winrm.exceptions.WinRMTransportError, at: str) -> TransportError:
+    code = error.code
+    if code in {401, 403}:
+        return AuthenticationError(f"{at}: refused with HTTP {code}", "check the user's rights and the transport")
+    if code == 400:
+        return DroppedError(
+            f"{at}: the computer does not know this conversation any more (HTTP 400)",
+            "something on the way may close kept connections: try https",
+        )
+    if code in {404, 405, 501}:
+        return RefusedError(f"{at}: no WinRM answers there (HTTP {code})", "check ansible_port and ansible_winrm_path")
+    if code in {429, 502, 503, 504}:
+        return DroppedError(f"{at}: WinRM is not ready (HTTP {code})")
+    if code == 407:
+        return RefusedError(f"{at}: a proxy stands between that wants a password (HTTP 407)", "see ansible_winrm_proxy")
+    return GarbledError(f"{at}: HTTP {code} without a reason")
+
+
+def _pywinrm(error: winrm.exceptions.WinRMError, at: str) -> TransportError:
+    text = str(error)
+    if "not installed" in text:
+        return AuthenticationError(f"{at}: {text}", "install pywinrm with that extra, or use ntlm")
+    if "message encryption" in text or "auth method" in text:
+        return AuthenticationError(f"{at}: {text[:200]}", "see ansible_winrm_transport")
+    return GarbledError(f"{at}: {type(error).__name__}")
+
+
+def _network(error: BaseException, stage: Stage, at: str) -> TransportError:
+    causes = list(_causes(error))
+    if isinstance(error, PermissionError):  # so say the libraries of NTLM and Kerberos, without a word on the network
+        return AuthenticationError(
+            f"{at}: the computer does not take this way of authentication", "see ansible_winrm_transport"
+        )
+    if any(
+        isinstance(cause, requests.exceptions.SSLError | ssl.SSLError | urllib3.exceptions.SSLError) for cause in causes
+    ):
+        return _tls(causes, at)
+    if isinstance(error, TooMuchError):
+        return GarbledError(f"{at}: {error}, which is no answer of WinRM")
+    if isinstance(error, TooSlowError):
+        return (TransportTimeoutError if stage is Stage.OPEN else DroppedError)(f"{at}: the answer was {error}")
+    if isinstance(error, requests.TooManyRedirects):
+        return GarbledError(f"{at}: the computer redirects to somewhere else")
+    unreached = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError, requests.ConnectTimeout)
+    if any(isinstance(cause, unreached) for cause in causes):
+        if stage is Stage.OPEN:
+            return UnreachableError(f"{at}: no connection ({_why(causes)})")
+        return DroppedError(f"{at}: the connection was lost and cannot be opened again ({_why(causes)})")
+    if isinstance(error, requests.ReadTimeout) or any(isinstance(one, TimeoutError) for one in causes):
+        if stage is Stage.OPEN:
+            return TransportTimeoutError(f"{at}: no answer")
+        return DroppedError(f"{at}: no answer, and whether it arrived is not known")
+    return DroppedError(f"{at}: the connection ended ({_why(causes)})")
+
+
+def _tls(causes: list[BaseException], at: str) -> TransportError:
+    text = " ".join(str(cause) for cause in causes)
+    if "CERTIFICATE_VERIFY_FAILED" in text or "ingerprint" in text or "doesn't match" in text:
+        advice = "give ansible_winrm_ca_trust_path, pin it with immy_certificate_sha256, or see the certificate's name"
+        return CertificateError(f"{at}: the certificate is not trusted ({_verdict(causes)})", advice)
+    if "EOF" in text or "reset" in text.lower():
+        return DroppedError(f"{at}: the TLS connection ended")
+    return CertificateError(f"{at}: TLS failed ({_verdict(causes)})", "is this port https?")
+
+
+def _verdict(causes: list[BaseException]) -> str:
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return cause.verify_message
+        if isinstance(cause, ssl.SSLError) and cause.reason:
+            return str(cause.reason).lower().replace("_", " ")
+    return "the fingerprint differs" if any("ingerprint" in str(cause) for cause in causes) else "no reason told"
+
+
+def _why(causes: list[BaseException]) -> str:
+    """The innermost word of the operating system, without addresses or headers."""
+    for cause in reversed(causes):
+        if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, requests.RequestException):
+            return cause.strerror
+    return type(causes[-1]).__name__
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """An exception with everything inside it: its arguments, reasons, causes and contexts."""
+    found: list[BaseException] = []
+    queue: list[object] = [error]
+    while queue:
+        one = queue.pop(0)
+        if not isinstance(one, BaseException) or any(one is known for known in found):
+            continue
+        found.append(one)
+        queue += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
+    return found

@@ -1,0 +1,325 @@
+"""WinRM by pywinrm's Protocol, and the only owner of pywinrm, requests and what lies below them.
+
+A Transport under `channel`: bytes to the stdin of a new PowerShell process, its streams back. SOAP bodies are made
+from templates here (five times cheaper than pywinrm's) and sent by pywinrm, which authenticates and encrypts.
+Not here: what the bytes mean; whether a request may be repeated.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import math
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape
+
+from immy_nornir.errors import (
+    DroppedError,
+    GarbledError,
+    TransportError,
+    TransportTimeoutError,
+)
+from immy_nornir.model.protocols import RawAnswer
+from immy_nornir.remote.windows import powershell
+from immy_nornir.remote.windows.connection import PowerShellConnection
+from immy_nornir.remote.winrm.endpoint import Endpoint, endpoint_of, open_protocol
+from immy_nornir.remote.winrm.errors import FOREIGN, Stage, mapped
+from immy_nornir.remote.winrm.exchange_limits import MAXIMUM_BYTES
+
+if TYPE_CHECKING:
+    from winrm.protocol import Protocol
+
+    from immy_nornir.model.protocols import Address, Clock, Secrets
+
+SEND_BYTES = 96_000
+"""Raw bytes of one Send: pywinrm's header promises envelopes of at most 153,600 bytes."""
+SHELL_IDLE_SECONDS = 300
+
+_SHELL = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell"
+_TRANSFER = "http://schemas.xmlsoap.org/ws/2004/09/transfer"
+_ENVELOPE = (
+    '<?xml version="1.0" encoding="utf-8"?>'
+    '<env:Envelope xmlns:env="http://www.w3.org/2003/05/soap-envelope"'
+    ' xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing"'
+    ' xmlns:w="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd"'
+    ' xmlns:p="http://schemas.microsoft.com/wbem/wsman/1/wsman.xsd"'
+    f' xmlns:rsp="{_SHELL}"><env:Header>'
+    "<a:To>http://windows-host:5985/wsman</a:To><a:ReplyTo>"
+    '<a:Address mustUnderstand="true">http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</a:Address>'
+    '</a:ReplyTo><w:MaxEnvelopeSize mustUnderstand="true">153600</w:MaxEnvelopeSize>'
+    "<a:MessageID>uuid:{message}</a:MessageID>"
+    '<w:Locale mustUnderstand="false" xml:lang="en-US"/><p:DataLocale mustUnderstand="false" xml:lang="en-US"/>'
+    "<w:OperationTimeout>PT{seconds}S</w:OperationTimeout>"
+    f'<w:ResourceURI mustUnderstand="true">{_SHELL}/cmd</w:ResourceURI>'
+    '<a:Action mustUnderstand="true">{action}</a:Action>{more}</env:Header><env:Body>{body}</env:Body></env:Envelope>'
+)
+_OPTION = '<w:Option Name="{0}">{1}</w:Option>'
+_CREATE_OPTIONS = (
+    f"<w:OptionSet>{_OPTION.format('WINRS_NOPROFILE', 'FALSE')}{_OPTION.format('WINRS_CODEPAGE', 65001)}</w:OptionSet>"
+)
+_CREATE_BODY = (
+    "<rsp:Shell><rsp:InputStreams>stdin</rsp:InputStreams><rsp:OutputStreams>stdout stderr</rsp:OutputStreams>"
+    f"<rsp:IdleTimeOut>PT{SHELL_IDLE_SECONDS}S</rsp:IdleTimeOut></rsp:Shell>"
+)
+# Without FALSE for the first, a process cannot read what is sent to its stdin.
+_COMMAND_OPTIONS = (
+    f"<w:OptionSet>{_OPTION.format('WINRS_CONSOLEMODE_STDIN', 'FALSE')}"
+    f"{_OPTION.format('WINRS_SKIP_CMD_SHELL', 'FALSE')}</w:OptionSet>"
+)
+
+
+@dataclass(slots=True)
+class _Streams:
+    """What was read of one command so far."""
+
+    stdout: list[bytes] = field(default_factory=list)
+    stderr: list[bytes] = field(default_factory=list)
+    size: int = 0
+    exit_code: int | None = None
+    done: bool = False
+
+
+class WinrmTransport:
+    """One kept connection, opened at the first request, with one kept shell; a PowerShell process for each request."""
+
+    platform_hint = "powershell"
+
+    def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
+        self._endpoint = endpoint
+        self._clock = clock
+        self._protocol: Protocol | None = None
+        self._shell = ""
+        self._finished = ""
+        """A command that ended and was not cleaned up yet; closing the shell does that too."""
+        self._orphans: list[str] = []
+        """Shells of dropped connections, removed when the computer answers again."""
+        self._authentication = 0
+
+    def __repr__(self) -> str:
+        return f"WinrmTransport({self._endpoint.url})"
+
+    def request(self, payload: bytes, deadline_seconds: float, first_seconds: float = math.inf) -> RawAnswer:
+        """Start PowerShell, send the payload on its stdin, read until it ends; the deadline counts the whole.
+
+        Raises UnreachableError, AuthenticationError, CertificateError, RefusedError before anything ran;
+        TransportTimeoutError when the deadline passes, or nothing at all came within `first_seconds`; DroppedError
+        when the connection ended on the way;
+        GarbledError for nonsense.
+        """
+        began = self._clock.monotonic()
+        deadline = began + deadline_seconds
+        command = self._start(deadline)
+        try:
+            self._send(command, payload, deadline)
+            answer = self._receive(command, deadline, min(began + first_seconds, deadline))
+        except DroppedError:
+            self._drop()
+            raise
+        except BaseException:
+            self._terminate(command)
+            raise
+        self._finished = command
+        return answer
+
+    def close(self) -> None:
+        """Delete the shell and close the socket; never raises."""
+        if self._shell:
+            self._orphans.append(self._shell)
+        shells, self._orphans = self._orphans, []
+        try:
+            protocol = self._protocol
+            if protocol is None and shells:
+                # A new connection for shells that a broken one left; not for long, the computer may be away.
+                quick = replace(self._endpoint, operation_seconds=4, read_seconds=5)
+                protocol = open_protocol(quick, self._endpoint.methods[self._authentication])
+            while protocol is not None and shells:
+                _delete(protocol, shells.pop())
+        except (*FOREIGN, TransportError):
+            pass  # the computer ends idle shells by itself
+        self._abandon()
+
+    # --- opening --------------------------------------------------------------------------------------------
+
+    def _start(self, deadline: float) -> str:
+        """A new PowerShell process in the kept shell; a connection that died idle is never replaced here.
+
+        Whoever answers at its address now may be another computer: the next request opens a new connection, and its
+        caller asks for the computer's identity first.
+        """
+        if self._protocol is None:
+            self._open(deadline)
+        try:
+            return self._command(deadline)
+        except DroppedError:
+            self._drop()
+            raise
+
+    def _open(self, deadline: float) -> None:
+        """Connect by the first way of authentication that the computer takes."""
+        while True:
+            method = self._endpoint.methods[self._authentication]
+            try:
+                self._protocol = open_protocol(self._endpoint, method)
+                self._shell = self._create(deadline)
+            except TransportError as error:
+                self._abandon()
+                if error.kind != "authentication" or self._authentication + 1 >= len(self._endpoint.methods):
+                    raise
+                self._authentication += 1
+            else:
+                break
+        while self._orphans:
+            with contextlib.suppress(*FOREIGN):
+                _delete(self._protocol, self._orphans.pop())
+
+    def _create(self, deadline: float) -> str:
+        root = self._post(Stage.OPEN, f"{_TRANSFER}/Create", _CREATE_OPTIONS, _CREATE_BODY, deadline)
+        selected = (node.text for node in root.iter() if node.get("Name") == "ShellId")
+        named = (node.text for node in root.iter() if node.tag == f"{{{_SHELL}}}ShellId")
+        shell = (next(selected, None) or next(named, None) or "").strip()
+        if not shell:
+            raise GarbledError(f"{self._endpoint.host} opened a shell without telling its id")
+        return shell
+
+    def _command(self, deadline: float) -> str:
+        if self._finished:
+            finished, self._finished = self._finished, ""
+            self._signal(finished, deadline)
+        arguments = escape(" ".join(powershell.arguments()))
+        body = (
+            f"<rsp:CommandLine><rsp:Command>powershell</rsp:Command><rsp:Arguments>{arguments}</rsp:Arguments>"
+            "</rsp:CommandLine>"
+        )
+        root = self._post(Stage.START, f"{_SHELL}/Command", self._selector(_COMMAND_OPTIONS), body, deadline)
+        command = (next((node.text for node in root.iter() if node.tag.endswith("}CommandId")), None) or "").strip()
+        if not command:
+            raise GarbledError(f"{self._endpoint.host} started a command without telling its id")
+        return command
+
+    # --- one request ----------------------------------------------------------------------------------------
+
+    def _send(self, command: str, payload: bytes, deadline: float) -> None:
+        for start in range(0, max(len(payload), 1), SEND_BYTES):
+            chunk = payload[start : start + SEND_BYTES]
+            end = "true" if start + SEND_BYTES >= len(payload) else "false"
+            body = (
+                f'<rsp:Send><rsp:Stream Name="stdin" CommandId="{escape(command)}" End="{end}">'
+                f"{base64.b64encode(chunk).decode('ascii')}</rsp:Stream></rsp:Send>"
+            )
+            self._post(Stage.SEND, f"{_SHELL}/Send", self._selector(), body, deadline)
+
+    def _receive(self, command: str, deadline: float, first: float) -> RawAnswer:
+        streams = _Streams()
+        body = (
+            f'<rsp:Receive><rsp:DesiredStream CommandId="{escape(command)}">stdout stderr</rsp:DesiredStream>'
+            "</rsp:Receive>"
+        )
+        while not streams.done:
+            if self._clock.monotonic() >= (deadline if streams.size else first):
+                message = f"{self._endpoint.host} did not finish the request in time"
+                raise TransportTimeoutError(message, output=b"".join(streams.stdout))
+            root = self._poll(body, deadline)
+            if root is not None and not _collect(root, streams):
+                raise GarbledError(f"{self._endpoint.host} answered the question for output with something else")
+            if streams.size > MAXIMUM_BYTES:
+                raise GarbledError(f"{self._endpoint.host} answered more than {MAXIMUM_BYTES} bytes")
+        return RawAnswer(b"".join(streams.stdout), b"".join(streams.stderr), streams.exit_code)
+
+    def _poll(self, body: str, deadline: float) -> ET.Element | None:
+        """One Receive; None when nothing came within the operation time-out, which is normal."""
+        try:
+            return self._post(Stage.RECEIVE, f"{_SHELL}/Receive", self._selector(), body, deadline)
+        except TransportTimeoutError:
+            return None
+
+    # --- cleaning up ----------------------------------------------------------------------------------------
+
+    def _terminate(self, command: str) -> None:
+        """End a command that is given up; where even that fails the whole connection is given up."""
+        try:
+            self._signal(command, self._clock.monotonic() + self._endpoint.operation_seconds)
+        except TransportError:
+            self._drop()
+
+    def _signal(self, command: str, deadline: float) -> None:
+        body = f'<rsp:Signal CommandId="{escape(command)}"><rsp:Code>{_SHELL}/signal/terminate</rsp:Code></rsp:Signal>'
+        self._post(Stage.START, f"{_SHELL}/Signal", self._selector(), body, deadline)
+
+    def _drop(self) -> None:
+        """Forget a connection that failed. Its sealed context must never be used again."""
+        if self._shell:
+            self._orphans.append(self._shell)
+        self._abandon()
+
+    def _abandon(self) -> None:
+        protocol = self._protocol
+        self._protocol, self._shell, self._finished = None, "", ""
+        if protocol is not None:
+            with contextlib.suppress(*FOREIGN):
+                protocol.transport.close_session()
+
+    # --- posting --------------------------------------------------------------------------------------------
+
+    def _selector(self, more: str = "") -> str:
+        return f'{more}<w:SelectorSet><w:Selector Name="ShellId">{escape(self._shell)}</w:Selector></w:SelectorSet>'
+
+    def _post(self, stage: Stage, action: str, more: str, body: str, deadline: float) -> ET.Element:
+        """Send one message; every foreign exception leaves here as one of ours."""
+        if self._protocol is None:
+            raise DroppedError(f"the connection to {self._endpoint.host} was closed")
+        left = deadline - self._clock.monotonic()
+        seconds = max(1, min(self._endpoint.operation_seconds, int(left) + 1))
+        try:
+            root = _exchange(self._protocol, action, more, body, seconds)
+        except FOREIGN as error:
+            raise mapped(error, stage, self._endpoint) from None
+        if not root.tag.endswith("}Envelope"):
+            raise GarbledError(f"{self._endpoint.host}, {stage.value}: the answer is not WS-Management")
+        return root
+
+
+def _exchange(protocol: Protocol, action: str, more: str, body: str, seconds: int) -> ET.Element:
+    message = _ENVELOPE.format(message=uuid.uuid4(), seconds=seconds, action=action, more=more, body=body)
+    # The answer's XML has no DTD: expat refuses external entities, and the answers' size is bounded.
+    return ET.fromstring(protocol.send_message(message))  # noqa: S314
+
+
+def _delete(protocol: Protocol, shell: str) -> None:
+    more = f'<w:SelectorSet><w:Selector Name="ShellId">{escape(shell)}</w:Selector></w:SelectorSet>'
+    protocol.send_message(
+        _ENVELOPE.format(message=uuid.uuid4(), seconds=10, action=f"{_TRANSFER}/Delete", more=more, body="")
+    )
+
+
+def _collect(root: ET.Element, streams: _Streams) -> bool:
+    """Add what came; False when it is no answer to a Receive."""
+    found = False
+    for node in root.iter():
+        if node.tag == f"{{{_SHELL}}}ReceiveResponse":
+            found = True
+        elif node.tag == f"{{{_SHELL}}}Stream" and node.text:
+            try:
+                data = base64.b64decode(node.text)
+            except binascii.Error as error:
+                raise GarbledError("a stream of the answer is no base64") from error
+            streams.size += len(data)
+            (streams.stderr if node.get("Name") == "stderr" else streams.stdout).append(data)
+        elif node.tag == f"{{{_SHELL}}}CommandState" and str(node.get("State")).endswith("CommandState/Done"):
+            streams.done = True
+        elif node.tag == f"{{{_SHELL}}}ExitCode":
+            with contextlib.suppress(ValueError):
+                streams.exit_code = int(node.text or "")
+    return found
+
+
+def connect(address: Address, secrets: Secrets, clock: Clock) -> PowerShellConnection:
+    """A connection to a Windows computer; it opens at its first request.
+
+    Raises UsageError for connection variables that cannot be, SecretError, AuthenticationError where no user or
+    password is given or a way of authentication is not installed, RefusedError for Basic over plain HTTP.
+    """
+    return PowerShellConnection(WinrmTransport(endpoint_of(address, secrets), clock))

@@ -1,0 +1,204 @@
+"""Detected x desired: the whole table for software, and the modes of tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from immy_nornir.decide.plan.actions import decide, pick
+from immy_nornir.model.facts import Change, Finding, FindingStatus
+from immy_nornir.model.items import InstallerType, Method, PackageManager, Software
+from immy_nornir.model.plan import Reason
+from immy_nornir.model.playbooks import ActionType
+from tests.decide.builders import compliant, desire, failed, found, missing, release, script, software, state, task
+
+NAME = "software/zip"
+ZIP = software("zip", "1.0", "2.0", "3.0")
+A, R = ActionType, Reason
+
+NOTHING = (A.NONE, R.UP_TO_DATE, None)
+ABSENT = (A.NONE, R.NOT_FOUND, None)
+IGNORED = (A.NONE, R.IGNORED, None)
+REMOVED = (A.UNINSTALL, R.SOFTWARE_DETECTED, None)
+NO_VERSION = (A.UNDETERMINED, R.NO_APPLICABLE_VERSION, None)
+
+
+def install(version: str) -> tuple[ActionType, Reason, str]:
+    return A.INSTALL, R.SOFTWARE_MISSING, version
+
+
+def update(version: str) -> tuple[ActionType, Reason, str]:
+    return A.UPDATE, R.UPDATE_AVAILABLE, version
+
+
+def downgrade(version: str) -> tuple[ActionType, Reason, str]:
+    return A.DOWNGRADE, R.OLDER_VERSION_REQUIRED, version
+
+
+def reinstall(version: str) -> tuple[ActionType, Reason, str]:
+    return A.REINSTALL, R.TEST_FAILED, version
+
+
+# wanted: (missing, found 1.0, found 2.0, found 3.0, found 9.0, broken 2.0); releases are 1.0, 2.0 and 3.0
+TABLE: dict[str, tuple[Any, ...]] = {
+    "latest": (install("3.0"), update("3.0"), update("3.0"), NOTHING, NOTHING, reinstall("3.0")),
+    "update_if_found": (ABSENT, update("3.0"), update("3.0"), NOTHING, NOTHING, reinstall("3.0")),
+    "installed": (install("3.0"), NOTHING, NOTHING, NOTHING, NOTHING, reinstall("2.0")),
+    "2.0": (install("2.0"), update("2.0"), NOTHING, downgrade("2.0"), downgrade("2.0"), reinstall("2.0")),
+    ">=2.0": (install("3.0"), update("3.0"), NOTHING, NOTHING, NOTHING, reinstall("2.0")),
+    "<=2.0": (install("2.0"), NOTHING, NOTHING, downgrade("2.0"), downgrade("2.0"), reinstall("2.0")),
+    "absent": (ABSENT, REMOVED, REMOVED, REMOVED, REMOVED, REMOVED),
+    "ignored": (IGNORED, IGNORED, IGNORED, IGNORED, IGNORED, IGNORED),
+    "7.0": (NO_VERSION, NO_VERSION, NO_VERSION, NO_VERSION, NO_VERSION, NO_VERSION),
+    ">=7.0": (NO_VERSION, NO_VERSION, NO_VERSION, NO_VERSION, NOTHING, NO_VERSION),
+    "<=0.5": (NO_VERSION, NO_VERSION, NO_VERSION, NO_VERSION, NO_VERSION, NO_VERSION),
+}
+DETECTED = {
+    "missing": missing(NAME),
+    "1.0": found(NAME, "1.0"),
+    "2.0": found(NAME, "2.0"),
+    "3.0": found(NAME, "3.0"),
+    "9.0": found(NAME, "9.0"),
+    "broken 2.0": found(NAME, "2.0", sound=False),
+}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "finding", "expected"),
+    [
+        pytest.param(wanted, finding, expected, id=f"{wanted}, {name}")
+        for wanted, row in TABLE.items()
+        for (name, finding), expected in zip(DETECTED.items(), row, strict=True)
+    ],
+)
+def test_software(wanted: str, finding: Finding, expected: tuple[ActionType, Reason, str | None]) -> None:
+    got = decide(desire(NAME, wanted), ZIP, finding)
+    assert (got.type, got.reason, got.version) == expected
+    assert got.why
+    assert got.error is (got.type is A.UNDETERMINED)
+
+
+@pytest.mark.parametrize("wanted", TABLE)
+def test_a_failed_detection_is_never_read_as_missing(wanted: str) -> None:
+    got = decide(desire(NAME, wanted), ZIP, failed(NAME, "access denied"))
+    assert (got.type, got.reason, got.error) == (A.UNDETERMINED, R.DETECTION_FAILED, True)
+    assert "access denied" in got.why
+
+
+@pytest.mark.parametrize("wanted", ["latest", "installed", "update_if_found", "2.0", ">=2.0", "<=2.0"])
+def test_found_without_a_version_is_left_alone(wanted: str) -> None:
+    assert decide(desire(NAME, wanted), ZIP, found(NAME, None)).type is A.NONE
+
+
+@pytest.mark.parametrize(
+    ("repair", "wanted", "version", "expected"),
+    [
+        (None, "installed", "1.0", (A.REINSTALL, "1.0")),
+        (Method(script=script()), "installed", "1.0", (A.REPAIR, "1.0")),
+        (Method(script=script()), "2.0", "2.0", (A.REPAIR, "2.0")),
+        (Method(script=script()), "2.0", "1.0", (A.REINSTALL, "2.0")),
+        (Method(script=script()), "<=1.0", "3.0", (A.REINSTALL, "1.0")),
+        (None, "installed", None, (A.REINSTALL, "3.0")),
+        (None, "installed", "9.0", (A.REINSTALL, "3.0")),
+    ],
+    ids=[
+        "without a way to repair it is installed again",
+        "with one it is repaired",
+        "also where just this version is wanted",
+        "the wrong version is replaced instead",
+        "a too new one is replaced too",
+        "an unknown version becomes the newest",
+        "a version that cannot be had becomes the newest",
+    ],
+)
+def test_broken_software(
+    repair: Method | None, wanted: str, version: str | None, expected: tuple[ActionType, str]
+) -> None:
+    item = software("zip", "1.0", "2.0", "3.0", repair=repair)
+    got = decide(desire(NAME, wanted), item, found(NAME, version, sound=False))
+    assert (got.type, got.version) == expected
+    assert got.reason is R.TEST_FAILED
+
+
+def test_sound_software_is_not_repaired() -> None:
+    assert decide(desire(NAME, "installed"), ZIP, found(NAME, "1.0", sound=True)).type is A.NONE
+
+
+def test_versions_that_the_computer_offered_count() -> None:
+    offered: Any = ({"Version": "5.0", "URL": "https://example.test/zip.msi?x=1", "Hash": "ab"},)
+    got = decide(desire(NAME), ZIP, found(NAME, "3.0", available=offered))
+    assert got.type is A.UPDATE
+    assert got.release is not None
+    assert (got.release.version, got.release.sha256, got.release.type) == ("5.0", "ab", InstallerType.MSI)
+
+
+WINGET = PackageManager("winget", "Example.Zip")
+
+
+@pytest.mark.parametrize(
+    ("item", "wanted", "architecture", "version"),
+    [
+        (ZIP, "latest", None, "3.0"),
+        (software("zip", "1.10", "1.9"), "latest", None, "1.10"),
+        (software("zip", releases=(release("2.0", architecture="arm64"), release("1.0"))), "latest", "x64", "1.0"),
+        (software("zip", releases=(release("2.0", architecture="x86"), release("1.0"))), "latest", "x64", "2.0"),
+        (software("zip", releases=(release("2.0", architecture="x64"), release("1.0"))), "latest", "x86", "1.0"),
+        (software("zip", releases=(), package=WINGET), "latest", "x64", ""),
+        (software("zip", releases=(), package=WINGET), "7.7", "x64", "7.7"),
+        (software("zip", releases=(), install=Method(script=script())), "installed", None, ""),
+        (software("zip", releases=(), install=Method(script=script())), "7.7", None, None),
+        (software("zip", releases=()), "latest", None, None),
+    ],
+    ids=[
+        "the newest",
+        "1.10 is newer than 1.9",
+        "not for another architecture",
+        "32-bit runs on 64-bit",
+        "64-bit does not run on 32-bit",
+        "a package manager knows its latest",
+        "a package manager is asked for any version",
+        "a script installs what it installs",
+        "a script is not trusted with a version",
+        "nothing to install",
+    ],
+)
+def test_pick(item: Software, wanted: str, architecture: str | None, version: str | None) -> None:
+    got = pick(item, state(wanted), (), architecture)
+    assert (None if got is None else got.version) == version
+
+
+def test_of_equal_versions_the_one_for_the_architecture_is_taken() -> None:
+    item = software("zip", releases=(release("2.0", architecture="x86"), release("2.0", architecture="x64")))
+    got = pick(item, state("latest"), (), "x64")
+    assert got is not None
+    assert got.architecture == "x64"
+
+
+VALUE = Finding("task/dns", "", FindingStatus.VALUE, value="1.1.1.1")
+
+
+@pytest.mark.parametrize(
+    ("mode", "finding", "kind", "reason"),
+    [
+        ("enforce", compliant("task/dns"), A.NONE, R.COMPLIANT),
+        ("enforce", compliant("task/dns", yes=False), A.ENFORCE, R.NOT_COMPLIANT),
+        ("audit", compliant("task/dns"), A.AUDIT, R.AUDIT),
+        ("audit", compliant("task/dns", yes=False), A.AUDIT, R.AUDIT),
+        ("monitor", VALUE, A.MONITOR, R.MONITOR),
+        ("ignored", compliant("task/dns", yes=False), A.NONE, R.IGNORED),
+        ("enforce", failed("task/dns"), A.UNDETERMINED, R.DETECTION_FAILED),
+        ("audit", failed("task/dns"), A.UNDETERMINED, R.DETECTION_FAILED),
+        ("monitor", failed("task/dns"), A.UNDETERMINED, R.DETECTION_FAILED),
+    ],
+)
+def test_tasks(mode: str, finding: Finding, kind: ActionType, reason: Reason) -> None:
+    got = decide(desire("task/dns", mode), task("dns"), finding)
+    assert (got.type, got.reason) == (kind, reason)
+    assert got.why
+
+
+def test_changes_of_a_task_are_its_reason() -> None:
+    changes = tuple(Change(f"value {number}", None, number) for number in range(5))
+    got = decide(desire("task/dns"), task("dns"), compliant("task/dns", yes=False, changes=changes))
+    assert got.why == "value 0: nothing -> 0; value 1: nothing -> 1; value 2: nothing -> 2 and 2 more"

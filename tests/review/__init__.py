@@ -1,1 +1,0 @@
-"""Claims about what must never happen to a computer, tried where they are easiest to break."""
