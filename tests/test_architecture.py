@@ -181,8 +181,6 @@ def circles(graph: Mapping[str, set[str]]) -> list[str]:
 
 
 CIRCLES = {
-    "immy_nornir.lab.wsman.computer",
-    "immy_nornir.lab.wsman.connection",
     "immy_nornir.session.live",
     "immy_nornir.session.operations",
     "immy_nornir.session.effects",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from immy_nornir.lab.spec import ComputerSpec, Knobs, Misbehaviour
 from immy_nornir.lab.wsman.auth import Accounts
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from immy_nornir.lab.journal import Journal
     from immy_nornir.lab.machine import Machine
-    from immy_nornir.lab.wsman.connection import Connection
     from immy_nornir.model.values import Json
 
 _PATIENCE_SECONDS = 10.0
@@ -46,6 +45,14 @@ class Gate:
             go_on()
 
 
+class Connected(Protocol):
+    """Who is connected to a computer, as far as the computer cares."""
+
+    def reset(self) -> None:
+        """Close with a TCP reset; may be repeated."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """What all computers of one lab share: the loop that everything runs in, time, the log, the knobs and a folder."""
@@ -66,7 +73,7 @@ class LabComputer:
         self.spec = spec
         self.site = site
         self.up = True
-        self.connections: set[Connection] = set()
+        self.connections: set[Connected] = set()
         password = secrets.token_hex(16) if spec.does(Misbehaviour.REFUSE_PASSWORD) else spec.password
         self.accounts = Accounts(spec.username, password, spec.name, spec.domain, site.folder)
         self.machine = make_machine(self)
