@@ -210,7 +210,7 @@ def _desire(desire: Any) -> dict[str, Any]:
             name: {"value": _shown(value), "origin": desire.origins.get(name, "")}
             for name, value in desire.params.items()
         },
-        "requested_by": list(desire.requested_by),
+        "requested_by": [str(request) for request in desire.requested_by],
         "not_applicable": desire.not_applicable,
         "error": desire.error,
     }

@@ -17,7 +17,7 @@ import cattrs
 from cattrs.strategies import configure_tagged_union
 
 from immy_nornir.model.items import Detection, Item, Resource, TaskBody
-from immy_nornir.model.plan import Desire
+from immy_nornir.model.plan import Desire, Request, RequestKind
 from immy_nornir.model.record.entries import Entry, Resolved
 from immy_nornir.model.values import SameObjects, SecretRef, Value
 
@@ -34,6 +34,7 @@ def _converter() -> cattrs.Converter:
         _is_set, lambda value, kind: frozenset(converter.structure(one, kind.__args__[0]) for one in value)
     )
     converter.register_unstructure_hook_func(_is_set, sorted)
+    converter.register_structure_hook(Request, lambda value, _: _request(value))
     for union in (Detection, Resource, TaskBody, Item, Entry):
         configure_tagged_union(union, converter, tag_name="is")
     return converter
@@ -90,6 +91,14 @@ def _rich(value: Any) -> Any:
     if isinstance(value, list):
         return [_rich(child) for child in value]
     return value
+
+
+def _request(value: Any) -> Request:
+    """A request; old records hold what operators read of it."""
+    if isinstance(value, str):
+        kind, _, by = value.partition(" of ")
+        return Request(RequestKind(kind), by)
+    return Request(RequestKind(value["kind"]), value["by"])
 
 
 def dump(value: object, kind: Any = None) -> Any:

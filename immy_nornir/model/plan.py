@@ -13,6 +13,25 @@ from immy_nornir.model.playbooks import CHANGING, ActionType
 from immy_nornir.model.values import Value
 
 
+class RequestKind(StrEnum):
+    """As what one item asks for another."""
+
+    PREREQUISITE = "prerequisite"
+    CONFIGURATION = "configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """That a desire asks for the item of another; as a text it is what operators read."""
+
+    kind: RequestKind
+    by: str
+    """Id of the desire that asks."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.by}"
+
+
 @dataclass(frozen=True, slots=True)
 class Desire:
     """What one computer should have of one item, pinned for a whole session.
@@ -34,8 +53,7 @@ class Desire:
     """file:line of the winning deployment; empty for what only another item asks for."""
     scope: Scope = Scope.ALL
     priority: int = 0
-    requested_by: tuple[str, ...] = ()
-    """`prerequisite of software/x`, `configuration of software/x`."""
+    requested_by: tuple[Request, ...] = ()
     onboarding: bool = False
     """Its winner counts only while the computer is onboarding; it comes before everything else."""
     not_applicable: str = ""
@@ -116,7 +134,7 @@ class PlannedAction:
     phase: int = 0
     params: Mapping[str, Value] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
-    requested_by: tuple[str, ...] = ()
+    requested_by: tuple[Request, ...] = ()
     deployment: str = ""
     timeout_seconds: int = 3600
 

@@ -27,7 +27,7 @@ from immy_nornir.model.items import (
     Task,
 )
 from immy_nornir.model.places import Place
-from immy_nornir.model.plan import Desire, Plan
+from immy_nornir.model.plan import Desire, Plan, Request, RequestKind
 from immy_nornir.model.playbooks import MaintenanceType, Options
 
 FULL = BUILT_IN_TYPES["full"]
@@ -52,6 +52,14 @@ def software(name: str, *versions: str, **more: Any) -> Software:
         "prerequisites": tuple(_prerequisite(need) for need in needs),
     }
     return Software(**{**fields, **more})
+
+
+def prerequisite_of(by: str) -> Request:
+    return Request(RequestKind.PREREQUISITE, by)
+
+
+def configuration_of(by: str) -> Request:
+    return Request(RequestKind.CONFIGURATION, by)
 
 
 def _prerequisite(text: str) -> Prerequisite:

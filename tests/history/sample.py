@@ -31,7 +31,7 @@ from immy_nornir.model.items import (
     Task,
 )
 from immy_nornir.model.places import Place
-from immy_nornir.model.plan import Desire, Held, Plan, PlannedAction, Reason
+from immy_nornir.model.plan import Desire, Held, Plan, PlannedAction, Reason, Request, RequestKind
 from immy_nornir.model.playbooks import ActionType, Options, Reboot, Stage
 from immy_nornir.model.record.entries import (
     ActionEnded,
@@ -141,10 +141,13 @@ LEFT = PlannedAction(
     held_why="left for full",
     params={"password": SecretRef("env:X"), "list": [1, {"two": None}]},
     changes=(Change("b", 0, 1),),
+    requested_by=(Request(RequestKind.CONFIGURATION, "software/7zip"),),
 )
 DESIRES = (
     Desire("software/7zip", definition=DIGEST, desired=Desired(StateKind.LATEST), deployment="d.yml:3"),
-    Desire("task/a", "one", ItemKind.TASK, codec.fingerprint(TASKS[0]), params=LEFT.params),
+    Desire(
+        "task/a", "one", ItemKind.TASK, codec.fingerprint(TASKS[0]), params=LEFT.params, requested_by=LEFT.requested_by
+    ),
 )
 FOUND = Finding("software/7zip", "", FindingStatus.FOUND, "24.08")
 JOB = "run-1/software-7zip/1"

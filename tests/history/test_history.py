@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,17 @@ from immy_nornir.history import codec, locks, store
 from immy_nornir.history.queries import Asked, Reader
 from immy_nornir.history.store import FILE, Busy, History, Run, new_id
 from immy_nornir.history.writer import journal_line
-from immy_nornir.model.record.entries import Connected, Entry, Finished, JobIntended, Resumed, Stamped
+from immy_nornir.model.plan import Plan, Request, RequestKind
+from immy_nornir.model.record.entries import (
+    Connected,
+    Entry,
+    Finished,
+    JobIntended,
+    Planned,
+    Resolved,
+    Resumed,
+    Stamped,
+)
 from immy_nornir.model.record.session import Status
 from tests.history import sample
 
@@ -43,6 +54,19 @@ def test_an_entry_comes_back_as_it_was(entry: Entry) -> None:
 def test_unknown_keys_of_a_newer_version_are_ignored() -> None:
     data = json.loads(codec.entry_text(Finished(Status.PASSED, "fine")))
     assert codec.entry_from(json.dumps({**data, "news": 1})) == Finished(Status.PASSED, "fine")
+
+
+@pytest.mark.parametrize("kind", RequestKind)
+def test_requests_of_old_records_are_read_from_what_operators_read(kind: RequestKind) -> None:
+    """They were stored as sentences, in what was resolved and in what was planned."""
+    request = Request(kind, "task/of#one of two")
+    desires = Resolved((replace(sample.DESIRES[1], requested_by=(request,)),))
+    planned = Planned(Plan((replace(sample.LEFT, requested_by=(request, request)),)))
+    for entry in (desires, planned):
+        now = codec.line(codec.dump(request))
+        old = codec.entry_text(entry).replace(now, f'"{kind.value} of task/of#one of two"')
+        assert now not in old
+        assert codec.entry_from(old) == entry
 
 
 def test_a_stored_session_folds_to_the_state_it_had(history: History, tmp_path: Path) -> None:

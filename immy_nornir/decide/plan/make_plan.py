@@ -31,7 +31,7 @@ from immy_nornir.model.items import (
     Software,
     Task,
 )
-from immy_nornir.model.plan import Desire, Held, Plan, PlannedAction, Reason
+from immy_nornir.model.plan import Desire, Held, Plan, PlannedAction, Reason, RequestKind
 from immy_nornir.model.playbooks import CHANGING, READING, ActionType, MaintenanceType, Options, Reboot, UserContext
 
 
@@ -71,7 +71,7 @@ def _ignored(desire: Desire) -> bool:
 
 
 def _is_prerequisite(desire: Desire) -> bool:
-    return any(why.startswith("prerequisite of ") for why in desire.requested_by)
+    return any(request.kind is RequestKind.PREREQUISITE for request in desire.requested_by)
 
 
 def make_plan(planning: Planning) -> Plan:
@@ -193,8 +193,8 @@ class _Actions:
     def _action(self, desire: Desire, path: tuple[str, ...]) -> None:
         if desire.id in self.done or desire.id in path:
             return
-        for why in desire.requested_by:
-            parent = self.by_id.get(why.partition(" of ")[2])
+        for request in desire.requested_by:
+            parent = self.by_id.get(request.by)
             if parent is not None:
                 self._action(parent, (*path, desire.id))
         action = self._decided(desire)
@@ -262,15 +262,11 @@ class _Actions:
 
     def _by_requesters(self, desire: Desire, item: Item, finding: Finding, decision: Decision) -> Decision:
         """What others ask of the item: a prerequisite is brought when it is needed, and only then."""
-        parents = [
-            (kind, self.done[parent])
-            for kind, _, parent in (why.partition(" of ") for why in desire.requested_by)
-            if parent in self.done
-        ]
+        parents = [(one.kind, self.done[one.by]) for one in desire.requested_by if one.by in self.done]
         if not parents:
             return decision
-        needing = [one for kind, one in parents if kind == "prerequisite" and self._works(one)]
-        configures = [one for kind, one in parents if kind == "configuration"]
+        needing = [one for kind, one in parents if kind is RequestKind.PREREQUISITE and self._works(one)]
+        configures = [one for kind, one in parents if kind is RequestKind.CONFIGURATION]
         if configures and not needing:
             enforces = desire.mode is TaskMode.ENFORCE
             return self._configuration(configures, decision, own=bool(desire.deployment)) if enforces else decision
@@ -326,9 +322,8 @@ class _Actions:
         return action
 
     def _needed(self, desire: Desire) -> bool:
-        parents = [
-            self.done.get(why.partition(" of ")[2]) for why in desire.requested_by if why.startswith("prerequisite")
-        ]
+        prerequisite = RequestKind.PREREQUISITE
+        parents = [self.done.get(one.by) for one in desire.requested_by if one.kind is prerequisite]
         return any(parent is not None and parent.to_do for parent in parents)
 
     def _with_edges(self, action: PlannedAction) -> PlannedAction:
@@ -338,11 +333,10 @@ class _Actions:
         names = [*item.depends_on, *(need.item for need in item.prerequisites)]
         after = {one.id for name in names for one in self.done.values() if one.item == name and one.id != action.id}
         follows = ""
-        for why in action.requested_by:
-            kind, _, parent = why.partition(" of ")
-            if kind == "configuration" and parent in self.done:
-                follows = parent
-                after.add(parent)
+        for request in action.requested_by:
+            if request.kind is RequestKind.CONFIGURATION and request.by in self.done:
+                follows = request.by
+                after.add(request.by)
         if action.id in self.circles:
             after -= self.circles.keys()
         if not after and not follows:

@@ -20,7 +20,7 @@ from immy_nornir.model.deployments import Deployment, Desired, Enforcement, Stat
 from immy_nornir.model.facts import Identity
 from immy_nornir.model.inventory import Sourced
 from immy_nornir.model.items import Item, ItemKind, Library, Platform, Prerequisite, Requirements, Software
-from immy_nornir.model.plan import Desire
+from immy_nornir.model.plan import Desire, Request, RequestKind
 from immy_nornir.model.values import Json, Value
 from immy_nornir.text import templates
 
@@ -199,16 +199,16 @@ class _Builder:
                     dataclasses.replace(self.desires[desire.id], error=f"its prerequisites go in a circle: {circle}")
                 )
                 return
-            self._ask(need, f"prerequisite of {desire.id}")
+            self._ask(need, Request(RequestKind.PREREQUISITE, desire.id))
             self._require(self.desires[need.item], (*path, need.item))
         self.asked.add(desire.id)
         if isinstance(definition, Software) and definition.configuration:
             name = definition.configuration
             need = Prerequisite(name if name.startswith("task/") else f"task/{name}", TaskMode.ENFORCE)
-            self._ask(need, f"configuration of {desire.id}", desire)
+            self._ask(need, Request(RequestKind.CONFIGURATION, desire.id), desire)
             self._require(self.desires[need.item], (*path, need.item))
 
-    def _ask(self, need: Prerequisite, why: str, parent: Desire | None = None) -> None:
+    def _ask(self, need: Prerequisite, request: Request, parent: Desire | None = None) -> None:
         known = self.desires.get(need.item)
         if known is None:
             given = {name: Sourced(value) for name, value in (parent.params if parent else {}).items()}
@@ -217,8 +217,8 @@ class _Builder:
         elif not known.deployment and known.desired == Desired(StateKind.INSTALLED):
             # Whoever only wants it to be there is content with what others want more exactly.
             known = dataclasses.replace(known, desired=parse_state(need.state))
-        if why not in known.requested_by:
-            known = dataclasses.replace(known, requested_by=(*known.requested_by, why))
+        if request not in known.requested_by:
+            known = dataclasses.replace(known, requested_by=(*known.requested_by, request))
         self._put(known)
 
 

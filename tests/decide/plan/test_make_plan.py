@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -22,17 +22,19 @@ from immy_nornir.model.items import (
     Scripts,
     UpgradeStrategy,
 )
-from immy_nornir.model.plan import Held, Plan, Reason
+from immy_nornir.model.plan import Held, Plan, Reason, Request
 from immy_nornir.model.playbooks import ActionType, MaintenanceType, Options, Reboot, Stage, UserContext
 from tests.decide.builders import (
     FULL,
     compliant,
+    configuration_of,
     desire,
     failed,
     found,
     identity,
     missing,
     plan,
+    prerequisite_of,
     release,
     script,
     software,
@@ -52,9 +54,9 @@ def names(made: Plan) -> list[str]:
     return [one.id for one in made.actions]
 
 
-def wanted_by(item: str, wants: str = "installed", *by: str, kind: str = "prerequisite") -> Any:
+def wanted_by(item: str, wants: str = "installed", *by: str, ask: Callable[[str], Request] = prerequisite_of) -> Any:
     """A desire without a deployment of its own."""
-    needs = tuple(f"{kind} of {one}" for one in by)
+    needs = tuple(ask(one) for one in by)
     more: dict[str, Any] = {"deployment": "", "requested_by": needs}
     return desire(item, wants, **more)
 
@@ -267,7 +269,7 @@ MET: list[tuple[str, str, str, Finding, ActionType]] = [
 
 def needing(needs: str, own: str, finding: Finding) -> Plan:
     items: list[Item] = [software("app", needs=[f"software/runtime {needs}"]), software("runtime", "1.0", "2.0")]
-    runtime = desire("software/runtime", own, requested_by=("prerequisite of software/app",))
+    runtime = desire("software/runtime", own, requested_by=(prerequisite_of("software/app"),))
     return plan(items, [desire("software/app"), runtime], [APP_MISSING, finding])
 
 
@@ -294,7 +296,7 @@ def test_a_prerequisite_with_a_deployment_that_suits_it(
 @pytest.mark.parametrize("yes", [True, False], ids=["compliant", "not compliant"])
 def test_a_task_that_nobody_enforces_holds_what_needs_it(mode: str, yes: bool) -> None:
     items: list[Item] = [software("app", needs=["task/tls"]), TLS]
-    tls = desire("task/tls", mode, requested_by=("prerequisite of software/app",))
+    tls = desire("task/tls", mode, requested_by=(prerequisite_of("software/app"),))
     assert tls in to_detect(FULL, (tls,))
     app = plan(items, [desire("software/app"), tls], [APP_MISSING, compliant("task/tls", yes)]).find("software/app")
     assert (app.held is None) is yes
@@ -350,7 +352,7 @@ CONFIGURATION: list[tuple[str, str, Finding, Finding, tuple[ActionType, Reason]]
     ("wants", "app", "settings", "expected"), [row[1:] for row in CONFIGURATION], ids=[row[0] for row in CONFIGURATION]
 )
 def test_configuration_tasks(wants: str, app: Finding, settings: Finding, expected: tuple[ActionType, Reason]) -> None:
-    settled = wanted_by("task/settings", "enforce", "software/app", kind="configuration")
+    settled = wanted_by("task/settings", "enforce", "software/app", ask=configuration_of)
     made = plan([SET_UP, SETTINGS], [desire("software/app", wants), settled], [app, settings])
     action = made.find("task/settings")
     assert (action.type, action.reason) == expected
@@ -367,13 +369,13 @@ def test_a_configuration_task_with_a_deployment_of_its_own_outlives_its_software
 
 
 def test_a_configuration_task_that_is_only_audited_stays_audited() -> None:
-    own = desire("task/settings", "audit", requested_by=("configuration of software/app",))
+    own = desire("task/settings", "audit", requested_by=(configuration_of("software/app"),))
     made = plan([SET_UP, SETTINGS], [desire("software/app"), own], [APP_MISSING, WRONG])
     assert made.find("task/settings").type is A.AUDIT
 
 
 def test_a_configuration_task_is_left_for_full_in_resolution() -> None:
-    settled = wanted_by("task/settings", "enforce", "software/app", kind="configuration")
+    settled = wanted_by("task/settings", "enforce", "software/app", ask=configuration_of)
     made = plan([SET_UP, SETTINGS], [desire("software/app"), settled], [APP_MISSING], kind=RESOLUTION)
     assert made.find("software/app").to_do
     assert made.find("task/settings").held is H.NOT_THIS_TYPE
@@ -381,7 +383,7 @@ def test_a_configuration_task_is_left_for_full_in_resolution() -> None:
 
 def test_the_configuration_of_what_cannot_be_installed_is_not_needed() -> None:
     app = software("app", releases=(), configuration="task/settings")
-    settled = wanted_by("task/settings", "enforce", "software/app", kind="configuration")
+    settled = wanted_by("task/settings", "enforce", "software/app", ask=configuration_of)
     made = plan([app, SETTINGS], [desire("software/app"), settled], [APP_MISSING, WRONG])
     assert made.find("task/settings").reason is R.NOT_NEEDED
 
@@ -559,7 +561,7 @@ def test_the_plan_pins_what_latest_meant() -> None:
 
 def test_the_architecture_of_the_computer_decides_for_prerequisites_too() -> None:
     runtime = software("runtime", releases=(release("1.0", architecture="arm64"), release("2.0", architecture="x64")))
-    own = desire("software/runtime", "update_if_found", requested_by=("prerequisite of software/app",))
+    own = desire("software/runtime", "update_if_found", requested_by=(prerequisite_of("software/app"),))
     made = plan(
         [software("app", needs=["software/runtime"]), runtime],
         [desire("software/app"), own],

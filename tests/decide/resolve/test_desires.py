@@ -15,7 +15,16 @@ from immy_nornir.model.items import Item, Parameter, Platform, Requirements
 from immy_nornir.model.places import Place
 from immy_nornir.model.plan import Desire
 from immy_nornir.model.values import SecretRef
-from tests.decide.builders import deployment, desire, identity, library, software, task
+from tests.decide.builders import (
+    configuration_of,
+    deployment,
+    desire,
+    identity,
+    library,
+    prerequisite_of,
+    software,
+    task,
+)
 
 
 def desires(
@@ -163,8 +172,8 @@ def test_prerequisites_are_added_recursively_and_know_who_asked() -> None:
     got = desires(deployment("software/app"), items=items)
     assert list(got) == ["software/app", "software/runtime", "task/tls"]
     runtime, tls = got["software/runtime"], got["task/tls"]
-    assert (str(runtime.desired), runtime.requested_by) == (">=2.0", ("prerequisite of software/app",))
-    assert (tls.mode, tls.requested_by) == (TaskMode.ENFORCE, ("prerequisite of software/runtime",))
+    assert (str(runtime.desired), runtime.requested_by) == (">=2.0", (prerequisite_of("software/app"),))
+    assert (tls.mode, tls.requested_by) == (TaskMode.ENFORCE, (prerequisite_of("software/runtime"),))
     assert runtime.deployment == ""
 
 
@@ -172,7 +181,7 @@ def test_a_prerequisite_with_a_deployment_keeps_it() -> None:
     items: list[Item] = [software("app", needs=["software/runtime"]), software("runtime")]
     got = desires(deployment("software/app"), deployment("software/runtime", "absent", 9), items=items)
     assert (str(got["software/runtime"].desired), got["software/runtime"].deployment) == ("absent", "deployments.yml:9")
-    assert got["software/runtime"].requested_by == ("prerequisite of software/app",)
+    assert got["software/runtime"].requested_by == (prerequisite_of("software/app"),)
 
 
 def test_of_several_requesters_the_one_with_a_version_is_heard() -> None:
@@ -183,7 +192,7 @@ def test_of_several_requesters_the_one_with_a_version_is_heard() -> None:
     ]
     got = desires(deployment("software/a"), deployment("software/b"), items=items)["software/runtime"]
     assert str(got.desired) == ">=2.0"
-    assert got.requested_by == ("prerequisite of software/a", "prerequisite of software/b")
+    assert got.requested_by == (prerequisite_of("software/a"), prerequisite_of("software/b"))
 
 
 @pytest.mark.parametrize("wants", ["absent", "ignored"])
@@ -211,8 +220,8 @@ def test_a_configuration_task_gets_the_parameters_of_its_software() -> None:
     ]
     got = desires(deployment("software/app", params=params), items=items)
     assert got["task/settings"].params == {"theme": "dark"}
-    assert got["task/settings"].requested_by == ("configuration of software/app",)
-    assert got["task/tls"].requested_by == ("prerequisite of task/settings",)
+    assert got["task/settings"].requested_by == (configuration_of("software/app"),)
+    assert got["task/tls"].requested_by == (prerequisite_of("task/settings"),)
 
 
 def test_a_circle_of_prerequisites_is_an_error_that_names_itself() -> None:
