@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from immy_nornir.history.queries import ActionRow, JobRow, RunRow, SessionRow
-from immy_nornir.model.record.session import Outcome, Status
+from immy_nornir.model.record.session import Outcome, OutcomeReason, Status
 from immy_nornir.report import words
 from immy_nornir.report.model import (
     UNFINISHED,
@@ -105,7 +105,7 @@ def _session(row: SessionRow, jobs: Sequence[JobRow]) -> SessionPart:
         play=row.play,
         status=row.status,
         reason=row.reason,
-        text=words.session_sentence(row.status, row.reason, row.waiting),
+        text=words.session_sentence(row.status, row.reason),
         stage=row.stage,
         waiting=row.waiting,
         created_at=row.created_at,
@@ -250,7 +250,7 @@ def _causes(sessions: Sequence[SessionPart]) -> tuple[Cause, ...]:
     computers: dict[tuple[str, str, str], dict[str, None]] = defaultdict(dict)
     examples: dict[tuple[str, str, str], str] = {}
     for one in sessions:
-        bad = [action for action in one.bad_actions if action.outcome_reason != "dependency"]
+        bad = [action for action in one.bad_actions if action.outcome_reason != OutcomeReason.DEPENDENCY]
         keys = [((action.item, action.outcome or "", action.text), action.message) for action in bad]
         contact = words.contact_sentence(one.reason)
         own = ("", one.status.value, contact or one.text), one.reason if contact else ""

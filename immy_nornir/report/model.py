@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from immy_nornir.model.record.session import Status
+from immy_nornir.model.record.session import Outcome, Status
 
 SCHEMA_VERSION = 1
 
@@ -88,12 +88,12 @@ class ActionPart:
     @property
     def quiet(self) -> bool:
         """Whether there was nothing to do, so that a line for all of its kind is enough."""
-        return self.outcome == "nothing"
+        return self.outcome == Outcome.NOTHING
 
     @property
     def bad(self) -> bool:
         """Whether a reader should look at it: failed, skipped or cancelled."""
-        return self.outcome in ("failed", "skipped", "cancelled")
+        return self.outcome in (Outcome.FAILED, Outcome.SKIPPED, Outcome.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)

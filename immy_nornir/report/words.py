@@ -145,10 +145,10 @@ def status_meaning(status: str) -> str:
     return STATUSES[status][1] if status in STATUSES else ""
 
 
-def session_sentence(status: str, reason: str, waiting: str) -> str:
+def session_sentence(status: str, reason: str) -> str:
     """Why a session has its status; what the status means where the history gives no reason."""
-    if status == Status.WAITING and (reason or waiting):
-        return f"Waits for {reason or waiting.partition(': ')[2] or waiting}."
+    if status == Status.WAITING and reason:
+        return f"Waits for {reason}."
     return reason or status_meaning(status)
 
 
