@@ -118,10 +118,6 @@ class Executor(Protocol):
         """End the job's whole process tree."""
         ...
 
-    def forget_job(self, job_id: str) -> None:
-        """Remove the job's folder; a running job is not forgotten."""
-        ...
-
     def reboot(self, boot: Boot, delay_seconds: int, reason: str) -> None:
         """Ask for a reboot if the computer is still in `boot`."""
         ...

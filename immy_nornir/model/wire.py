@@ -35,7 +35,6 @@ class Effect(StrEnum):
     JOB_WAIT = "job.wait"
     JOB_OUTPUT = "job.output"
     JOB_STOP = "job.stop"
-    JOB_FORGET = "job.forget"
     REBOOT = "reboot"
 
 
@@ -114,7 +113,7 @@ class JobState(StrEnum):
     """What the spool says of a job."""
 
     ABSENT = "absent"
-    """Never created, or forgotten."""
+    """Never created, or swept long after its end."""
     STARTING = "starting"
     RUNNING = "running"
     FINISHED = "finished"

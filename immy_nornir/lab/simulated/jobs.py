@@ -66,8 +66,6 @@ class Spool:
                 return _chunk(self._job(params), int(params.get("from") or 0))
             case Effect.JOB_STOP:
                 return self._stop(params)
-            case Effect.JOB_FORGET:
-                return self._forget(params)
             case Effect.REBOOT:
                 return self._reboot(params)
             case _:
@@ -176,15 +174,6 @@ class Spool:
             self._settle(job, JobState.FINISHED, Outcome(None, error="stopped"))
             self._log(job, "job_stopped")
         return {"stopped": True}
-
-    def _forget(self, params: Mapping[str, Any]) -> Json:
-        job = self._job(params)
-        if job and job.at_work:
-            raise OperationError("the job is running")
-        if job:
-            del self.jobs[_folder(job.job_id)]
-            self._computer.log("job_forgotten", job_id=job.job_id)
-        return {"forgotten": True}
 
     def _reboot(self, params: Mapping[str, Any]) -> Json:
         boot = params.get("boot") or {}

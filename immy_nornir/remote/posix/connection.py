@@ -107,10 +107,6 @@ class PosixConnection:
         """End the job's whole process tree; a finished job stays as it is."""
         self._effect(jobs.stop_step(job_id, self._spool))
 
-    def forget_job(self, job_id: str) -> None:
-        """Remove the job's folder; raises RefusedError while it runs."""
-        self._effect(jobs.forget_step(job_id, self._spool))
-
     def reboot(self, boot: Boot, delay_seconds: int, reason: str) -> None:
         """Ask for a reboot; raises RefusedError in another boot than `boot`, or where reboots are not allowed."""
         if self._refuse_reboot:

@@ -89,11 +89,6 @@ def stop_step(job_id: str, spool: Mapping[str, str]) -> Step:
     return Step(Part.JOBS, f"immy_job_stop {folder_of(job_id)}\n", 60, spool)
 
 
-def forget_step(job_id: str, spool: Mapping[str, str]) -> Step:
-    """The step that removes a job's folder."""
-    return Step(Part.JOBS, f"immy_job_forget {folder_of(job_id)}\n", 60, spool)
-
-
 def reboot_step(boot: Boot, delay_seconds: int, reason: str) -> Step:
     """The step that asks for a reboot if the computer is still in `boot`; at least two seconds later."""
     boot_id = boot.id if boot.id and re.fullmatch(r"[A-Za-z0-9-]+", boot.id) else "-"

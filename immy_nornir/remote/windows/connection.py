@@ -217,10 +217,6 @@ class PowerShellConnection:
         """End the job's whole process tree; a job that is absent or finished stays as it is."""
         self._act(_effect(Effect.JOB_STOP, {"job_id": job_id}))
 
-    def forget_job(self, job_id: str) -> None:
-        """Remove the job's folder; RefusedError while it runs."""
-        self._act(_effect(Effect.JOB_FORGET, {"job_id": job_id}))
-
     def reboot(self, boot: Boot, delay_seconds: int, reason: str) -> None:
         """Ask for a reboot; RefusedError when the computer is not in `boot` any more or will not."""
         of_boot: dict[str, Json] = {"id": boot.id, "time": boot.time}

@@ -184,18 +184,12 @@ def test_the_deadline_ends_the_whole_tree(connection: PosixConnection, tmp_path:
     assert not any(alive(pid) for pid in pids(path, 3))
 
 
-def test_forgetting(connection: PosixConnection, spool: Path) -> None:
-    spec = job("sleep 30")
-    connection.start_job(spec)
-    with pytest.raises(RefusedError, match="running"):
-        connection.forget_job(spec.job_id)
-    connection.stop_job(spec.job_id)
-    connection.forget_job(spec.job_id)
-    assert list(spool.iterdir()) == []
+def test_a_job_that_never_was_is_absent_and_cannot_be_stopped(connection: PosixConnection, spool: Path) -> None:
+    spec = job("true")
     assert connection.wait_job(spec.job_id, 0, 5).state is JobState.ABSENT
-    connection.forget_job(spec.job_id)
     with pytest.raises(RefusedError):
         connection.stop_job(spec.job_id)
+    assert not (spool.exists() and list(spool.iterdir()))
 
 
 def test_folders_of_jobs_that_ended_weeks_ago_are_swept_when_another_starts(

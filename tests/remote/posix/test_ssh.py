@@ -124,7 +124,6 @@ def test_reading_and_jobs_over_one_kept_connection(server: Server) -> None:
     spec = job('echo "$IMMY_KEY"; exit 3', secrets={"key": "s3"})
     status = connection.start_job(spec, 10)
     assert (status.state, status.output) == (JobState.FINISHED, "s3\n")
-    connection.forget_job(spec.job_id)
     assert (server.folder / "log").read_text().count("Accepted publickey") == before
     connection.close()
     connection.close()

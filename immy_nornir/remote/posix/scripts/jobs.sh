@@ -159,17 +159,6 @@ immy_job_stop() {
   fi
 }
 
-immy_job_forget() {
-  immy_find_spool "$1"
-  immy_look
-  case $immy_state in starting | running) immy_refuse 'the job is running: stop it first' ;; esac
-  if [ -r "$immy_job/place" ]; then
-    read -r immy_place <"$immy_job/place"
-    case $immy_place in */immy-job.*) rm -rf "$immy_place" ;; esac
-  fi
-  rm -rf "$immy_job" || immy_refuse "the job's folder cannot be removed: $immy_job"
-}
-
 # expected boot id, expected boot time (- where unknown), delay in seconds, base64 reason
 immy_reboot() {
   immy_id=$(immy_boot_id)

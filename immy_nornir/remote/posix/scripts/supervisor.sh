@@ -37,7 +37,6 @@ if [ -n "$immy_user" ] && [ "$immy_user" != "$immy_mine" ]; then
   id -u "$immy_user" >/dev/null 2>&1 || immy_error="there is no user $immy_user"
   [ "$(id -u)" = 0 ] || immy_error="only root can run a job as $immy_user"
   [ -n "$immy_error" ] || immy_place=$(mktemp -d "${TMPDIR:-/tmp}/immy-job.XXXXXXXX") || immy_error='no temporary folder for the user'
-  printf '%s\n' "$immy_place" >place
   [ -n "$immy_error" ] || { cp work "$immy_place/work" && chown -R "$immy_user" "$immy_place" && chmod 500 "$immy_place/work"; }
 else
   immy_user=

@@ -14,7 +14,6 @@ function Invoke-ImmyOperation([string]$name, $parameters) {
         'job.wait' { Wait-ImmyJob ([string]$parameters.job_id) ([long]$parameters.from) ([double]$parameters.wait_seconds) }
         'job.output' { Read-ImmyJobOutput (Get-ImmyJobFolder ([string]$parameters.job_id)) ([long]$parameters.from) }
         'job.stop' { Stop-ImmyJob ([string]$parameters.job_id) }
-        'job.forget' { Remove-ImmyJob ([string]$parameters.job_id) }
         'reboot' { Restart-ImmyComputer $parameters }
         default { throw "the runner knows no operation '$name'" }
     }

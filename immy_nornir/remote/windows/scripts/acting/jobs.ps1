@@ -1,4 +1,4 @@
-# Jobs from the runner's side: start, wait, read, stop, forget; and the reboot.
+# Jobs from the runner's side: start, wait, read, stop; and the reboot.
 
 $ImmyOutputChunk = 262144
 $ImmyStartGrace = 180
@@ -260,20 +260,6 @@ function Stop-ImmyJob([string]$id) {
         Write-ImmyResult $folder $null 'stopped' 0 $null
     }
     return [ordered]@{ stopped = $true }
-}
-
-function Remove-ImmyJob([string]$id) {
-    $folder = Get-ImmyJobFolder $id
-    if ((Get-ImmyJobState $folder) -in 'starting', 'running') { throw 'the job is running' }
-    Remove-ImmyTask (Get-ImmyJobName $id)
-    for ($try = 1; [IO.Directory]::Exists($folder); $try++) {
-        try { [IO.Directory]::Delete($folder, $true) }
-        catch {
-            if ($try -ge 10) { throw }
-            Start-Sleep -Milliseconds 300
-        }
-    }
-    return [ordered]@{ forgotten = $true }
 }
 
 function Restart-ImmyComputer($parameters) {
