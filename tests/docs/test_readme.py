@@ -221,13 +221,14 @@ def test_commands_that_the_readme_names_exist() -> None:
 
 
 def test_files_and_names_that_the_guides_name_exist() -> None:
-    """`path` names a file of the project; a name in the same sentence stands in one of the files of its paragraph."""
+    """A path names a file of the project, also in a command; a name stands in one of the files of its paragraph."""
     wrong = []
     for page in (ROOT / "CONTRIBUTING.md", ROOT / "docs" / "ARCHITECTURE.md", *(ROOT / "docs" / "decisions").glob("*")):
         for paragraph in re.split(r"\n(?=\d+\. |\n|\* )", page.read_text(encoding="utf-8")):
             named = re.findall(r"`([^`\n]+)`", paragraph)
             paths = [path for one in named if (path := _path(one))]
-            wrong += [f"{page.name}: {one}" for one in named if _looks_like_path(one) and not _path(one)]
+            words = [word for one in named for word in one.split()]
+            wrong += [f"{page.name}: {one}" for one in words if _looks_like_path(one) and not _path(one)]
             if page.name == "CONTRIBUTING.md":
                 text = " ".join(path.read_text(encoding="utf-8") for path in paths if path.is_file())
                 wrong += [
