@@ -1,6 +1,6 @@
 """The operator's own machine as a computer: requests go to an `sh` of this machine.
 
-A transport below `posix`. It opens nothing else than processes, and ends each with its whole tree.
+A transport below `posix.connection`. It opens nothing else than processes, and ends each with its whole tree.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Computers over SSH, through the `ssh` program of the operator's machine, so that its configuration holds.
 
-A transport below `posix`. One master connection per leg is kept where OpenSSH can (not on Windows) and closed with the
-connection. Secrets reach ssh by its environment only. It knows nothing of operations.
+A transport below `posix.connection`. One master connection per leg is kept where OpenSSH can (not on Windows) and
+closed with the connection. Secrets reach ssh by its environment only. It knows nothing of operations.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A connection to a Linux or macOS computer: operations of the wire over any Transport that runs `sh`.
 
 Stands between sessions (which know Reader and Executor) and transports (`local`, `ssh`). It makes requests with
-`posix_program`, and gives every operation exactly one Answer. It decides nothing about items.
+`program`, and gives every operation exactly one Answer. It decides nothing about items.
 """
 
 from __future__ import annotations

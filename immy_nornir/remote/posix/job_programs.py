@@ -1,6 +1,6 @@
 """The work of a job by its kind, as the program that the supervisor runs on a POSIX computer.
 
-Pure: `posix_jobs` sends what this makes. The shell it builds on is `work.sh`.
+Pure: `jobs` sends what this makes. The shell it builds on is `work.sh`.
 """
 
 from __future__ import annotations

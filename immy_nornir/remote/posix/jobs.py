@@ -1,6 +1,6 @@
 """A job for a POSIX computer as a step of a request, and what the spool said as the model's JobStatus.
 
-Between `posix` and `posix_program`; the programs of each kind of work come from `posix_work`. It sends nothing.
+Between `connection` and `program`; the programs of each kind of work come from `job_programs`. It sends nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A request to a POSIX computer as one program for `sh`, and its answer back as one reply for each step.
 
-Between `posix` (which knows operations) and a transport (which carries bytes). Everything that is not ours travels as
-base64, so that nothing is parsed in shell. It knows neither operations nor their results.
+Between `connection` (which knows operations) and a transport (which carries bytes). Everything that is not ours
+travels as base64, so that nothing is parsed in shell. It knows neither operations nor their results.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Values that cross the border of a POSIX shell: parameters as environment variables, output as a script's result.
 
-Pure. `posix` and `posix_jobs` use it; it knows no operation.
+Pure. `connection` and `jobs` use it; it knows no operation.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# Operations on jobs and reboots. Each prints lines `name<TAB>value`. Needs posix_tools.sh before it.
+# Operations on jobs and reboots. Each prints lines `name<TAB>value`. Needs tools.sh before it.
 # A job's folder holds: spec.json, supervisor, work (the program), variables, started, output, result, and while the
 # work runs `worker`. Whoever makes the folder starts the job; what exists is not started again.
 

@@ -1,5 +1,5 @@
 # How packages and services are: shared by the reading operations and by jobs. The caller says what immy_refuse does.
-# Needs posix_tools.sh before it.
+# Needs tools.sh before it.
 
 # Homebrew refuses root: it runs as the owner of its folder.
 immy_brew() {

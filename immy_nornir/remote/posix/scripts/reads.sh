@@ -1,5 +1,5 @@
 # Built-in reading operations. Each prints lines `name<TAB>value`; our side turns them into the wire's JSON.
-# Arguments are base64. They change nothing. Needs posix_tools.sh before it.
+# Arguments are base64. They change nothing. Needs tools.sh before it.
 
 LC_ALL=C
 export LC_ALL

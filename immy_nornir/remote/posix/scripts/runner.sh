@@ -1,5 +1,5 @@
 # The runner: executes the operations of one request one after another, each in a session of its own, and answers one
-# frame for each. Needs posix_tools.sh before it. Frames go to stdout, one line each:
+# frame for each. Needs tools.sh before it. Frames go to stdout, one line each:
 #   #IMMY nonce begin
 #   #IMMY nonce start INDEX
 #   #IMMY nonce answer INDEX STATUS CODE SECONDS SIZE BASE64 SIZE BASE64      (result, then stderr; - when empty)

@@ -1,6 +1,6 @@
 # The supervisor of one job: runs its work outside of any connection and leaves its last word. Arguments: the job's
 # folder, the deadline in seconds, the user (empty: as now). Secrets come on stdin, for the environment of the work
-# only. Needs posix_tools.sh before it.
+# only. Needs tools.sh before it.
 
 immy_job=$1
 immy_deadline=$2

@@ -1,6 +1,6 @@
 # What jobs do beside running a script: installers, packages, declared resources. Runs as the work of a job, its folder
 # in IMMY_JOB. Leaves there: `error` (nothing was started), `failed` (text beside the exit code), `changes`
-# (base64 of name, before and after; the last two are JSON). Needs posix_tools.sh before it.
+# (base64 of name, before and after; the last two are JSON). Needs tools.sh before it.
 
 export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_MODE=l
 
