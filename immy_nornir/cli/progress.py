@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.history.projection import sentence, stage_of, status_of
+from immy_nornir.history.projection import stage_of, status_of
+from immy_nornir.history.sentences import sentence
 from immy_nornir.model.record.entries import (
     ActionEnded,
     ContactLost,
@@ -87,7 +88,7 @@ class Lines:
             if isinstance(stamped.entry, Finished | Interrupted):
                 self._ended += 1
                 count = f" [{self._ended}/{self._total}]"
-            click.echo(f"{clock} {state.spec.computer}: {sentence(stamped.entry)}{count}", err=True)
+            click.echo(f"{clock} {state.spec.computer}: {sentence(stamped.entry, state)}{count}", err=True)
 
 
 class Live:
@@ -128,7 +129,7 @@ class Live:
                 if status not in _GOOD:
                     self._failed.append((name, f"{status.value.replace('_', ' ')}: {reason}"))
             else:
-                self._states[name] = (stage_of(state), sentence(stamped.entry))
+                self._states[name] = (stage_of(state), sentence(stamped.entry, state))
 
     def _picture(self) -> Any:
         from rich.console import Group

@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import options, startup
+from immy_nornir.cli.approval import approve
 from immy_nornir.cli.summary import end_runs, exit_code, record_code, show_summary, write_report
 from immy_nornir.errors import HistoryError, UsageError
 from immy_nornir.model.places import Place
 from immy_nornir.model.playbooks import Offline, OnFailure, Play, UserContext
+from immy_nornir.model.record.run import Brakes, Pace
 
 if TYPE_CHECKING:
-    from immy_nornir.plugins.running import Pace, PlayRun
     from immy_nornir.session.engine import Engine
+    from immy_nornir.session.runs import LiveRun, PlayRun
     from immy_nornir.session.specs import Asking
 
 
@@ -38,8 +40,7 @@ class _Wishes:
     tags: tuple[str, ...]
     command: str
     report: bool
-    max_changes: int | None
-    max_reboots: int | None
+    brakes: Brakes
 
 
 def _choices(kind: type) -> click.Choice[str]:
@@ -95,7 +96,6 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
     the place of its plays' hosts. Every computer ends with a status and a reason. Ctrl-C once: nothing new starts;
     twice: connections are closed; three times: out at once.
     """
-    from immy_nornir.plugins.running import Pace
     from immy_nornir.session.specs import Asking
 
     if playbook is None and pattern is None:
@@ -123,8 +123,7 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
         given["tags"],
         shlex.join(["immy", *_without_values(sys.argv[1:])]),
         given["report"],
-        given["max_changes"],
-        given["max_reboots"],
+        Brakes(given["max_changes"], given["max_reboots"]),
     )
     pace = Pace(given["workers"], given["per_tenant"], given["splay"], given["wait"])
     _check_items(fleet, asking.items)
@@ -134,7 +133,7 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
     implicit = {one.name: one for each in chosen for one in each.computers if one.name not in fleet.inventory.computers}
     engine = startup.engine_of(root, startup.state_of(ctx, root), fleet, implicit)
     try:
-        code = _run(engine, root, playbook, chosen, asking, pace, wishes)
+        code = _run(engine, _begin(engine, root, playbook, chosen, asking, pace, wishes), wishes)
     finally:
         engine.history.close()
     if engine.stop.level:
@@ -169,7 +168,7 @@ def _check_items(fleet: Any, items: Sequence[str]) -> None:
 
 def _play_run(fleet: Any, play: Play, wishes: _Wishes) -> PlayRun:
     from immy_nornir.decide.resolve import patterns
-    from immy_nornir.plugins.running import PlayRun
+    from immy_nornir.session.runs import PlayRun
 
     kind = fleet.types.get(play.maintenance)
     if kind is None:
@@ -184,48 +183,68 @@ def _play_run(fleet: Any, play: Play, wishes: _Wishes) -> PlayRun:
     return PlayRun(play, kind, startup.computers_of(fleet.inventory, names))
 
 
-def _run(
-    engine: Engine,
-    root: Path,
-    playbook: Path | None,
-    plays: list[PlayRun],
-    asking: Asking,
-    pace: Pace,
-    wishes: _Wishes,
-) -> int:
-    from immy_nornir.cli.progress import progress_for
-    from immy_nornir.history.store import Run, new_id
-    from immy_nornir.plugins import running
+def _begin(
+    engine: Engine, root: Path, playbook: Path | None, plays: list[PlayRun], asking: Asking, pace: Pace, wishes: _Wishes
+) -> LiveRun:
+    """Ask, then store the run with all its sessions; nothing has begun yet."""
+    from immy_nornir.history.store import new_id
+    from immy_nornir.model.record.run import RunSpec
+    from immy_nornir.session import runs, taking_up
+    from immy_nornir.session.preview import preview
 
     _refuse_frozen(root, plays, asking)
-    _confirm(running.preview(engine, plays, asking), plays, asking, wishes)
-    user, machine = startup.who()
     run_id = new_id(engine.clock.now())
-    commit = startup.commit_of(root)
-    engine.history.begin_run(Run(run_id, wishes.command, str(playbook or ""), str(root), commit, user, machine))
-    taken_up = running.create(engine, run_id, plays, asking)
+    taking_up.make_specs(engine, run_id, plays, asking)
+    planned = preview(engine, [spec for one in plays for spec in one.specs])
+    approved = approve(planned, wishes.brakes, yes=wishes.yes)
+    user, machine = startup.who()
+    fresh, taken_up = taking_up.make_sessions(engine, plays)
+    spec = RunSpec(
+        run_id,
+        wishes.command,
+        str(playbook or ""),
+        str(root),
+        startup.commit_of(root),
+        user,
+        machine,
+        options=asking.options,
+        items=asking.items,
+        check=asking.check,
+        pace=pace,
+        brakes=wishes.brakes,
+    )
+    run = runs.begin_run(engine, spec, plays, fresh, approved)
+    taking_up.end_excluded(plays, fresh)
     for sentence in [*taken_up[:5], *([f"and {len(taken_up) - 5} more"] if taken_up[5:] else [])]:
         click.echo(sentence, err=True)
-    sessions = [live for one in plays for live in one.sessions.values()]
+    return run
+
+
+def _run(engine: Engine, run: LiveRun, wishes: _Wishes) -> int:
+    from immy_nornir.cli.progress import progress_for
+    from immy_nornir.plugins import running
+
+    spec, sessions = run.state.spec, list(run.sessions.values())
     startup.collect_rarely()
     restore = startup.on_interrupt(stops(engine))
     try:
         with progress_for(len(sessions)) as progress:
             engine.listener = progress
-            running.execute(engine, plays, pace)
+            running.execute(engine, run, spec.pace)
     finally:
         if not engine.stop.level:
             restore()
-    code = exit_code(sessions, asking.check)
+    code = exit_code(sessions, spec.check)
+    if run.unwritten:
+        click.echo(f"immy: the run's end was not written down: {run.unwritten}", err=True)
     report = None
     try:
-        engine.history.end_run(run_id, "interrupted" if code == 130 else "ended")
-        report = write_report(engine, run_id, [live.id for live in sessions]) if wishes.report else None
+        report = write_report(engine, spec.id, [live.id for live in sessions]) if wishes.report else None
     except (HistoryError, OSError) as error:
         # What became of the computers is said all the same, and the exit code is theirs.
         click.echo(f"immy: the run's end was not written down: {error}", err=True)
-    end_runs(engine, [live.state.spec.run_id for live in sessions if live.state.spec.run_id != run_id])
-    show_summary(engine, run_id, sessions, [report] if report else [], wishes.form)
+    end_runs(engine, [live.spec.run_id for live in sessions if live.spec.run_id != spec.id])
+    show_summary(engine, spec.id, sessions, [report] if report else [], wishes.form)
     return record_code(engine, code)
 
 
@@ -239,28 +258,6 @@ def refuse_frozen(root: Path, advice: str) -> None:
     why = startup.frozen_by(root)
     if why:
         raise UsageError(why, advice)
-
-
-def _confirm(preview: Any, plays: Sequence[PlayRun], asking: Asking, wishes: _Wishes) -> None:
-    """Ask before anything changes; without somebody to ask, `--yes` is needed."""
-    if asking.check or not any(one.type.executes for one in plays) or not preview.computers:
-        return
-    changes = preview.software + preview.tasks + preview.uninstalls
-    if wishes.max_changes is not None and changes > wishes.max_changes:
-        raise UsageError(
-            f"this run may do {changes} actions, and --max-changes is {wishes.max_changes}",
-            "narrow it with --limit or --item",
-        )
-    if wishes.max_reboots is not None and preview.reboots > wishes.max_reboots:
-        raise UsageError(f"this run may reboot {preview.reboots} computers, and --max-reboots is {wishes.max_reboots}")
-    click.echo(f"This run changes: {preview}.", err=True)
-    if wishes.yes:
-        return
-    if not startup.is_terminal():
-        raise UsageError("it changes computers, and nobody is here to be asked", "add --yes, or --check to only plan")
-    if not click.confirm("Go on?", default=False, err=True):
-        click.echo("immy: nothing was run", err=True)
-        raise click.exceptions.Exit(2)
 
 
 def stops(engine: Engine) -> list[Callable[[], None]]:

@@ -16,7 +16,14 @@ from immy_nornir.errors import UsageError
 from immy_nornir.model.record.session import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from immy_nornir.history.queries import Reader, SessionRow
+    from immy_nornir.model.playbooks import Fleet
+    from immy_nornir.model.record.run import Pace
+    from immy_nornir.session.engine import Engine
+    from immy_nornir.session.live import LiveSession
+    from immy_nornir.session.runs import LiveRun
 
 SCHEMA_VERSION = 1
 
@@ -171,59 +178,90 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
 @options.sources
 @options.workers
 @click.option("--wait", is_flag=True, help="Stay until deferred sessions have ended.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask where the rest of a run changes more than was approved.")
 @options.form
 @click.pass_context
 def resume(
-    ctx: click.Context, ids: tuple[str, ...], due: bool, sources: tuple[Path, ...], workers: int, wait: bool, form: str
+    ctx: click.Context,
+    ids: tuple[str, ...],
+    due: bool,
+    sources: tuple[Path, ...],
+    workers: int,
+    wait: bool,
+    yes: bool,
+    form: str,
 ) -> None:
-    """Take up interrupted sessions where they stopped: jobs are asked for first, nothing runs twice."""
-    from immy_nornir.cli.progress import progress_for
-    from immy_nornir.cli.run import refuse_frozen, stops
-    from immy_nornir.cli.summary import end_runs, exit_code, record_code, show_summary
-    from immy_nornir.history.queries import Asked
-    from immy_nornir.plugins import running
+    """Take up interrupted sessions where they stopped: jobs are asked for first, nothing runs twice.
+
+    A run that was left goes on with its waves, and under its brakes. A SESSION that is named goes on at once.
+    """
+    from immy_nornir.cli.approval import approve_rest
+    from immy_nornir.cli.run import refuse_frozen
+    from immy_nornir.model.record.run import Pace
+    from immy_nornir.session.taking_up import left_runs
 
     root = startup.root_of(ctx)
     refuse_frozen(root, "remove the file first")
     fleet, _ = startup.load(root, sources)
     engine = startup.engine_of(root, startup.state_of(ctx, root), fleet, {})
     try:
-        with engine.history.read() as reader:
-            if ids:
-                rows = [find(reader, one) for one in ids]
-            else:
-                wanted = [Status.INTERRUPTED, *([Status.WAITING] if due else [])]
-                rows = [
-                    row
-                    for row in reader.sessions(Asked(statuses=wanted))
-                    if row.status is not Status.WAITING or not row.owner
-                ]
-        engine.names, unknown = startup.known_computers(fleet.inventory, {row.computer for row in rows})
-        if unknown:
-            click.echo(f"not in the inventory any more, left as they are: {', '.join(unknown)}", err=True)
-            rows = [row for row in rows if row.computer in engine.names]
-        if not rows:
+        rows = _left(engine, fleet, ids, due=due)
+        runs, alone = left_runs(engine, rows, in_waves=not ids)
+        for run in runs:
+            approve_rest(engine, run, yes=yes)
+        if runs or alone:
+            code = _resume(engine, runs, alone, Pace(workers, wait=wait), form)
+        else:
+            code = 0
             click.echo("no session is interrupted", err=True)
             if form == "json":
                 click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "sessions": []}))
-            return
-        with progress_for(len(rows)) as progress:
-            engine.listener = progress
-            startup.collect_rarely()
-            restore = startup.on_interrupt(stops(engine))
-            try:
-                lives = running.resume(engine, rows, running.Pace(workers, wait=wait))
-            finally:
-                if not engine.stop.level:
-                    restore()
-        reports = end_runs(engine, [live.state.spec.run_id for live in lives])
-        show_summary(engine, "resumed", lives, reports, form)
-        code = record_code(engine, exit_code(lives, False))
     finally:
         engine.history.close()
     if engine.stop.level:
         startup.ignore_interrupts()
     ctx.exit(code)
+
+
+def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], *, due: bool) -> list[SessionRow]:
+    """The sessions that are meant; those of computers that the inventory has no more are told and left."""
+    from immy_nornir.history.queries import Asked
+
+    with engine.history.read() as reader:
+        if ids:
+            rows = [find(reader, one) for one in ids]
+        else:
+            wanted = [Status.INTERRUPTED, *([Status.WAITING] if due else [])]
+            found = reader.sessions(Asked(statuses=wanted))
+            rows = [row for row in found if row.status is not Status.WAITING or not row.owner]
+    engine.names, unknown = startup.known_computers(fleet.inventory, {row.computer for row in rows})
+    if unknown:
+        click.echo(f"not in the inventory any more, left as they are: {', '.join(unknown)}", err=True)
+    return [row for row in rows if row.computer not in unknown]
+
+
+def _resume(engine: Engine, runs: Sequence[LiveRun], alone: Sequence[LiveSession], pace: Pace, form: str) -> int:
+    from immy_nornir.cli.progress import progress_for
+    from immy_nornir.cli.run import stops
+    from immy_nornir.cli.summary import end_runs, exit_code, record_code, show_summary
+    from immy_nornir.plugins import running
+
+    lives = [*alone, *(live for run in runs for live in run.sessions.values())]
+    with progress_for(len(lives)) as progress:
+        engine.listener = progress
+        startup.collect_rarely()
+        restore = startup.on_interrupt(stops(engine))
+        try:
+            running.resume(engine, runs, alone, pace)
+        finally:
+            if not engine.stop.level:
+                restore()
+    for run in runs:
+        if run.unwritten:
+            click.echo(f"immy: the end of run {run.state.spec.id} was not written down: {run.unwritten}", err=True)
+    reports = end_runs(engine, [live.spec.run_id for live in lives])
+    show_summary(engine, "resumed", lives, reports, form)
+    return record_code(engine, exit_code(lives, False))
 
 
 def find(reader: Reader, text: str) -> SessionRow:

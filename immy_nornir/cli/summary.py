@@ -12,7 +12,7 @@ import click
 
 from immy_nornir.cli import startup
 from immy_nornir.errors import HistoryError
-from immy_nornir.model.record.session import Outcome, Status
+from immy_nornir.model.record.session import EndReason, Outcome, Status
 
 if TYPE_CHECKING:
     from immy_nornir.session.engine import Engine
@@ -23,20 +23,16 @@ SCHEMA_VERSION = 1
 
 def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:
     """The command's exit code by the statuses of its sessions."""
-    from immy_nornir.history.projection import status_of
-    from immy_nornir.plugins.running import EXCLUDED
-
     # Who is excluded on purpose has not failed: else no run over a fleet with such a computer could be fine.
-    sessions = [live for live in sessions if live.state.finished is None or live.state.finished.message != EXCLUDED]
+    sessions = [live for live in sessions if live.recap.reason is not EndReason.EXCLUDED]
     # Another process is at work on these computers; that one says what becomes of them.
-    ours = [live for live in sessions if live.refused is None or live.state.finished is not None]
-    statuses = [status_of(live.state)[0] for live in ours]
+    ours = [live for live in sessions if live.refused is None or live.recap.reason is not None]
+    statuses = [live.recap.status for live in ours]
     if Status.INTERRUPTED in statuses:
         return 130
-    deferred = [live for live in sessions if live.state.waiting is not None and live.state.waiting.deferred]
     if any(one not in (Status.PASSED, Status.WAITING) for one in statuses):
         return 1
-    if deferred or len(ours) < len(sessions):
+    if any(live.recap.deferred for live in sessions) or len(ours) < len(sessions):
         return 5
     if check and any(_pending(live) for live in sessions):
         return 4
@@ -53,7 +49,8 @@ def record_code(engine: Engine, code: int) -> int:
 
 
 def _pending(live: LiveSession) -> bool:
-    return live.reboots_planned > 0 or any(one.changing and one.outcome is None for one in live.told)
+    recap = live.recap
+    return recap.reboots_planned > 0 or any(one.changing and one.outcome is None for one in recap.actions)
 
 
 def write_report(engine: Engine, run_id: str, session_ids: Sequence[str]) -> Path:
@@ -67,8 +64,7 @@ def write_report(engine: Engine, run_id: str, session_ids: Sequence[str]) -> Pat
         run = next(one for one in reader.runs() if one.id == run_id)
         rows = reader.sessions(Asked(run_id), actions=True)
         others = sorted(set(session_ids) - {row.id for row in rows})  # of earlier runs, taken up again
-        for start in range(0, len(others), 500):
-            rows += reader.sessions(Asked(ids=others[start : start + 500]), actions=True)
+        rows += reader.sessions_of(others, actions=True)
         jobs = {row.id: reader.jobs(row.id) for row in rows if row.status is not Status.PASSED}
     path = engine.history.folder / "reports" / f"{run_id}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,6 +75,7 @@ def write_report(engine: Engine, run_id: str, session_ids: Sequence[str]) -> Pat
 def end_runs(engine: Engine, run_ids: Iterable[str]) -> list[Path]:
     """For runs whose sessions were taken up again: the end of those that have ended now, and new reports of all."""
     from immy_nornir.history.queries import Asked
+    from immy_nornir.session.taking_up import end_run
 
     reports = []
     for run_id in dict.fromkeys(run_ids):
@@ -87,7 +84,7 @@ def end_runs(engine: Engine, run_ids: Iterable[str]) -> list[Path]:
             with engine.history.read() as reader:
                 left = reader.sessions(Asked(run_id, statuses=[Status.CREATED, Status.RUNNING, Status.INTERRUPTED]))
             if not left:
-                engine.history.end_run(run_id, "ended")
+                end_run(engine, run_id)
             reports.append(write_report(engine, run_id, ()))
         except (HistoryError, OSError) as error:
             click.echo(f"immy: the end of run {run_id} was not written down: {error}", err=True)
@@ -98,11 +95,10 @@ def show_summary(
     engine: Engine, run_id: str, sessions: Sequence[LiveSession], reports: Sequence[Path], form: str
 ) -> None:
     """What became of every computer: counts, then those that need attention; or everything as JSON."""
-    from immy_nornir.history.projection import status_of
     from immy_nornir.plugins.tasks import summary
 
     if form == "json":
-        rows = [{"computer": one.computer, "tenant": one.state.spec.tenant, **summary(one)} for one in sessions]
+        rows = [{"computer": one.computer, "tenant": one.spec.tenant, **summary(one)} for one in sessions]
         document = {
             "schema_version": SCHEMA_VERSION,
             "run": run_id,
@@ -112,16 +108,17 @@ def show_summary(
         }
         click.echo(json.dumps(document, indent=2, default=str))
         return
-    statuses = Counter(status_of(live.state)[0] for live in sessions)
-    outcomes = Counter(one.outcome for live in sessions for one in live.told if one.outcome is not None)
-    reboots = sum(live.state.reboots for live in sessions)
+    recaps = [live.recap for live in sessions]
+    statuses = Counter(one.status for one in recaps)
+    outcomes = Counter(one.outcome for recap in recaps for one in recap.actions if one.outcome is not None)
+    reboots = sum(one.reboots for one in recaps)
     click.echo(
         f"run {run_id}: {len(sessions)} computer{'' if len(sessions) == 1 else 's'}: "
         + ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in statuses.most_common())
     )
     words = {Outcome.SUCCESS: "done", Outcome.NOTHING: "as they should be"}
     told = ", ".join(f"{n} {words.get(o, o.value.replace('_', ' '))}" for o, n in outcomes.most_common())
-    open_actions = sum(1 for live in sessions for one in live.told if one.outcome is None)
+    open_actions = sum(1 for recap in recaps for one in recap.actions if one.outcome is None)
     if open_actions and told:
         told += f", {open_actions} not done"
     elif open_actions:
@@ -137,11 +134,9 @@ def show_summary(
 
 def _attention(sessions: Sequence[LiveSession]) -> dict[str, list[str]]:
     """Computers that did not pass, together where the reason is the same."""
-    from immy_nornir.history.projection import status_of
-
     found: dict[str, list[str]] = {}
     for live in sessions:
-        status, reason = status_of(live.state)
-        if status is not Status.PASSED:
-            found.setdefault(f"{status.value.replace('_', ' ')}: {reason}", []).append(live.computer)
+        recap = live.recap
+        if recap.status is not Status.PASSED:
+            found.setdefault(f"{recap.status.value.replace('_', ' ')}: {recap.message}", []).append(live.computer)
     return found

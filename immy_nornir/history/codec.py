@@ -19,6 +19,7 @@ from cattrs.strategies import configure_tagged_union
 from immy_nornir.model.items import Detection, Item, Resource, TaskBody
 from immy_nornir.model.plan import Desire, Request, RequestKind
 from immy_nornir.model.record.entries import Entry, Resolved
+from immy_nornir.model.record.run import RunEntry
 from immy_nornir.model.values import SameObjects, SecretRef, Value
 
 
@@ -35,7 +36,7 @@ def _converter() -> cattrs.Converter:
     )
     converter.register_unstructure_hook_func(_is_set, sorted)
     converter.register_structure_hook(Request, lambda value, _: _request(value))
-    for union in (Detection, Resource, TaskBody, Item, Entry):
+    for union in (Detection, Resource, TaskBody, Item, Entry, RunEntry):
         configure_tagged_union(union, converter, tag_name="is")
     return converter
 
@@ -136,8 +137,28 @@ def _resolved_text(desires: Sequence[Desire]) -> str:
 
 
 def entry_from(data: str) -> Entry:
-    """An entry from its JSON."""
-    entry: Entry = load(json.loads(data), Entry)
+    """An entry from its JSON, in the form of any version."""
+    entry: Entry = load(_today(json.loads(data)), Entry)
+    return entry
+
+
+def _today(data: Any) -> Any:
+    """An entry of the first version, where a job was an action's, in the form of today."""
+    if isinstance(data, dict) and "action_id" in data and data.get("is") in ("JobIntended", "JobSeen", "JobEnded"):
+        action = data.pop("action_id")
+        # The job that an entry of old tells of is the one under way.
+        return {**data, "actions": [action]} if data["is"] == "JobIntended" else {**data, "job_id": ""}
+    return data
+
+
+def run_entry_text(entry: RunEntry) -> str:
+    """One entry of a run's record as JSON."""
+    return text(entry, RunEntry)
+
+
+def run_entry_from(data: str) -> RunEntry:
+    """An entry of a run's record from its JSON."""
+    entry: RunEntry = load(json.loads(data), RunEntry)
     return entry
 
 

@@ -1,18 +1,18 @@
 """Entries of a record -> rows that can be asked for with SQL; pure.
 
-The entries are the truth; every other row can be made again from them. One sentence a row
-says for people what happened.
+The entries are the truth; every other row can be made again from them.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-from collections.abc import Callable
-from typing import Any, assert_never
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from immy_nornir.decide.runs.run_state import RunState
 from immy_nornir.decide.steps.state import ActionState, State
 from immy_nornir.history import codec
+from immy_nornir.history.sentences import sentence
 from immy_nornir.model.facts import Identity
 from immy_nornir.model.plan import Plan
 from immy_nornir.model.playbooks import Stage
@@ -20,33 +20,22 @@ from immy_nornir.model.record.entries import (
     ActionEnded,
     Connected,
     ContactBack,
-    ContactLost,
-    Detected,
     Determined,
-    Entry,
     FactsCollected,
     Finished,
-    Interrupted,
     JobEnded,
     JobIntended,
     JobSeen,
-    Noted,
-    PendingFound,
     Planned,
     RebootAsked,
     RebootEnded,
     RebootIntended,
-    Refused,
     Resolved,
-    Resumed,
     RetryLater,
-    StageFailed,
     Stamped,
-    StopAsked,
-    Verified,
-    Waiting,
 )
-from immy_nornir.model.record.session import Status
+from immy_nornir.model.record.run import RunSpec, RunStamped
+from immy_nornir.model.record.session import SessionSpec, Status
 
 Statement = tuple[str, tuple[Any, ...]]
 _LARGE = 2000
@@ -57,7 +46,7 @@ def rows(state: State, stamped: Stamped, clean: Callable[[str], str]) -> list[St
     """The statements that store one entry, given the state after it; `clean` takes secrets out of every text."""
     session = state.spec.id
     statements = [_session_row(state, stamped), *_details(state, session, stamped, clean)]
-    return [_entry_row(session, stamped, clean), *_cleaned(statements, clean)]
+    return [_entry_row(state, stamped, clean), *_cleaned(statements, clean)]
 
 
 def _cleaned(statements: list[Statement], clean: Callable[[str], str]) -> list[Statement]:
@@ -77,15 +66,15 @@ def storable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _entry_row(session: str, stamped: Stamped, clean: Callable[[str], str]) -> Statement:
-    data = storable(clean(codec.entry_text(_lean(stamped.entry))))
-    kind, text = type(stamped.entry).__name__, storable(clean(sentence(stamped.entry)))
+def _entry_row(state: State, stamped: Stamped, clean: Callable[[str], str]) -> Statement:
+    data = storable(clean(codec.entry_text(stamped.entry)))
+    kind, text = type(stamped.entry).__name__, storable(clean(sentence(stamped.entry, state)))
     pack = codec.pack_shared if isinstance(stamped.entry, Resolved) else codec.pack
     packed = pack(data) if len(data) > _LARGE else None
     return (
         "INSERT OR IGNORE INTO entries (session_id, seq, at, kind, text, data, packed) VALUES (?,?,?,?,?,?,?)",
         (
-            session,
+            state.spec.id,
             stamped.seq,
             stamped.at,
             kind,
@@ -96,25 +85,24 @@ def _entry_row(session: str, stamped: Stamped, clean: Callable[[str], str]) -> S
     )
 
 
-def _lean(entry: Entry) -> Entry:
-    """An entry without the job's output, which the jobs table holds."""
-    return dataclasses.replace(entry, output="") if isinstance(entry, JobSeen | JobEnded) else entry
-
-
 def _session_row(state: State, stamped: Stamped) -> Statement:
     status, reason = status_of(state)
     waiting = f"{state.waiting.kind}: {state.waiting.about}" if state.waiting is not None else ""
-    ended = stamped.at if state.finished is not None else None
+    finished, waiting_for = state.finished, state.waiting
+    ended = stamped.at if finished is not None else None
     return (
         (
-            "UPDATE sessions SET status=?, reason=?, stage=?, waiting=?, epoch=?, reboots=?, entries=?, "
-            "started_at=coalesce(started_at, ?), ended_at=? WHERE id=?"
+            "UPDATE sessions SET status=?, reason=?, end_reason=?, stage=?, waiting=?, due_at=?, superseded_by=?, "
+            "epoch=?, reboots=?, entries=?, started_at=coalesce(started_at, ?), ended_at=? WHERE id=?"
         ),
         (
             status,
             reason,
+            "" if finished is None else finished.reason.value,
             stage_of(state),
             waiting,
+            None if waiting_for is None else waiting_for.until,
+            None if state.stop is None else state.stop.by or None,
             state.epoch,
             state.reboots,
             stamped.seq,
@@ -123,6 +111,62 @@ def _session_row(state: State, stamped: Stamped) -> Statement:
             state.spec.id,
         ),
     )
+
+
+def session_rows(specs: Sequence[SessionSpec], owner: str, run: RunSpec | None = None) -> list[Statement]:
+    """The statements that store sessions as created, with their places in the waves of a run."""
+    sql = (
+        "INSERT INTO sessions (id, run_id, number, computer, tenant, type, play, play_number, wave, status, "
+        "created_at, owner, spec) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    )
+    plays = () if run is None else run.plays
+    places = {
+        session: (number, wave)
+        for number, play in enumerate(plays)
+        for wave, sessions in enumerate(play.waves)
+        for session in sessions
+    }
+    return [
+        (
+            sql,
+            (
+                spec.id,
+                spec.run_id,
+                number_of(spec.id),
+                spec.computer,
+                spec.tenant,
+                spec.type.name,
+                spec.play,
+                *places.get(spec.id, (None, None)),
+                Status.CREATED.value,
+                spec.created_at,
+                owner,
+                codec.pack(codec.text(spec)),
+            ),
+        )
+        for spec in specs
+    ]
+
+
+def number_of(session_id: str) -> int:
+    """A session's number in its run: ids sort by it as numbers do."""
+    digits = session_id.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 0
+
+
+def run_rows(state: RunState, stamped: RunStamped, clean: Callable[[str], str]) -> list[Statement]:
+    """The statements that store one entry of a run's record, given the state after it."""
+    data = storable(clean(codec.run_entry_text(stamped.entry)))
+    ended = stamped.at if state.finished is not None or state.left else None
+    status = "ended" if state.finished is not None else "interrupted" if state.left else "running"
+    note = state.left or (state.finished.message if state.finished is not None else "")
+    return [
+        (
+            "INSERT OR IGNORE INTO run_entries (run_id, seq, at, kind, data) VALUES (?,?,?,?,?)",
+            (state.spec.id, stamped.seq, stamped.at, type(stamped.entry).__name__, data),
+        ),
+        ("UPDATE runs SET status=?, ended_at=?, note=? WHERE id=?", (status, ended, note, state.spec.id)),
+    ]
 
 
 def status_of(state: State) -> tuple[Status, str]:
@@ -157,17 +201,13 @@ def _details(state: State, session: str, stamped: Stamped, clean: Callable[[str]
             return _action_rows(state, plan)
         case Determined(action):
             return [_action_update(state, action.id, stamped.at)]
-        case JobIntended() as job:
-            sql = f"{_JOB_ROW} DO UPDATE SET intended_at=excluded.intended_at"
-            values = (job.job_id, session, job.action_id, job.attempt, job.step, stamped.at)
-            return [(sql, values), _action_update(state, job.action_id, stamped.at)]
-        case JobSeen() as seen:
-            job_id = state.actions[seen.action_id].job_id
-            sql = "UPDATE jobs SET state='running', output=output||? WHERE job_id=?"
-            return [_job_row(state, seen.action_id), (sql, (seen.output, job_id))]
+        case JobIntended() as intended:
+            updates = [_action_update(state, name, stamped.at) for name in intended.actions]
+            return [*_job_rows(state), *updates]
+        case JobSeen():
+            return [*_job_rows(state), ("UPDATE jobs SET state='running' WHERE job_id=?", (_job_id(state),))]
         case JobEnded() as over:
-            ended = _job_end(state.actions[over.action_id].job_id, over, stamped.at)
-            return [_job_row(state, over.action_id), ended]
+            return [*_job_rows(state), _job_end(_job_id(state), over, stamped.at)]
         case ActionEnded(action_id=action_id) | RetryLater(action_id=action_id):
             return [_action_update(state, action_id, stamped.at)]
         case RebootIntended() as reboot:
@@ -193,28 +233,34 @@ def _paid(state: State, session: str) -> list[Statement]:
 
 
 _JOB_ROW = (
-    "INSERT INTO jobs (job_id, session_id, action_id, attempt, step, state, intended_at) "
-    "VALUES (?,?,?,?,?,'intended',?) ON CONFLICT (job_id)"
+    "INSERT INTO jobs (job_id, session_id, action_id, attempt, step, purpose, state, intended_at) "
+    "VALUES (?,?,?,?,?,?,'intended',?) ON CONFLICT (job_id) DO NOTHING"
 )
 
 
-def _job_row(state: State, action_id: str) -> Statement:
-    """The row that output is added to: its intent may lie in a journal that is imported later."""
-    one = state.actions[action_id]
-    values = (one.job_id, state.spec.id, action_id, one.attempt, one.step, one.began_at)
-    return f"{_JOB_ROW} DO NOTHING", values
+def _job_rows(state: State) -> list[Statement]:
+    """The row of the job under way: its intent may lie in a journal that is imported later."""
+    job = state.job
+    if job is None:
+        return []
+    attempt = state.actions[job.actions[0]].attempt if job.actions else 1
+    actions = "\n".join(job.actions)
+    return [(_JOB_ROW, (job.id, state.spec.id, actions, attempt, job.step, job.purpose.value, job.intended_at))]
+
+
+def _job_id(state: State) -> str:
+    return "" if state.job is None else state.job.id
 
 
 def _job_end(job_id: str, over: JobEnded, at: float) -> Statement:
     result = over.result
     return (
-        "UPDATE jobs SET state=?, exit_code=?, error=?, seconds=?, output=output||?, ended_at=? WHERE job_id=?",
+        "UPDATE jobs SET state=?, exit_code=?, error=?, seconds=?, ended_at=? WHERE job_id=?",
         (
             "finished" if result is not None else "lost",
             result.exit_code if result is not None else None,
             result.error if result is not None else over.message,
             result.seconds if result is not None else None,
-            over.output,
             at,
             job_id,
         ),
@@ -253,19 +299,20 @@ def _fact_row(computer: str, section: str, value: Any, at: float, clean: Callabl
 
 _ACTION_COLUMNS = (
     "session_id, id, position, item, instance, type, reason, why, desired, found, version, deployment, held, "
-    "planned_phase, phase, attempts, status, outcome, outcome_reason, message, after, reboot_owed, began_at, ended_at"
+    "planned_phase, phase, attempts, status, outcome, outcome_reason, message, after, reboot_owed, began_at, ended_at, "
+    "definition"
 )
 
 
 def _action_rows(state: State, plan: Plan) -> list[Statement]:
-    sql = f"INSERT OR REPLACE INTO actions ({_ACTION_COLUMNS}) VALUES ({','.join('?' * 24)})"  # noqa: S608 - constants
+    sql = f"INSERT OR REPLACE INTO actions ({_ACTION_COLUMNS}) VALUES ({','.join('?' * 25)})"  # noqa: S608 - constants
     return [(sql, _action_values(state, one.id, position, None)) for position, one in enumerate(plan.actions)]
 
 
 def _action_update(state: State, action_id: str, at: float) -> Statement:
     plan = state.plan
     position = [one.id for one in plan.actions].index(action_id) if plan is not None else 0
-    sql = f"INSERT OR REPLACE INTO actions ({_ACTION_COLUMNS}) VALUES ({','.join('?' * 24)})"  # noqa: S608 - constants
+    sql = f"INSERT OR REPLACE INTO actions ({_ACTION_COLUMNS}) VALUES ({','.join('?' * 25)})"  # noqa: S608 - constants
     return (sql, _action_values(state, action_id, position, at))
 
 
@@ -297,6 +344,7 @@ def _action_values(state: State, action_id: str, position: int, at: float | None
         int(ended.reboot_owed) if ended else 0,
         one.began_at or None,
         at if ended else None,
+        plan.definition,
     )
 
 
@@ -306,72 +354,4 @@ def action_status(one: ActionState) -> str:
         return "ended"
     if one.retry_at is not None:
         return "retry"
-    return "running" if one.job_id else "planned"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" + ("" if number == 1 else "s")
-
-
-def sentence(entry: Entry) -> str:  # noqa: C901 - one case for each kind of entry, nothing else
-    """An entry for people."""
-    match entry:
-        case Resumed(owner, epoch):
-            return f"taken up by {owner}" if epoch > 1 else f"begun by {owner}"
-        case Connected(identity):
-            return f"connected to {identity.name} ({identity.system.get('os') or identity.platform})"
-        case Refused(kind, message):
-            return f"{kind}: {message}"
-        case ContactLost(kind, message, doing):
-            return f"no contact{f' while {doing}' if doing else ''}: {kind}: {message}"
-        case ContactBack(identity):
-            return f"{identity.name} answers again"
-        case Resolved(desires):
-            return f"{_count(len(desires), 'item')} deployed"
-        case FactsCollected(facts, problems):
-            return f"facts collected: {', '.join(facts.values)}" + (f"; {'; '.join(problems)}" if problems else "")
-        case Detected(findings):
-            return f"{_count(len(findings), 'item')} detected"
-        case Planned(plan):
-            todo = sum(1 for one in plan.actions if one.to_do)
-            phases, reboots = _count(len(plan.phases), "phase"), _count(plan.reboots, "reboot")
-            return f"planned {todo} of {_count(len(plan.actions), 'action')} in {phases}, {reboots}"
-        case StageFailed(stage, message):
-            return f"stage {stage} failed: {message}"
-        case Determined(action):
-            return f"{action.id}: {action.type}: {action.why}"
-        case JobIntended(action_id, attempt, _, step):
-            return f"{action_id}: attempt {attempt}{f', step {step + 1}' if step else ''}"
-        case JobSeen(action_id):
-            return f"{action_id}: running"
-        case JobEnded(action_id, result, _, message):
-            if result is None:
-                return f"{action_id}: its job is lost: {message}"
-            code = f"exit code {result.exit_code}" if result.exit_code is not None else "no exit code"
-            return f"{action_id}: {code}{f', {result.error}' if result.error else ''} after {result.seconds:.1f} s"
-        case ActionEnded() as ended:
-            return f"{ended.action_id}: {ended.outcome} ({ended.reason}){f': {ended.message}' if ended.message else ''}"
-        case RetryLater(action_id, _, message):
-            return f"{action_id}: {message}"
-        case RebootIntended(number, why, _, by_itself):
-            return f"reboot {number}{' by itself' if by_itself else ''}: {why}"
-        case RebootAsked(number):
-            return f"reboot {number} asked for"
-        case RebootEnded(number, identity, message):
-            return f"reboot {number} done" if identity is not None else f"reboot {number}: {message}"
-        case PendingFound(names):
-            return f"pending reboots: {', '.join(names) or 'none'}"
-        case Waiting(kind, _, about):
-            return f"waiting ({kind}): {about}"
-        case Verified(findings, missing):
-            return f"{_count(len(findings), 'item')} verified" + (
-                f"; not converged: {'; '.join(missing)}" if missing else ""
-            )
-        case StopAsked(kind, message):
-            return f"{kind}: {message}"
-        case Noted(message) | Interrupted(message):
-            return message
-        case Finished(status, message):
-            return f"{status}: {message}"
-        case _ as never:
-            assert_never(never)
+    return "planned" if one.job is None else "running"

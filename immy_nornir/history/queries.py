@@ -5,6 +5,7 @@ Nothing outside this package sees SQL.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,8 @@ from immy_nornir.model.facts import Facts
 from immy_nornir.model.items import Item
 from immy_nornir.model.plan import Desire
 from immy_nornir.model.playbooks import CHANGING, ActionType
-from immy_nornir.model.record.entries import Resolved, Stamped
+from immy_nornir.model.record.entries import JobEnded, JobSeen, Resolved, Stamped
+from immy_nornir.model.record.run import RunSpec, RunStamped
 from immy_nornir.model.record.session import SessionSpec, Status
 
 OPEN = (Status.CREATED, Status.RUNNING, Status.WAITING)
@@ -172,6 +174,18 @@ def record(
     return spec, definitions(connection, digests), entries
 
 
+def run_record(connection: sqlite3.Connection, run_id: str) -> tuple[RunSpec, list[RunStamped]] | None:
+    """A run's whole record; None when there is none, or it is from before runs were records."""
+    row = connection.execute("SELECT spec FROM runs WHERE id=?", (run_id,)).fetchone()
+    if row is None or row[0] is None:
+        return None
+    spec: RunSpec = codec.load(json.loads(codec.unpack(row[0])), RunSpec)
+    sql = "SELECT seq, at, data FROM run_entries WHERE run_id=? ORDER BY seq"
+    return spec, [
+        RunStamped(seq, at, codec.run_entry_from(data)) for seq, at, data in connection.execute(sql, (run_id,))
+    ]
+
+
 def definitions(connection: sqlite3.Connection, digests: set[str]) -> dict[str, Item]:
     """Stored item definitions by hash."""
     found: dict[str, Item] = {}
@@ -231,6 +245,11 @@ class Reader:
             )
         return found
 
+    def run_specs(self) -> list[RunSpec]:
+        """What every run was asked to do that is a record and has not ended, newest first."""
+        sql = "SELECT spec FROM runs WHERE spec IS NOT NULL AND status<>'ended' ORDER BY started_at DESC, id DESC"
+        return [codec.load(json.loads(codec.unpack(row["spec"])), RunSpec) for row in self._rows(sql)]
+
     def sessions(self, asked: Asked, *, actions: bool = False) -> list[SessionRow]:
         """Sessions, newest first; with their actions when wanted."""
         where, values = ["1"], []
@@ -246,7 +265,7 @@ class Reader:
             stored = sorted({*asked.statuses, *(OPEN if Status.INTERRUPTED in asked.statuses else ())})
             where.append(f"status IN ({','.join('?' * len(stored))})")
             values += stored
-        sql = f"SELECT * FROM sessions WHERE {' AND '.join(where)} ORDER BY created_at DESC, id DESC"  # noqa: S608 - columns above
+        sql = f"SELECT * FROM sessions WHERE {' AND '.join(where)} ORDER BY created_at DESC, run_id DESC, number DESC"  # noqa: S608 - columns above
         alive: dict[str, bool] = {}
         found: list[SessionRow] = []
         for row in self._rows(sql, values):
@@ -256,6 +275,13 @@ class Reader:
             found.append(self._session(row, status, with_actions=actions))
             if asked.limit is not None and len(found) >= asked.limit:
                 break
+        return found
+
+    def sessions_of(self, ids: Sequence[str], *, actions: bool = False) -> list[SessionRow]:
+        """The sessions of these ids, as far as there are any."""
+        found: list[SessionRow] = []
+        for start in range(0, len(ids), 500):
+            found += self.sessions(Asked(ids=ids[start : start + 500]), actions=actions)
         return found
 
     def _status(self, row: sqlite3.Row, alive: dict[str, bool]) -> Status:
@@ -314,7 +340,19 @@ class Reader:
         """A session's jobs with their output."""
         columns = ", ".join(JobRow.__dataclass_fields__)
         sql = f"SELECT {columns} FROM jobs WHERE session_id=? ORDER BY intended_at"  # noqa: S608 - field names
-        return [JobRow(*row) for row in self._rows(sql, (session_id,))]
+        jobs = [JobRow(*row) for row in self._rows(sql, (session_id,))]
+        if not jobs:
+            return []
+        written: dict[str, list[str]] = {}
+        sql = (
+            "SELECT data, packed FROM entries WHERE session_id=? AND kind IN ('JobSeen', 'JobEnded') "
+            "AND (packed IS NOT NULL OR data LIKE '%\"output\":%') ORDER BY seq"
+        )
+        for row in self._rows(sql, (session_id,)):
+            entry = codec.entry_from(codec.unpack(row["packed"]) if row["packed"] is not None else row["data"])
+            if isinstance(entry, JobSeen | JobEnded):
+                written.setdefault(entry.job_id, []).append(entry.output)
+        return [dataclasses.replace(one, output=one.output + "".join(written.get(one.job_id, ()))) for one in jobs]
 
     def facts(self, computer: str) -> Facts:
         """The last known facts of a computer, with their age."""
@@ -328,8 +366,9 @@ class Reader:
         Where nothing has changed since, that is `now` itself, which is much quicker than reading it again.
         """
         sql = (
-            "SELECT e.data, e.packed FROM entries e JOIN sessions s ON s.id=e.session_id WHERE s.computer=? AND s.id<? "
-            "AND e.kind='Resolved' ORDER BY s.created_at DESC, e.seq DESC LIMIT 1"
+            "SELECT e.data, e.packed FROM entries e JOIN sessions s ON s.id=e.session_id WHERE s.computer=? "
+            "AND (s.created_at, s.run_id, s.number) < (SELECT created_at, run_id, number FROM sessions WHERE id=?) "
+            "AND e.kind='Resolved' ORDER BY s.created_at DESC, s.run_id DESC, s.number DESC, e.seq DESC LIMIT 1"
         )
         for row in self._rows(sql, (computer, before)):
             text = codec.unpack(row["packed"]) if row["packed"] is not None else row["data"]

@@ -60,10 +60,49 @@ CREATE TABLE blobs (hash TEXT PRIMARY KEY, kind TEXT NOT NULL, data BLOB NOT NUL
 """
 
 
+_SECOND = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO meta (name, value) VALUES ('history_id', lower(hex(randomblob(16))));
+CREATE TABLE entries_with_key (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, session_id TEXT NOT NULL, seq INTEGER NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL,
+    text TEXT NOT NULL, data TEXT, packed BLOB, UNIQUE (session_id, seq)
+);
+INSERT INTO entries_with_key (session_id, seq, at, kind, text, data, packed)
+    SELECT session_id, seq, at, kind, text, data, packed FROM entries ORDER BY at, session_id, seq;
+DROP TABLE entries;
+ALTER TABLE entries_with_key RENAME TO entries;
+CREATE TABLE run_entries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL REFERENCES runs(id), seq INTEGER NOT NULL, at REAL NOT NULL,
+    kind TEXT NOT NULL, data TEXT NOT NULL, UNIQUE (run_id, seq)
+);
+ALTER TABLE runs ADD COLUMN spec BLOB;
+ALTER TABLE sessions ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+UPDATE sessions SET number = CAST(substr(id, length(run_id) + 2) AS INTEGER);
+ALTER TABLE sessions ADD COLUMN end_reason TEXT NOT NULL DEFAULT '';
+ALTER TABLE sessions ADD COLUMN due_at REAL;
+ALTER TABLE sessions ADD COLUMN superseded_by TEXT;
+ALTER TABLE sessions ADD COLUMN play_number INTEGER;
+ALTER TABLE sessions ADD COLUMN wave INTEGER;
+ALTER TABLE actions ADD COLUMN definition TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN purpose TEXT NOT NULL DEFAULT 'act';
+"""
+"""Since then the output of jobs stands in the entries that tell of it; jobs.output holds that of older ones."""
+
+
 @migrations()
 def m001_first(db: Database) -> None:
     """Runs, sessions with their entries, and what is read off them."""
-    for statement in _FIRST.split(";\n"):
+    _all(db, _FIRST)
+
+
+@migrations()
+def m002_runs_are_records(db: Database) -> None:
+    """Runs have entries, entries have a key to follow them by, and ends have codes."""
+    _all(db, _SECOND)
+
+
+def _all(db: Database, statements: str) -> None:
+    for statement in statements.split(";\n"):
         if statement.strip():
             db.execute(statement)
 

@@ -17,14 +17,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from immy_nornir.decide.runs.run_state import RunState, fold_run, fold_run_all
 from immy_nornir.decide.steps.state import State, fold, fold_all
 from immy_nornir.errors import HistoryError
-from immy_nornir.history import codec, locks, projection, queries, schema
-from immy_nornir.history.writer import Writer, blob_line, journal_line
+from immy_nornir.history import codec, locks, projection, queries, schema, sentences
+from immy_nornir.history.writer import Writer, blob_line, journal_line, run_line
 from immy_nornir.model.items import Item
 from immy_nornir.model.protocols import Clock
 from immy_nornir.model.record.entries import Interrupted, Stamped
-from immy_nornir.model.record.session import SessionSpec, Status
+from immy_nornir.model.record.run import RunSpec, RunStamped
+from immy_nornir.model.record.session import SessionSpec
 
 FILE = "history.db"
 _BLOB = "INSERT OR IGNORE INTO blobs (hash, kind, data) VALUES (?,?,?)"
@@ -37,19 +39,6 @@ class Busy:
 
     session_id: str
     owner: str
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What one command started."""
-
-    id: str
-    command: str
-    playbook: str = ""
-    fleet: str = ""
-    commit: str = ""
-    user: str = ""
-    machine: str = ""
 
 
 def new_id(now: float) -> str:
@@ -113,6 +102,12 @@ class History:
                 advice = f"move it away to begin a new one, or {advice}"
             raise HistoryError(f"{self.path} cannot be opened: {error}", advice) from error
 
+    @property
+    def id(self) -> str:
+        """The history's own id: the same for every process and for ever, and no other history's."""
+        sql = "SELECT value FROM meta WHERE name='history_id'"
+        return str(self._writer.call(lambda connection: connection.execute(sql).fetchone()[0]))
+
     # --- what died ---
 
     def _reap(self) -> None:
@@ -164,8 +159,12 @@ class History:
             for line in path.read_text(encoding="utf-8").splitlines():
                 try:
                     row = json.loads(line)
-                    entry = None if "blob" in row else codec.entry_from(row["entry"])
+                    run_entry = codec.run_entry_from(row["entry"]) if "run" in row else None
+                    entry = None if "blob" in row or run_entry else codec.entry_from(row["entry"])
                 except Exception:  # noqa: BLE001, S112 - cut off by the crash that made the journal needed
+                    continue
+                if run_entry is not None:
+                    self._import_run_entry(row["run"], RunStamped(row["seq"], row["at"], run_entry))
                     continue
                 if entry is None:
                     blob = (row["blob"], "item", codec.pack(row["data"]))
@@ -176,7 +175,7 @@ class History:
                     row["seq"],
                     row["at"],
                     type(entry).__name__,
-                    projection.sentence(entry),
+                    sentences.sentence(entry),
                     row["entry"],
                 )
                 sql = "INSERT OR IGNORE INTO entries (session_id, seq, at, kind, text, data) VALUES (?,?,?,?,?,?)"
@@ -186,6 +185,11 @@ class History:
                 if self.state_of(session_id) is not None:
                     self._project_again(session_id)
             path.unlink()
+
+    def _import_run_entry(self, run_id: str, stamped: RunStamped) -> None:
+        before = self.run_of(run_id)
+        if before is not None and before.entries < stamped.seq:
+            self.append_run(fold_run(before, stamped), stamped)
 
     def _project_again(self, session_id: str) -> None:
         loaded = self._writer.call(lambda connection: queries.record(connection, session_id))
@@ -201,48 +205,50 @@ class History:
 
     # --- runs and sessions ---
 
-    def begin_run(self, run: Run) -> None:
-        """Store a run as running."""
+    def begin_run(self, spec: RunSpec, sessions: Sequence[SessionSpec] = ()) -> None:
+        """Store a run as running, and its sessions as created: no computer of it is ever missing from the record."""
         sql = (
-            "INSERT INTO runs (id, started_at, command, playbook, fleet, commit_id, user, machine, owner, status) "
-            "VALUES (?,?,?,?,?,?,?,?,?,'running')"
+            "INSERT INTO runs (id, started_at, command, playbook, fleet, commit_id, user, machine, owner, spec, "
+            "status) VALUES (?,?,?,?,?,?,?,?,?,?,'running')"
         )
-        now = self._clock.now()
-        values = (run.id, now, run.command, run.playbook, run.fleet, run.commit, run.user, run.machine, self.owner)
-        self._writer.commit([(sql, values)], "")
-
-    def end_run(self, run_id: str, status: str, note: str = "") -> None:
-        """Store how a run ended."""
-        sql = "UPDATE runs SET ended_at=?, status=?, note=? WHERE id=?"
-        self._writer.commit([(sql, (self._clock.now(), status, note, run_id))], "")
+        about = (spec.command, spec.playbook, spec.fleet, spec.commit, spec.user, spec.machine)
+        packed = codec.pack(codec.text(spec))
+        row = (sql, (spec.id, self._clock.now(), *about, self.owner, packed))
+        self._writer.commit([row, *projection.session_rows(sessions, self.owner, spec)], "")
 
     def create_sessions(self, specs: Sequence[SessionSpec]) -> None:
-        """Store sessions as created, so that no computer of a run is ever missing from the record."""
-        sql = (
-            "INSERT INTO sessions (id, run_id, computer, tenant, type, play, status, created_at, owner, spec) "
-            "VALUES (?,?,?,?,?,?,?,?,?,?)"
-        )
-        self._writer.commit(
-            [
-                (
-                    sql,
-                    (
-                        spec.id,
-                        spec.run_id,
-                        spec.computer,
-                        spec.tenant,
-                        spec.type.name,
-                        spec.play,
-                        Status.CREATED.value,
-                        spec.created_at,
-                        self.owner,
-                        codec.pack(codec.text(spec)),
-                    ),
-                )
-                for spec in specs
-            ],
-            "",
-        )
+        """Store sessions as created."""
+        self._writer.commit(projection.session_rows(specs, self.owner), "")
+
+    def append_run(self, state: RunState, stamped: RunStamped) -> None:
+        """Store one entry of a run's record, given the state after it; it is on the disk when this returns."""
+
+        def line() -> str:
+            return self._clean(run_line(state.spec.id, stamped.seq, stamped.at, codec.run_entry_text(stamped.entry)))
+
+        self._writer.commit(projection.run_rows(state, stamped, self._clean), line)
+
+    def run_of(self, run_id: str) -> RunState | None:
+        """A stored run, folded; None when there is none of this id, or it is from before runs were records."""
+        found = self._writer.call(lambda connection: queries.run_record(connection, run_id))
+        return None if found is None else fold_run_all(*found)
+
+    def claim_run(self, run_id: str) -> bool:
+        """Be the process that is at a run; False where another living one is."""
+
+        def take(connection: sqlite3.Connection) -> bool:
+            row = connection.execute("SELECT owner, status FROM runs WHERE id=?", (run_id,)).fetchone()
+            if row is None or (row[1] == "running" and row[0] != self.owner and locks.is_alive(self.owners, row[0])):
+                return False
+            connection.execute("UPDATE runs SET owner=?, status='running' WHERE id=?", (self.owner, run_id))
+            return True
+
+        return self._writer.call(take)
+
+    def end_run(self, run_id: str, status: str) -> None:
+        """Store how a run from before runs were records ended."""
+        sql = "UPDATE runs SET ended_at=?, status=? WHERE id=?"
+        self._writer.commit([(sql, (self._clock.now(), status, run_id))], "")
 
     def claim(self, computer: str, session_id: str) -> int | Busy:
         """Make a session the active one of its computer: its epoch, or who else is at work."""

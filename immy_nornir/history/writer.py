@@ -222,6 +222,11 @@ def journal_line(session_id: str, seq: int, at: float, entry: str) -> str:
     return json.dumps({"session": session_id, "seq": seq, "at": at, "entry": entry}, ensure_ascii=True)
 
 
+def run_line(run_id: str, seq: int, at: float, entry: str) -> str:
+    """One entry of a run's record as a line of the journal."""
+    return json.dumps({"run": run_id, "seq": seq, "at": at, "entry": entry}, ensure_ascii=True)
+
+
 def blob_line(digest: str, data: str) -> str:
     """One definition as a line of the journal."""
     return json.dumps({"blob": digest, "data": data}, ensure_ascii=True)

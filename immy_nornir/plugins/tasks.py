@@ -46,7 +46,7 @@ def maintain(task: Task, sessions: Mapping[str, LiveSession], *, wait: bool = Fa
                 return _result(task, live)
             case Parked(pause) as parked:
                 if pause.deferred and not wait:
-                    _defer(live)
+                    live.defer()
                     return _result(task, live)
                 if _may_park.get():
                     return Result(host=task.host, result=parked)
@@ -54,39 +54,22 @@ def maintain(task: Task, sessions: Mapping[str, LiveSession], *, wait: bool = Fa
                 live.engine.clock.sleep(max(0.0, pause.until - live.engine.clock.now()))
 
 
-def _defer(live: LiveSession) -> None:
-    one: LiveSession | None = live
-    while one is not None:
-        live.engine.history.defer(one.computer, one.id)
-        one = one.before
-
-
-def _result(task: Task, live: LiveSession) -> Result:
-    return Result(host=task.host, result=summary(live), changed=_changed(live), failed=_status(live) in _BAD)
-
-
 _BAD = (Status.FAILED, Status.PARTIALLY_PASSED, Status.MISSED, Status.CANCELLED, Status.INTERRUPTED)
 
 
-def _changed(live: LiveSession) -> bool:
-    return any(one.attempted and one.outcome is Outcome.SUCCESS for one in live.told)
-
-
-def _status(live: LiveSession) -> Status:
-    from immy_nornir.history.projection import status_of
-
-    return status_of(live.state)[0]
+def _result(task: Task, live: LiveSession) -> Result:
+    recap = live.recap
+    changed = any(one.attempted and one.outcome is Outcome.SUCCESS for one in recap.actions)
+    return Result(host=task.host, result=summary(live), changed=changed, failed=recap.status in _BAD)
 
 
 def summary(live: LiveSession) -> dict[str, object]:
     """A session for people and scripts: ids, status, and what became of each action."""
-    from immy_nornir.history.projection import status_of
-
-    status, reason = status_of(live.state)
+    recap = live.recap
     return {
         "session": live.id,
-        "status": status.value,
-        "reason": reason,
-        "reboots": live.state.reboots,
-        "actions": {one.id: one.sentence for one in live.told},
+        "status": recap.status.value,
+        "reason": recap.message,
+        "reboots": recap.reboots,
+        "actions": {one.id: one.sentence for one in recap.actions},
     }

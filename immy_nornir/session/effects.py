@@ -15,8 +15,8 @@ from immy_nornir.decide.detect.identity import identity_mismatch
 from immy_nornir.decide.plan.actions import Decision, decide
 from immy_nornir.decide.plan.job_steps import steps_of
 from immy_nornir.decide.plan.make_plan import user_for
-from immy_nornir.decide.steps.next_step import Do, meaning_of
-from immy_nornir.decide.steps.state import ActionState, rebooted_since
+from immy_nornir.decide.steps.state import ActionState, Job, State, meaning_of, rebooted_since
+from immy_nornir.decide.steps.step import Do
 from immy_nornir.errors import DroppedError, GarbledError, RefusedError, TransportTimeoutError
 from immy_nornir.model.deployments import Desired, StateKind
 from immy_nornir.model.facts import Finding, FindingStatus, Identity
@@ -42,7 +42,7 @@ from immy_nornir.remote.windows.connection import identity_from
 
 if TYPE_CHECKING:
     from immy_nornir.model.protocols import Reader
-    from immy_nornir.session.live import LiveSession
+    from immy_nornir.session.leg import Leg
 
 CHANGING_TYPES = CHANGING
 START_WAIT_SECONDS = 2.0
@@ -54,24 +54,24 @@ DOUBTS = 2
 """How often a lost job is begun anew after detection has shown that it is needed."""
 
 
-def architecture(live: LiveSession) -> str | None:
+def architecture(state: State) -> str | None:
     """The computer's architecture, where it is known."""
-    value = live.state.identity.system.get("architecture") if live.state.identity is not None else None
+    value = state.identity.system.get("architecture") if state.identity is not None else None
     return value if isinstance(value, str) else None
 
 
-def refuse_stranger(live: LiveSession, identity: Identity) -> list[Entry]:
+def refuse_stranger(state: State, leg: Leg, identity: Identity) -> list[Entry]:
     """The end of a session whose computer is another one than is meant; nothing when it is the one."""
-    wrong = identity_mismatch(live.state.spec.pinned_identity, identity, live.state.identity)
+    wrong = identity_mismatch(state.spec.pinned_identity, identity, state.identity)
     if not wrong:
         return []
-    live.close()
+    leg.close()
     return [Refused("identity", wrong)]
 
 
-def primary_user(live: LiveSession) -> str:
+def primary_user(leg: Leg) -> str:
     """The computer's primary user, as far as one is set."""
-    return str(live.described.variables.get("immy_primary_user") or "")
+    return str(leg.described.variables.get("immy_primary_user") or "")
 
 
 def pinned(desire: Desire, action: PlannedAction) -> Desire:
@@ -86,16 +86,16 @@ def pinned(desire: Desire, action: PlannedAction) -> Desire:
     return dataclasses.replace(desire, desired=Desired(StateKind.INSTALLED))
 
 
-def _desire(live: LiveSession, action_id: str) -> Desire:
-    return next(one for one in live.state.desires if one.id == action_id)
+def _desire(state: State, action_id: str) -> Desire:
+    return next(one for one in state.desires if one.id == action_id)
 
 
-def _look(live: LiveSession, action: PlannedAction) -> tuple[Desire, Item, Finding, Identity | None]:
+def _look(state: State, leg: Leg, action: PlannedAction) -> tuple[Desire, Item, Finding, Identity | None]:
     """Detect one item again, with the pending reboots, in one request."""
-    desire = pinned(_desire(live, action.id), action)
-    item = live.state.definitions[desire.definition]
+    desire = pinned(_desire(state, action.id), action)
+    item = state.definitions[desire.definition]
     detection = detect([(desire, item)])
-    reader: Reader = live.connected()
+    reader: Reader = leg.connected()
     answers = reader.read([ReadOperation("identity", Read.IDENTITY), *detection.operations])
     said = answers["identity"]
     identity = None
@@ -104,10 +104,10 @@ def _look(live: LiveSession, action: PlannedAction) -> tuple[Desire, Item, Findi
     return desire, item, detection.findings(answers)[0], identity
 
 
-def _determine(live: LiveSession, action_id: str) -> list[Entry]:
-    action = live.state.actions[action_id].plan
-    desire, item, finding, _ = _look(live, action)
-    decision = decide(desire, item, finding, architecture(live))
+def _determine(state: State, leg: Leg, action_id: str) -> list[Entry]:
+    action = state.actions[action_id].plan
+    desire, item, finding, _ = _look(state, leg, action)
+    decision = decide(desire, item, finding, architecture(state))
     if decision.error:
         return [ActionEnded(action_id, Outcome.FAILED, OutcomeReason.DETECTION_FAILED, decision.why, finding=finding)]
     if decision.type not in CHANGING:
@@ -129,100 +129,109 @@ def _determine(live: LiveSession, action_id: str) -> list[Entry]:
 # --- jobs -----------------------------------------------------------------------------------------------------
 
 
-def _start_job(live: LiveSession, action_id: str) -> list[Entry]:
-    one = live.state.actions[action_id]
-    item = live.state.definitions[one.plan.definition]
-    step = steps_of(one.plan, item, live.state.findings.get(action_id))[one.step]
+def _start_job(state: State, leg: Leg, action_id: str) -> list[Entry]:
+    one, job = state.actions[action_id], _under_way(state)
+    item = state.definitions[one.plan.definition]
+    step = steps_of(one.plan, item, state.findings.get(action_id))[job.step]
     context = "system"
     if one.plan.context is Context.USER:
-        assert live.state.identity is not None  # noqa: S101 - connected
-        user = user_for(live.state.spec.options, live.state.identity, primary_user(live))
+        identity = leg.identity or state.identity
+        assert identity is not None  # noqa: S101 - connected
+        user = user_for(state.spec.options, identity, primary_user(leg))
         if not user:
             message = "nobody is logged on as whom it could run"
             return [ActionEnded(action_id, Outcome.SKIPPED, OutcomeReason.USER_CONTEXT, message)]
         context = f"user:{user}"
-    secrets = {name: live.engine.secrets.reveal(ref) for name, ref in step.secrets.items()}
+    secrets = {name: leg.engine.secrets.reveal(ref) for name, ref in step.secrets.items()}
     spec = JobSpec(
-        one.job_id, step.kind, step.work, context, one.plan.timeout_seconds, one.plan.item, one.plan.type.value, secrets
+        job.id, step.kind, step.work, context, one.plan.timeout_seconds, one.plan.item, one.plan.type.value, secrets
     )
-    return _told(live, one, live.connected().start_job(spec, START_WAIT_SECONDS))
+    return _told(state, leg, leg.connected().start_job(spec, START_WAIT_SECONDS))
 
 
-def _poll_job(live: LiveSession, action_id: str) -> list[Entry]:
-    one = live.state.actions[action_id]
-    found, live.found = live.found, None
-    if found is not None and found[:2] == (one.job_id, one.offset):
-        return _told(live, one, found[2])
-    return _told(live, one, live.connected().wait_job(one.job_id, one.offset, POLL_WAIT_SECONDS))
+def _under_way(state: State) -> Job:
+    assert state.job is not None  # noqa: S101 - next_step asks only then
+    return state.job
 
 
-def meet_again(live: LiveSession, expected: Mapping[str, str]) -> Identity:
+def _poll_job(state: State, leg: Leg, _: str) -> list[Entry]:
+    job = _under_way(state)
+    found, leg.found = leg.found, None
+    if found is not None and found[:2] == (job.id, job.offset):
+        return _told(state, leg, found[2])
+    return _told(state, leg, leg.connected().wait_job(job.id, job.offset, POLL_WAIT_SECONDS))
+
+
+def meet_again(state: State, leg: Leg, expected: Mapping[str, str]) -> Identity:
     """The identity at the beginning of a later leg, with the word on the job that is at work, if there is one."""
-    one = live.state.actions.get(live.state.current)
-    if one is None or not one.seen or one.over or one.ended is not None or live.state.lost is not None:
-        return live.connected().identify()
-    identity, status = live.connected().find_job(expected, one.job_id, one.offset, POLL_WAIT_SECONDS)
-    live.found = None if status is None else (one.job_id, one.offset, status)
+    job = state.job
+    if job is None or not job.seen or job.over or state.lost is not None:
+        return leg.connected().identify()
+    identity, status = leg.connected().find_job(expected, job.id, job.offset, POLL_WAIT_SECONDS)
+    leg.found = None if status is None else (job.id, job.offset, status)
     return identity
 
 
-def _told(live: LiveSession, one: ActionState, status: JobStatus) -> list[Entry]:
-    action_id = one.plan.id
+def _told(state: State, leg: Leg, status: JobStatus) -> list[Entry]:
+    job = _under_way(state)
     match status.state:
         case JobState.FINISHED if status.result is not None:
-            return [JobEnded(action_id, status.result, status.output)]
+            return [JobEnded(job.id, status.result, status.output)]
         case JobState.LOST:
-            return [JobEnded(action_id, None, status.output, "it left no result and its process is gone")]
+            return [JobEnded(job.id, None, status.output, "it left no result and its process is gone")]
         case JobState.ABSENT:
-            return [JobEnded(action_id, None, "", "the computer knows nothing of it")]
+            return [JobEnded(job.id, None, "", "the computer knows nothing of it")]
         case JobState.BUSY:
-            return _busy(live, one, f"an earlier job of {one.plan.item} is still at work there: {status.output}")
+            return [entry for name in job.actions for entry in _busy(state, leg, name, status.output)]
         case _:
-            output, offset = _whole_lines(one, status)
-            return [] if one.seen and not output else [JobSeen(action_id, output, offset)]
+            output, offset = _whole_lines(job, status)
+            return [] if job.seen and not output else [JobSeen(job.id, output, offset)]
 
 
-def _busy(live: LiveSession, one: ActionState, message: str) -> list[Entry]:
+def _busy(state: State, leg: Leg, action_id: str, other: str) -> list[Entry]:
     """Look again when the other may have ended: by then nothing may be left to do."""
-    options = live.state.spec.options
+    one, options = state.actions[action_id], state.spec.options
+    message = f"an earlier job of {one.plan.item} is still at work there: {other}"
     if one.attempt >= options.retries:
         return [ActionEnded(one.plan.id, Outcome.FAILED, OutcomeReason.RETRIES, message)]
-    later = RetryLater(one.plan.id, live.engine.clock.now() + options.retry_seconds, message)
+    later = RetryLater(one.plan.id, leg.engine.clock.now() + options.retry_seconds, message)
     return [later, Determined(dataclasses.replace(one.plan, type=ActionType.UNDETERMINED))]
 
 
-def _whole_lines(one: ActionState, status: JobStatus) -> tuple[str, int]:
+def _whole_lines(job: Job, status: JobStatus) -> tuple[str, int]:
     """The output up to its last line's end: a secret cut across two polls would not be recognised."""
     whole, end, rest = status.output.rpartition("\n")
     if "\ufffd" in rest or len(rest) > _LONGEST_LINE:
         return status.output, status.next_offset
-    return (whole + end, status.next_offset - len(rest.encode())) if whole + end else ("", one.offset)
+    return (whole + end, status.next_offset - len(rest.encode())) if whole + end else ("", job.offset)
 
 
 # --- judging --------------------------------------------------------------------------------------------------
 
 
-def _verify_action(live: LiveSession, action_id: str) -> list[Entry]:
-    one = live.state.actions[action_id]
-    desire, item, finding, identity = _look(live, one.plan)
+def _verify_action(state: State, leg: Leg, action_id: str) -> list[Entry]:
+    one = state.actions[action_id]
+    desire, item, finding, identity = _look(state, leg, one.plan)
     entries: list[Entry] = []
-    pending = live.state.pending
+    pending = state.pending
     if identity is not None and identity.pending_reboots != pending:
         entries.append(PendingFound(identity.pending_reboots))
         pending = identity.pending_reboots
-    new = set(pending) - set(one.pending) - set(live.state.spec.options.ignore_pending_reboots)
-    decision = decide(desire, item, finding, architecture(live))
-    entries.append(_judged(live, one, decision, finding, reboot_found=bool(new)))
+    new = set(pending) - set(one.pending) - set(state.spec.options.ignore_pending_reboots)
+    decision = decide(desire, item, finding, architecture(state))
+    entries.append(_judged(state, leg, one, decision, finding, reboot_found=bool(new)))
     return entries
 
 
-def _judged(live: LiveSession, one: ActionState, decision: Decision, finding: Finding, *, reboot_found: bool) -> Entry:
+def _judged(
+    state: State, leg: Leg, one: ActionState, decision: Decision, finding: Finding, *, reboot_found: bool
+) -> Entry:
     action_id, result = one.plan.id, one.result
-    meaning = meaning_of(live.state, one)
-    rebooted = rebooted_since(live.state, one)
+    meaning = meaning_of(state, one)
+    rebooted = rebooted_since(state, one)
     soft = meaning is ExitMeaning.SOFT_REBOOT and not rebooted
     owed = not rebooted and _owes(one, soft=soft, reboot_found=reboot_found)
-    skips = live.state.spec.options.reboot is Reboot.SKIP
+    skips = state.spec.options.reboot is Reboot.SKIP
     code = f"exit code {result.exit_code}" if result is not None and result.exit_code not in (None, 0) else ""
     satisfied = not decision.error and decision.type not in CHANGING
     if satisfied:
@@ -237,7 +246,7 @@ def _judged(live: LiveSession, one: ActionState, decision: Decision, finding: Fi
     if result is None:
         if one.doubts <= DOUBTS:
             message = "its job was lost and detection says it is still needed"
-            return RetryLater(action_id, live.engine.clock.now(), message)
+            return RetryLater(action_id, leg.engine.clock.now(), message)
         message = f"its job was lost {one.doubts} times; {decision.why}"
         return ActionEnded(action_id, Outcome.FAILED, OutcomeReason.IN_DOUBT, message, _after(finding), finding, owed)
     if soft and not skips:
@@ -278,40 +287,40 @@ def _after(finding: Finding) -> str:
 # --- reboots --------------------------------------------------------------------------------------------------
 
 
-def _ask_reboot(live: LiveSession, _: str) -> list[Entry]:
-    reboot = live.state.reboot
+def _ask_reboot(state: State, leg: Leg, _: str) -> list[Entry]:
+    reboot = state.reboot
     assert reboot is not None  # noqa: S101 - next_step asks only then
     # Lost before the request was sent, it is asked again; only from then on it may be on its way.
-    connection = live.connected()
+    connection = leg.connected()
     identity = connection.identify()
-    if refused := refuse_stranger(live, identity):
+    if refused := refuse_stranger(state, leg, identity):
         return refused
     if reboot.boot.differs(identity.boot):
         return [RebootEnded(reboot.number, identity, "it had rebooted already")]
     try:
         connection.reboot(reboot.boot, REBOOT_DELAY_SECONDS, reboot.why)
     except (DroppedError, TransportTimeoutError, GarbledError) as error:
-        live.close()
+        leg.close()
         return [Noted(f"the answer to the request to reboot was lost: {error.message}"), RebootAsked(reboot.number)]
     except RefusedError as error:
         return [RebootEnded(reboot.number, None, f"the reboot was refused: {error.message}")]
-    live.close()
+    leg.close()
     return [RebootAsked(reboot.number)]
 
 
-def _check_boot(live: LiveSession, _: str) -> list[Entry]:
-    reboot = live.state.reboot
+def _check_boot(state: State, leg: Leg, _: str) -> list[Entry]:
+    reboot = state.reboot
     assert reboot is not None  # noqa: S101 - next_step asks only then
-    identity = live.connected().identify()
-    if refused := refuse_stranger(live, identity):
+    identity = leg.connected().identify()
+    if refused := refuse_stranger(state, leg, identity):
         return refused
     if reboot.boot.differs(identity.boot):
         return [RebootEnded(reboot.number, identity)]
-    live.close()
+    leg.close()
     return []
 
 
-PERFORM: Mapping[Do, Callable[[LiveSession, str], list[Entry]]] = {
+PERFORM: Mapping[Do, Callable[[State, Leg, str], list[Entry]]] = {
     Do.DETERMINE: _determine,
     Do.START_JOB: _start_job,
     Do.POLL_JOB: _poll_job,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from immy_nornir.decide.resolve.desires import SharedDesires
@@ -13,6 +13,7 @@ from immy_nornir.decide.resolve.winning_deployments import Targets
 from immy_nornir.decide.steps.state import State
 from immy_nornir.history.store import History
 from immy_nornir.model.inventory import Computer
+from immy_nornir.model.items import Item
 from immy_nornir.model.playbooks import Fleet
 from immy_nornir.model.protocols import Address, Clock, Connect, Secrets
 from immy_nornir.model.record.entries import Stamped
@@ -77,8 +78,23 @@ class Engine:
     names: Mapping[str, Computer] = field(default_factory=dict)
     """Computers that the inventory has not, such as the implicit localhost."""
     shared: SharedDesires = field(default_factory=SharedDesires)
+    definitions: dict[str, Item] = field(default_factory=dict)
+    """Definitions of items by content hash, of all sessions: it only grows, and what a hash means never changes."""
     frozen: Callable[[], str] = str
     """Why nothing may be changed at this moment; empty when it may. Asked before each effect."""
+
+    def keep_definitions(self, definitions: Mapping[str, Item]) -> None:
+        """Make definitions known to every session of this process, and to the history."""
+        self.definitions.update(definitions)
+        self.history.keep_definitions(definitions)
+
+    def stored(self, session_id: str) -> State | None:
+        """A stored session, folded, with its definitions among ours; None when there is none, or it is damaged."""
+        state = self.history.state_of(session_id)
+        if state is None:
+            return None
+        self.definitions.update(state.definitions)
+        return replace(state, definitions=self.definitions)
 
     def computer(self, name: str) -> Computer:
         """A computer of the fleet by name; raises KeyError."""

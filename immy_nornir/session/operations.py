@@ -17,7 +17,7 @@ from immy_nornir.decide.plan.actions import decide
 from immy_nornir.decide.plan.make_plan import Planning, make_plan, to_detect
 from immy_nornir.decide.resolve.desires import desires_of
 from immy_nornir.decide.resolve.winning_deployments import Asked, choose
-from immy_nornir.decide.steps.next_step import Do
+from immy_nornir.decide.steps.step import Do
 from immy_nornir.errors import (
     AuthenticationError,
     CertificateError,
@@ -51,8 +51,9 @@ from immy_nornir.model.wire import ReadOperation
 from immy_nornir.session import effects
 
 if TYPE_CHECKING:
+    from immy_nornir.decide.steps.state import State
     from immy_nornir.model.protocols import Reader
-    from immy_nornir.session.live import LiveSession
+    from immy_nornir.session.leg import Leg
 
 _STAGE_OF = {
     Do.CONNECT: Stage.CONNECT,
@@ -64,47 +65,47 @@ _STAGE_OF = {
 }
 
 
-def perform(live: LiveSession, do: Do, action_id: str) -> list[Entry]:
+def perform(state: State, leg: Leg, do: Do, action_id: str) -> list[Entry]:
     """Do one operation.
 
     Raises: ImmyError, which `failed` turns into entries.
     """
     if do in effects.PERFORM:
-        return effects.PERFORM[do](live, action_id)
-    return _PERFORM[do](live)
+        return effects.PERFORM[do](state, leg, action_id)
+    return _PERFORM[do](state, leg)
 
 
-def failed(live: LiveSession, do: Do, action_id: str, error: ImmyError) -> list[Entry]:
+def failed(state: State, leg: Leg, do: Do, action_id: str, error: ImmyError) -> list[Entry]:
     """The entries for an operation that raised: contact lost, refused, or a stage or action that failed."""
-    text = live.engine.redactor.clean(str(error))
+    text = leg.engine.redactor.clean(str(error))
     doing = f"{do} {action_id}".strip()
     if do is Do.CHECK_BOOT and isinstance(error, TransportError):
         # Right after a boot a domain, or WinRM itself, may not answer yet; the reboot has a deadline of its own.
-        live.close()
+        leg.close()
         return []
     # Who was let in before is asked again: after a boot, a domain or memory may be missing for a moment.
-    known = Stage.CONNECT in live.state.done
+    known = Stage.CONNECT in state.done
     if isinstance(error, AuthenticationError | CertificateError) and not known:
-        live.close()
+        leg.close()
         return [Refused(error.kind, text)]
     if isinstance(error, RefusedError) and not (known and do is Do.CONNECT):
         if do is Do.ASK_REBOOT:
-            number = live.state.reboot.number if live.state.reboot is not None else 0
+            number = state.reboot.number if state.reboot is not None else 0
             return [RebootEnded(number, None, text)]
         if do is Do.START_JOB:
             return [ActionEnded(action_id, Outcome.FAILED, OutcomeReason.COULD_NOT_START, text)]
         if not action_id:
-            live.close()
+            leg.close()
             return [Refused(error.kind, text)]
         # Its job is at work, or has ended: a computer that will not say so now is asked again.
     if isinstance(error, TransportError):
-        live.close()
+        leg.close()
         return [ContactLost(error.kind, text, doing)]
     if action_id:
         reason = OutcomeReason.COULD_NOT_START if isinstance(error, SecretError) else OutcomeReason.CONFLICT
         return [ActionEnded(action_id, Outcome.FAILED, reason, text)]
     if do in (Do.CONNECT, Do.CHECK_BOOT, Do.ASK_REBOOT):
-        live.close()
+        leg.close()
         return [Refused("connection", text)]
     return [StageFailed(_STAGE_OF[do], text)]
 
@@ -112,47 +113,47 @@ def failed(live: LiveSession, do: Do, action_id: str, error: ImmyError) -> list[
 # --- stages ---------------------------------------------------------------------------------------------------
 
 
-def _connect(live: LiveSession) -> list[Entry]:
-    connection = live.connected()
-    pinned = live.state.spec.pinned_identity
-    if Stage.CONNECT in live.state.done:
-        return _connect_again(live, effects.meet_again(live, expectation(pinned, live.state.identity)))
-    ahead = _to_read_ahead(live)
+def _connect(state: State, leg: Leg) -> list[Entry]:
+    connection = leg.connected()
+    pinned = state.spec.pinned_identity
+    if Stage.CONNECT in state.done:
+        return _connect_again(state, leg, effects.meet_again(state, leg, expectation(pinned, state.identity)))
+    ahead = _to_read_ahead(state, leg)
     identity, answers = connection.meet(expectation(pinned), ahead)
-    if refused := effects.refuse_stranger(live, identity):
+    if refused := effects.refuse_stranger(state, leg, identity):
         return refused
-    live.ahead = {one.id: (one, answers[one.id]) for one in ahead if one.id in answers}
+    leg.ahead = {one.id: (one, answers[one.id]) for one in ahead if one.id in answers}
     return [Connected(identity)]
 
 
-def _connect_again(live: LiveSession, identity: Identity) -> list[Entry]:
-    if refused := effects.refuse_stranger(live, identity):
+def _connect_again(state: State, leg: Leg, identity: Identity) -> list[Entry]:
+    if refused := effects.refuse_stranger(state, leg, identity):
         return refused
-    before = live.state.identity
+    before = state.identity
     same = before is not None and before.boot == identity.boot and before.pending_reboots == identity.pending_reboots
-    if same and live.state.lost is None:
-        live.state = dataclasses.replace(live.state, connected=True, identity=identity)
-        return []  # a new leg of a session that only polls is not worth an entry
+    if same and state.lost is None:
+        leg.identity, leg.contact = identity, dataclasses.replace(leg.contact, connected=True)
+        return []  # a new connection of a session that only polls is not worth an entry
     return [ContactBack(identity)]
 
 
-def _to_read_ahead(live: LiveSession) -> Sequence[ReadOperation]:
+def _to_read_ahead(state: State, leg: Leg) -> Sequence[ReadOperation]:
     """What the first stages will most likely ask, by what is known of the computer before it was spoken to.
 
     Asked together with its name it costs no PowerShell of its own. Answers to what is not asked after all are dropped.
     """
-    state, address = live.state, live.address
+    address = leg.address
     if state.lost is not None or address is None or address.kind != "winrm":
         return ()
-    known = presumed(state.spec.computer, live.stored(), Platform.WINDOWS)
+    known = presumed(state.spec.computer, leg.stored(), Platform.WINDOWS)
     if known.platform is not Platform.WINDOWS:
         return ()  # another computer had the name
     reads: dict[str, ReadOperation] = {}
     if Stage.INVENTORY in state.spec.stages:
-        reads = {one.id: one for one in questions(live.engine.fleet.library, known.platform)}
+        reads = {one.id: one for one in questions(leg.engine.fleet.library, known.platform)}
     if Stage.RESOLVE in state.spec.stages and Stage.DETECT in state.spec.stages:
         with contextlib.suppress(ImmyError):  # said again, and heard, when it is resolved
-            desires, definitions = _desires(live, known)
+            desires, definitions = _desires(state, leg, known)
             sure = [
                 one for one in to_detect(state.spec.type, desires) if _is_sure(definitions.get(one.definition), known)
             ]
@@ -166,51 +167,51 @@ def _is_sure(item: Item | None, known: Identity) -> bool:
     return bool(known.system) or item is None or item.requirements == Requirements()
 
 
-def _desires(live: LiveSession, identity: Identity) -> tuple[tuple[Desire, ...], dict[str, Item]]:
+def _desires(state: State, leg: Leg, identity: Identity) -> tuple[tuple[Desire, ...], dict[str, Item]]:
     """What the computer should have, with the definitions, if it is as `identity` says."""
-    spec, engine = live.state.spec, live.engine
-    computer = engine.computer(spec.computer)
+    spec = state.spec
+    computer = leg.engine.computer(spec.computer)
     variables = known_names(computer, spec.vars)
-    facts = facts_for(identity, live.stored())
+    facts = facts_for(identity, leg.stored())
     asked = Asked(spec.items, spec.asked_items, spec.onboarding)
-    choices = choose(engine.targets.of_computer(spec.computer), computer, facts, asked, variables)
-    return desires_of(choices, engine.fleet.library, identity, facts, variables, codec.fingerprint, engine.shared)
+    choices = choose(leg.engine.targets.of_computer(spec.computer), computer, facts, asked, variables)
+    return desires_of(
+        choices, leg.engine.fleet.library, identity, facts, variables, codec.fingerprint, leg.engine.shared
+    )
 
 
-def _resolve(live: LiveSession) -> list[Entry]:
-    assert live.state.identity is not None  # noqa: S101 - the chain puts connect first
-    desires, definitions = _desires(live, live.state.identity)
-    live.engine.history.keep_definitions(definitions)
-    live.state = dataclasses.replace(live.state, definitions={**live.state.definitions, **definitions})
+def _resolve(state: State, leg: Leg) -> list[Entry]:
+    assert state.identity is not None  # noqa: S101 - the chain puts connect first
+    desires, definitions = _desires(state, leg, state.identity)
+    leg.engine.keep_definitions(definitions)
     return [Resolved(desires)]
 
 
-def _collect_facts(live: LiveSession) -> list[Entry]:
-    identity, spec = live.state.identity, live.state.spec
-    detects = Stage.DETECT in spec.stages and Stage.DETECT not in live.state.done
-    more = _detection(live).operations if detects else ()
+def _collect_facts(state: State, leg: Leg) -> list[Entry]:
+    identity, spec = state.identity, state.spec
+    detects = Stage.DETECT in spec.stages and Stage.DETECT not in state.done
+    more = _detection(state).operations if detects else ()
     platform = identity.platform if identity is not None else Platform.WINDOWS
-    answers = live.read(questions(live.engine.fleet.library, platform), more)
-    return [FactsCollected(*facts_of(answers, live.engine.clock.now()))]
+    answers = leg.read(questions(leg.engine.fleet.library, platform), more)
+    return [FactsCollected(*facts_of(answers, leg.engine.clock.now()))]
 
 
-def _detection(live: LiveSession) -> Detection:
-    return detection_of(to_detect(live.state.spec.type, live.state.desires), live.state.definitions)
+def _detection(state: State) -> Detection:
+    return detection_of(to_detect(state.spec.type, state.desires), state.definitions)
 
 
-def _detect(live: LiveSession) -> list[Entry]:
-    detection = _detection(live)
-    answers = live.read(detection.operations)
-    live.ahead = {}
+def _detect(state: State, leg: Leg) -> list[Entry]:
+    detection = _detection(state)
+    answers = leg.read(detection.operations)
+    leg.ahead = {}
     return [Detected(detection.findings(answers))]
 
 
-def planning_of(live: LiveSession, findings: Mapping[str, Finding], desires: tuple[Desire, ...]) -> Planning:
+def _planning_of(state: State, leg: Leg, findings: Mapping[str, Finding], desires: tuple[Desire, ...]) -> Planning:
     """What a plan of this session is made from."""
-    state = live.state
     assert state.identity is not None  # noqa: S101 - planning comes after connecting
     ignored = state.spec.options.ignore_pending_reboots
-    with live.engine.history.read() as reader:
+    with leg.engine.history.read() as reader:
         before = reader.last_desires(state.spec.computer, state.spec.id, desires)
     fresh: frozenset[str] = frozenset()
     if before is not None and before is not desires:
@@ -225,7 +226,7 @@ def planning_of(live: LiveSession, findings: Mapping[str, Finding], desires: tup
         findings,
         fresh,
         tuple(name for name in state.pending if name not in ignored),
-        effects.primary_user(live),
+        effects.primary_user(leg),
     )
 
 
@@ -236,28 +237,27 @@ def _changed(desire: Desire, before: Desire | None) -> bool:
     return mine != (before.definition, before.desired, before.mode, dict(before.params))
 
 
-def _make_plan(live: LiveSession) -> list[Entry]:
-    return [Planned(make_plan(planning_of(live, live.state.findings, live.state.desires)))]
+def _make_plan(state: State, leg: Leg) -> list[Entry]:
+    return [Planned(make_plan(_planning_of(state, leg, state.findings, state.desires)))]
 
 
 # --- judging after execution ----------------------------------------------------------------------------------
 
 
-def _verify(live: LiveSession) -> list[Entry]:
-    state = live.state
+def _verify(state: State, leg: Leg) -> list[Entry]:
     pinned = {
         one.id: effects.pinned(one, state.actions[one.id].plan) for one in state.desires if one.id in state.actions
     }
     looked_at = to_detect(state.spec.type, state.desires)
     detection = detection_of([pinned.get(one.id, one) for one in looked_at], state.definitions)
-    reader: Reader = live.connected()
+    reader: Reader = leg.connected()
     findings = detection.findings(reader.read(detection.operations))
     missing: list[str] = []
     for (desire, item), finding in zip(detection.wanted, findings, strict=True):
         action = state.actions.get(desire.id)
         if action is None or action.ended is None:
             continue
-        decision = decide(desire, item, finding, effects.architecture(live))
+        decision = decide(desire, item, finding, effects.architecture(state))
         done = action.ended.outcome is Outcome.SUCCESS
         calm = action.ended.outcome is Outcome.NOTHING and not action.plan.requested_by
         if decision.type in effects.CHANGING_TYPES and (done or calm):
@@ -267,7 +267,7 @@ def _verify(live: LiveSession) -> list[Entry]:
     return [Verified(findings, tuple(missing))]
 
 
-_PERFORM: Mapping[Do, Callable[[LiveSession], list[Entry]]] = {
+_PERFORM: Mapping[Do, Callable[[State, Leg], list[Entry]]] = {
     Do.CONNECT: _connect,
     Do.RESOLVE: _resolve,
     Do.COLLECT_FACTS: _collect_facts,

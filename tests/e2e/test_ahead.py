@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from immy_nornir.decide.steps.state import State, fold
-from immy_nornir.history.store import History, Run
+from immy_nornir.history.store import History
 from immy_nornir.lab.lab import Lab
 from immy_nornir.lab.spec import Knobs
 from immy_nornir.model.facts import Identity
 from immy_nornir.model.items import Platform
 from immy_nornir.model.record.entries import Connected, Entry, Finished, Stamped
+from immy_nornir.model.record.run import RunSpec
 from immy_nornir.model.record.session import SessionSpec, Status
 from immy_nornir.session.engine import SystemClock
 from tests.e2e import world
@@ -121,7 +122,7 @@ def test_scripts_for_another_platform_do_not_reach_a_computer_that_was_replaced(
         history = History(fleet.root / ".immy", SystemClock())
         linux = Identity("fixed", platform=Platform.LINUX, system={"os": "Debian"})
         state = State(SessionSpec("old-1", "old", "fixed", "acme"))
-        history.begin_run(Run("old", "immy run"))
+        history.begin_run(RunSpec("old", "immy run"))
         history.create_sessions([state.spec])
         entries: list[Entry] = [Connected(linux), Finished(Status.PASSED, "")]
         for number, entry in enumerate(entries, 1):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from immy_nornir.history.store import History, Run
+from immy_nornir.history.store import History
 from immy_nornir.model.record.entries import JobIntended
+from immy_nornir.model.record.run import RunSpec
 from tests.e2e.world import Fleet
 from tests.history import sample
 
@@ -20,7 +21,7 @@ def fleet(tmp_path: Path) -> Fleet:
     gone |= {"ansible_password": "p", "ansible_winrm_transport": "basic", "immy_allow_plain_basic": True}
     made.write("inventory/all.yml", {"all": {"hosts": {"pc1": {**gone, "ansible_winrm_scheme": "http"}}}})
     history = History(tmp_path / ".immy", sample.StillClock())
-    history.begin_run(Run("run", "immy run"))
+    history.begin_run(RunSpec("run", "immy run"))
     end = next(n for n, one in enumerate(sample.ENTRIES) if isinstance(one, JobIntended))
     sample.fill(history, sample.ENTRIES[: end + 1])
     history.close()

@@ -23,13 +23,13 @@ from nornir.plugins.runners import SerialRunner, ThreadedRunner
 from nornir_utils.plugins.functions import print_result
 
 from immy_nornir.cli import startup
-from immy_nornir.decide.steps.next_step import Wait
-from immy_nornir.history.store import Run
+from immy_nornir.decide.steps.step import Wait
 from immy_nornir.lab import Knobs
+from immy_nornir.model.record.run import Approved, RunSpec
 from immy_nornir.model.record.session import WaitKind
-from immy_nornir.plugins import running
 from immy_nornir.plugins.runner import ImmyRunner
 from immy_nornir.plugins.tasks import maintain
+from immy_nornir.session import runs, taking_up
 from immy_nornir.session.live import LiveSession, Parked
 from immy_nornir.session.specs import Asking
 
@@ -252,9 +252,11 @@ def sessions(one: Fleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, 
     try:
         [play] = book.plays
         names = sorted(loaded.inventory.computers)
-        run = running.PlayRun(play, loaded.types["full"], startup.computers_of(loaded.inventory, names))
-        engine.history.begin_run(Run("script1", "a script"))
-        assert running.create(engine, "script1", [run], Asking()) == []
+        run = runs.PlayRun(play, loaded.types["full"], startup.computers_of(loaded.inventory, names))
+        taking_up.make_specs(engine, "script1", [run], Asking())
+        fresh, said = taking_up.make_sessions(engine, [run])
+        assert said == []
+        runs.begin_run(engine, RunSpec("script1", "a script"), [run], fresh, Approved("--yes"))
         yield run.sessions
     finally:
         engine.history.close()

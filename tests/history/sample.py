@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from immy_nornir.decide.maintenance_types import BUILT_IN_TYPES
+from immy_nornir.decide.runs.run_state import RunState, fold_run
 from immy_nornir.decide.steps.state import State, fold
 from immy_nornir.history import codec
-from immy_nornir.history.store import FILE, History, Run
+from immy_nornir.history.store import FILE, History
 from immy_nornir.model.deployments import Desired, StateKind
 from immy_nornir.model.facts import Boot, Change, Facts, Finding, FindingStatus, Identity
 from immy_nornir.model.items import (
@@ -62,6 +63,21 @@ from immy_nornir.model.record.entries import (
     StopAsked,
     Verified,
     Waiting,
+)
+from immy_nornir.model.record.run import (
+    Approved,
+    Brakes,
+    Pace,
+    PlaySpec,
+    RunEnded,
+    RunEntry,
+    RunHalted,
+    RunLeft,
+    RunSpec,
+    RunStamped,
+    RunTakenUp,
+    WaveBegan,
+    WaveEnded,
 )
 from immy_nornir.model.record.session import Outcome, OutcomeReason, SessionSpec, Status, WaitKind
 from immy_nornir.model.values import SecretRef
@@ -163,15 +179,15 @@ ENTRIES: tuple[Entry, ...] = (
     Planned(Plan((ACTION, LEFT), (("software/7zip",),), 1)),
     Waiting(WaitKind.WINDOW, NOW + 60.0, "window after_hours", deferred=True),
     Determined(ACTION),
-    JobIntended("software/7zip", 1, JOB, 0, IDENTITY.boot),
-    JobSeen("software/7zip", "half of the", 11),
+    JobIntended(JOB, ("software/7zip",), 1, 0, IDENTITY.boot),
+    JobSeen(JOB, "half of the", 11),
     Interrupted("its process ended"),
     Resumed("machine-2", 2),
     ContactBack(IDENTITY),
-    JobEnded("software/7zip", JobResult(1618, "", 1.5), " output"),
+    JobEnded(JOB, JobResult(1618, "", 1.5), " output"),
     RetryLater("software/7zip", NOW + 60.0, "exit code 1618"),
-    JobIntended("software/7zip", 2, "run-1/software-7zip/2", 0, IDENTITY.boot),
-    JobEnded("software/7zip", None, "", "lost"),
+    JobIntended("run-1/software-7zip/2", ("software/7zip",), 2, 0, IDENTITY.boot),
+    JobEnded("run-1/software-7zip/2", None, "", "lost"),
     PendingFound(("file_rename",)),
     ActionEnded("software/7zip", Outcome.SUCCESS, OutcomeReason.VERIFIED, "", "24.08", FOUND, True),
     RebootIntended(1, "what was done needs it", IDENTITY.boot),
@@ -194,10 +210,18 @@ def spec(number: int = 1, computer: str = "pc1") -> SessionSpec:
     )
 
 
-def fill(history: History, entries: tuple[Entry, ...] = ENTRIES, number: int = 1, computer: str = "pc1") -> State:
+def fill(
+    history: History,
+    entries: tuple[Entry, ...] = ENTRIES,
+    number: int = 1,
+    computer: str = "pc1",
+    *,
+    stored: bool = False,
+) -> State:
     """Write one session with these entries; its state."""
     one = spec(number, computer)
-    history.create_sessions([one])
+    if not stored:
+        history.create_sessions([one])
     history.claim(one.computer, one.id)
     history.keep_definitions(DEFINITIONS)
     state = State(one, DEFINITIONS)
@@ -208,16 +232,48 @@ def fill(history: History, entries: tuple[Entry, ...] = ENTRIES, number: int = 1
     return state
 
 
+RUN = RunSpec(
+    "run",
+    "immy run playbooks/full.yml",
+    "playbooks/full.yml",
+    "fleet",
+    "abc",
+    "ann",
+    "desk",
+    (PlaySpec("all", (("run-1",),), 20.0),),
+    {"reboot": "automatic"},
+    pace=Pace(8),
+    brakes=Brakes(max_reboots=3),
+)
+RUN_ENTRIES: tuple[RunEntry, ...] = (
+    Approved("--yes", 3, 1),
+    WaveBegan(0, 0),
+    RunLeft("stopped by the operator"),
+    RunTakenUp("machine-2"),
+    WaveEnded(0, 0, 1, 1),
+    RunHalted(None, "1 of 1 computer of a wave failed"),
+    RunEnded(),
+)
+
+
+def fill_run(history: History, entries: tuple[RunEntry, ...] = RUN_ENTRIES) -> RunState:
+    """Write one run with its session's row and these entries; its state."""
+    history.begin_run(RUN, [spec()])
+    state = RunState(RUN)
+    for entry in entries:
+        stamped = RunStamped(state.entries + 1, NOW + state.entries, entry)
+        state = fold_run(state, stamped)
+        history.append_run(state, stamped)
+    return state
+
+
 def main(target: Path) -> None:
     """Write a database of today's schema."""
     with tempfile.TemporaryDirectory() as folder:
         history = History(Path(folder), StillClock())
         history.owner = "sample"
-        history.begin_run(
-            Run("run", "immy run playbooks/full.yml", "playbooks/full.yml", "fleet", "abc", "ann", "desk")
-        )
-        fill(history)
-        history.end_run("run", "ended")
+        fill_run(history)
+        fill(history, stored=True)
         history.close()
         import sqlite3
 

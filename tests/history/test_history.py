@@ -16,7 +16,7 @@ from immy_nornir.decide.steps.state import State, fold_all
 from immy_nornir.errors import HistoryError
 from immy_nornir.history import codec, locks, store
 from immy_nornir.history.queries import Asked, Reader
-from immy_nornir.history.store import FILE, Busy, History, Run, new_id
+from immy_nornir.history.store import FILE, Busy, History, new_id
 from immy_nornir.history.writer import journal_line
 from immy_nornir.model.plan import Plan, Request, RequestKind
 from immy_nornir.model.record.entries import (
@@ -29,6 +29,7 @@ from immy_nornir.model.record.entries import (
     Resumed,
     Stamped,
 )
+from immy_nornir.model.record.run import RunSpec
 from immy_nornir.model.record.session import Status
 from tests.history import sample
 
@@ -38,7 +39,7 @@ DATA = Path(__file__).parent / "data"
 @pytest.fixture
 def history(tmp_path: Path) -> History:
     history = History(tmp_path, sample.StillClock())
-    history.begin_run(Run("run", "immy run"))
+    history.begin_run(RunSpec("run", "immy run"))
     return history
 
 
@@ -119,8 +120,8 @@ def test_a_database_of_every_schema_version_opens(path: Path, tmp_path: Path) ->
 def test_a_session_of_a_dead_process_is_interrupted_for_readers_at_once(tmp_path: Path) -> None:
     code = (
         "import os, sys\nfrom pathlib import Path\nfrom tests.history import sample\n"
-        "from immy_nornir.history.store import History, Run\n"
-        "history = History(Path(sys.argv[1]), sample.StillClock())\nhistory.begin_run(Run('run', 'immy run'))\n"
+        "from immy_nornir.history.store import History\nfrom immy_nornir.model.record.run import RunSpec\n"
+        "history = History(Path(sys.argv[1]), sample.StillClock())\nhistory.begin_run(RunSpec('run', 'immy run'))\n"
         "sample.fill(history, sample.ENTRIES[:10])\nhistory.flush()\nos.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False, cwd=DATA.parent.parent.parent)
@@ -158,7 +159,7 @@ def test_an_intent_is_refused_to_who_does_not_own_the_computer(history: History,
 def test_nothing_follows_an_entry_that_was_lost(tmp_path: Path) -> None:
     """The disk is full for a moment, for the journal too: the record stays what it was, with no hole in it."""
     history = History(tmp_path, sample.StillClock())
-    history.begin_run(Run("run", "immy run"))
+    history.begin_run(RunSpec("run", "immy run"))
     other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
     other.execute("CREATE TRIGGER full BEFORE INSERT ON entries WHEN NEW.seq=5 BEGIN SELECT RAISE(ABORT,'full'); END")
     journal = tmp_path / f"journal-{history.owner}.jsonl"
@@ -185,7 +186,7 @@ def test_nothing_follows_an_entry_that_was_lost(tmp_path: Path) -> None:
 
 def test_a_history_that_was_removed_takes_no_intent(tmp_path: Path) -> None:
     history = History(tmp_path, sample.StillClock())
-    history.begin_run(Run("run", "immy run"))
+    history.begin_run(RunSpec("run", "immy run"))
     sample.fill(history, sample.ENTRIES[:9])
     history.flush()
     for file in tmp_path.glob("history.db*"):
@@ -208,7 +209,7 @@ def test_a_history_that_was_removed_takes_no_intent(tmp_path: Path) -> None:
 @pytest.mark.parametrize("status", ["running", "interrupted"])
 def test_one_damaged_record_keeps_no_other_session_from_going_on(tmp_path: Path, damage: str, status: str) -> None:
     history = History(tmp_path, sample.StillClock())
-    history.begin_run(Run("run", "immy run"))
+    history.begin_run(RunSpec("run", "immy run"))
     sample.fill(history, sample.ENTRIES[:10])
     history.close()
     connection = sqlite3.connect(tmp_path / FILE)
@@ -239,7 +240,7 @@ def sample_intent(history: History) -> None:
 def test_one_session_at_a_time_owns_a_computer(tmp_path: Path) -> None:
     one = History(tmp_path, sample.StillClock())
     two = History(tmp_path, sample.StillClock())
-    one.begin_run(Run("run", "immy run"))
+    one.begin_run(RunSpec("run", "immy run"))
     one.create_sessions([sample.spec(1), sample.spec(2)])
     assert one.claim("pc1", "run-1") == 1
     busy = two.claim("pc1", "run-2")
@@ -268,7 +269,7 @@ def test_threads_may_append_together_and_nothing_is_lost(history: History, tmp_p
 
 def test_a_journal_of_a_dead_process_is_imported(tmp_path: Path) -> None:
     history = History(tmp_path, sample.StillClock())
-    history.begin_run(Run("run", "immy run"))
+    history.begin_run(RunSpec("run", "immy run"))
     sample.fill(history, sample.ENTRIES[:7])
     history.close()
     lines = [
@@ -288,7 +289,7 @@ def test_a_journal_of_a_dead_process_is_imported(tmp_path: Path) -> None:
 
 def test_secrets_are_taken_out_of_everything_that_is_stored(tmp_path: Path) -> None:
     history = History(tmp_path, sample.StillClock(), lambda text: text.replace("half of the", "[secret]"))
-    history.begin_run(Run("run", "immy run"))
+    history.begin_run(RunSpec("run", "immy run"))
     sample.fill(history)
     history.close()
     with Reader(tmp_path / FILE) as reader:

@@ -11,8 +11,9 @@ import pytest
 
 from immy_nornir.decide.steps.state import State, fold
 from immy_nornir.history.queries import Reader
-from immy_nornir.history.store import FILE, History, Run
+from immy_nornir.history.store import FILE, History
 from immy_nornir.model.record.entries import Entry, Finished, Noted, Stamped
+from immy_nornir.model.record.run import RunSpec
 from immy_nornir.model.record.session import Status
 from tests.history import sample
 
@@ -30,7 +31,7 @@ def append(history: History, state: State, entry: Entry, *, durable: bool = Fals
 @pytest.mark.parametrize("durable", [True, False])
 def test_half_a_character_from_one_computer_does_not_end_the_history_of_all(tmp_path: Path, durable: bool) -> None:
     history = History(tmp_path, sample.StillClock())
-    history.begin_run(Run("run", "immy run"))
+    history.begin_run(RunSpec("run", "immy run"))
     history.create_sessions([SPEC])
     history.claim(SPEC.computer, SPEC.id)
     state = append(history, State(SPEC), Noted(HALF), durable=durable)
@@ -46,7 +47,7 @@ def test_half_a_character_from_one_computer_does_not_end_the_history_of_all(tmp_
 
 def test_a_value_that_no_database_takes_costs_itself_alone(tmp_path: Path) -> None:
     history = History(tmp_path, sample.StillClock())
-    history.begin_run(Run("run", "immy run"))
+    history.begin_run(RunSpec("run", "immy run"))
     history._writer.put([("UPDATE runs SET note=?", (10**30,))])
     history.flush()
     history.end_run("run", "ended")

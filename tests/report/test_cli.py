@@ -13,7 +13,7 @@ import pytest
 
 from immy_nornir.cli.main import run as immy
 from immy_nornir.decide.steps.state import fold
-from immy_nornir.history.store import FILE, History, Run
+from immy_nornir.history.store import FILE, History
 from immy_nornir.model.facts import Boot, Identity
 from immy_nornir.model.items import ItemKind
 from immy_nornir.model.plan import Plan, PlannedAction, Reason
@@ -31,6 +31,7 @@ from immy_nornir.model.record.entries import (
     Resumed,
     Stamped,
 )
+from immy_nornir.model.record.run import RunSpec
 from immy_nornir.model.record.session import Outcome, OutcomeReason, SessionSpec, Status
 from immy_nornir.model.wire import JobResult
 
@@ -67,7 +68,7 @@ class Ticking:
 
 def fill(history: History, clock: Ticking, run_id: str, computers: Sequence[tuple[str, str, bool]]) -> None:
     """A run whose sessions, one for each (computer, tenant, good), installed something or failed to."""
-    history.begin_run(Run(run_id, "immy run playbooks/full.yml", "full.yml", "fleet", "c0ffee", "kim", "workbench"))
+    history.begin_run(RunSpec(run_id, "immy run playbooks/full.yml", "full.yml", "fleet", "c0ffee", "kim", "workbench"))
     specs = [
         SessionSpec(f"{run_id}-{number}", run_id, computer, tenant, created_at=clock.now())
         for number, (computer, tenant, _) in enumerate(computers, 1)
@@ -100,8 +101,8 @@ def _entries(spec: SessionSpec, owner: str, *, good: bool) -> list[Entry]:
         Planned(PLAN),
         RebootIntended(1, "pending before execution: Windows Update", Boot("1")),
         RebootEnded(1, Identity(spec.computer, boot=Boot("2"))),
-        JobIntended(VPN.id, 1, job),
-        JobEnded(VPN.id, result, "Zugriff verweigert: Straße\r\n"),
+        JobIntended(job, (VPN.id,)),
+        JobEnded(job, result, "Zugriff verweigert: Straße\r\n"),
         end,
         Finished(Status.PASSED if good else Status.FAILED, "1 done" if good else "1 failed"),
     ]

@@ -43,8 +43,31 @@ from immy_nornir.model.record.entries import (
     Verified,
     Waiting,
 )
-from immy_nornir.model.record.session import Outcome, OutcomeReason, SessionSpec
+from immy_nornir.model.record.session import Outcome, OutcomeReason, Purpose, SessionSpec
 from immy_nornir.model.wire import JobResult
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job that was intended, and what is known of it."""
+
+    id: str
+    purpose: Purpose
+    actions: tuple[str, ...]
+    """The actions that it serves."""
+    step: int = 0
+    boot: Boot = field(default_factory=Boot)
+    """The boot in which it was intended."""
+    intended_at: float = 0.0
+    seen_at: float = 0.0
+    """When it was first known to exist."""
+    offset: int = 0
+    """How far its output was read, in bytes."""
+    seen: bool = False
+    """It is known to exist."""
+    over: bool = False
+    """It has ended or is lost; `result` None means lost."""
+    result: JobResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +76,9 @@ class ActionState:
 
     plan: PlannedAction
     attempt: int = 0
-    step: int = 0
-    job_id: str = ""
     began_at: float = 0.0
-    intended_at: float = 0.0
-    """When its last job was intended."""
-    seen_at: float = 0.0
-    """When its last job was first known to exist."""
-    offset: int = 0
-    seen: bool = False
-    """The job is known to exist."""
-    over: bool = False
-    """The job has ended or is lost; `result` None means lost."""
-    result: JobResult | None = None
+    job: Job | None = None
+    """The last job that served it."""
     doubts: int = 0
     """How often a job of this action was lost."""
     retry_at: float | None = None
@@ -73,8 +86,6 @@ class ActionState:
     """A reboot is owed for what it did since the last one."""
     stayed: bool = False
     """The reboot that its installer announced did not come."""
-    boot: Boot = field(default_factory=Boot)
-    """The boot in which its last job was intended."""
     phase: int = 0
     """The actual phase in which it last did something."""
     pending: tuple[str, ...] = ()
@@ -84,9 +95,14 @@ class ActionState:
     """It ended well but is not as it should be yet: its verdict is given after the reboot that it owes."""
 
     @property
-    def in_progress(self) -> bool:
-        """Whether a job of it was intended and the action has not ended."""
-        return bool(self.job_id) and self.ended is None and self.retry_at is None
+    def step(self) -> int:
+        """Which of its jobs is the last."""
+        return 0 if self.job is None else self.job.step
+
+    @property
+    def result(self) -> JobResult | None:
+        """What its last job left."""
+        return None if self.job is None else self.job.result
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +126,10 @@ class State:
     definitions: Mapping[str, Item] = field(default_factory=dict)
     entries: int = 0
     epoch: int = 0
-    connected: bool = False
-    """The current leg has identified the computer."""
     identity: Identity | None = None
     lost: ContactLost | None = None
     lost_at: float = 0.0
     losses: int = 0
-    stumbles: int = 0
-    """Established contacts that were lost since anything was achieved: answering to its name is not enough."""
-    checked_at: float = 0.0
-    """When the computer was last asked about what is being waited for."""
     done: frozenset[Stage] = frozenset()
     desires: tuple[Desire, ...] = ()
     facts: Facts = field(default_factory=Facts)
@@ -128,7 +138,8 @@ class State:
     findings: Mapping[str, Finding] = field(default_factory=dict)
     plan: Plan | None = None
     actions: Mapping[str, ActionState] = field(default_factory=dict)
-    current: str = ""
+    job: Job | None = None
+    """The job under way: one at a time."""
     reboot: RebootState | None = None
     reboots: int = 0
     phase: int = 0
@@ -149,10 +160,14 @@ class State:
     interrupted: Interrupted | None = None
     finished: Finished | None = None
 
+    @property
+    def current(self) -> str:
+        """The action whose job is under way; empty when there is none."""
+        return self.job.actions[0] if self.job is not None and self.job.actions else ""
 
-def resting(state: State, now: float, pause: float) -> bool:
-    """Whether the last look is less than a pause ago; a wall clock that was set back ends the pause."""
-    return state.checked_at <= now < state.checked_at + pause
+    def serves(self, action_id: str) -> bool:
+        """Whether the job under way is this action's."""
+        return self.job is not None and action_id in self.job.actions
 
 
 def fold_all(spec: SessionSpec, definitions: Mapping[str, Item], entries: Iterable[Stamped]) -> State:
@@ -167,12 +182,7 @@ def fold(state: State, stamped: Stamped) -> State:
     """The state after one more entry."""
     entry = stamped.entry
     waiting = state.waiting if isinstance(entry, Waiting | Noted) else None
-    stumbles = state.stumbles
-    if isinstance(entry, ContactLost):
-        stumbles += state.lost is None
-    elif not isinstance(entry, Waiting | Noted | ContactBack | PendingFound):
-        stumbles = 0
-    state = replace(state, entries=stamped.seq, waiting=waiting, stumbles=stumbles)
+    state = replace(state, entries=stamped.seq, waiting=waiting)
     return _fold(state, stamped)
 
 
@@ -180,23 +190,20 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
     at = stamped.at
     match stamped.entry:
         case Resumed(epoch=epoch):
-            return replace(
-                state, epoch=epoch, connected=False, interrupted=None, checked_at=0.0, losses=0, lost=None, lost_at=0.0
-            )
+            return replace(state, epoch=epoch, interrupted=None, losses=0, lost=None, lost_at=0.0)
         case Connected(identity):
             return replace(
                 _known(state, identity),
-                connected=True,
                 pending=identity.pending_reboots,
                 done=state.done | {Stage.CONNECT},
             )
         case ContactBack(identity):
-            return replace(_known(state, identity), connected=True, pending=identity.pending_reboots)
+            return replace(_known(state, identity), pending=identity.pending_reboots)
         case Refused() as refused:
             return replace(state, failure=refused)
         case ContactLost() as lost:
             first = at if state.lost is None else state.lost_at
-            return replace(state, connected=False, lost=lost, lost_at=first, losses=state.losses + 1, checked_at=at)
+            return replace(state, lost=lost, lost_at=first, losses=state.losses + 1)
         case Resolved(desires):
             return replace(state, desires=desires, done=state.done | {Stage.RESOLVE})
         case FactsCollected(facts, problems):
@@ -214,44 +221,24 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
             return replace(state, failure=failed)
         case Determined(action):
             return _with_action(state, action.id, plan=action)
-        case JobIntended() as job:
-            changed = _with_action(
-                state,
-                job.action_id,
-                attempt=job.attempt,
-                step=job.step,
-                job_id=job.job_id,
-                offset=0,
-                seen=False,
-                over=False,
-                result=None,
-                retry_at=None,
-                stayed=False,
-                boot=job.boot,
-                began_at=state.actions[job.action_id].began_at or at,
-                intended_at=at,
-                seen_at=0.0,
-                phase=state.phase,
-                pending=state.pending,
-            )
-            return replace(changed, current=job.action_id, checked_at=0.0, acted=True)
+        case JobIntended() as intended:
+            return _job_intended(state, intended, at)
         case JobSeen() as seen:
-            first = state.actions[seen.action_id].seen_at or at
-            changed = _with_action(state, seen.action_id, seen=True, seen_at=first, offset=seen.offset)
-            return replace(changed, checked_at=at)
+            job = _under_way(state, seen.job_id)
+            return _with_job(state, replace(job, seen=True, seen_at=job.seen_at or at, offset=seen.offset))
         case JobEnded() as over:
             return _job_ended(state, over)
         case RetryLater() as later:
-            changed = _with_action(state, later.action_id, retry_at=later.at, job_id="", seen=False, over=False)
-            return replace(changed, current="" if state.current == later.action_id else state.current)
+            changed = _with_action(state, later.action_id, retry_at=later.at)
+            return replace(changed, job=None) if state.serves(later.action_id) else changed
         case ActionEnded() as ended:
             return _action_ended(state, ended)
         case RebootIntended() as reboot:
             coming = RebootState(reboot.number, reboot.why, reboot.boot, at, reboot.by_itself, asked_at=at)
-            return replace(state, reboot=coming, checked_at=0.0)
+            return replace(state, reboot=coming)
         case RebootAsked():
             asked = None if state.reboot is None else replace(state.reboot, asked=True, asked_at=at)
-            return replace(state, reboot=asked, connected=False, checked_at=at)
+            return replace(state, reboot=asked)
         case RebootEnded(identity=identity, message=message):
             return _rebooted(state, identity, message)
         case PendingFound(names):
@@ -265,7 +252,7 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
         case Noted():
             return state
         case Interrupted() as interrupted:
-            return replace(state, interrupted=interrupted, connected=False)
+            return replace(state, interrupted=interrupted)
         case Finished() as finished:
             return replace(state, finished=finished, done=frozenset(Stage))
         case _ as never:
@@ -308,18 +295,51 @@ def _with_action(state: State, action_id: str, **changes: object) -> State:
     return replace(state, actions={**state.actions, action_id: changed})
 
 
+def _under_way(state: State, job_id: str) -> Job:
+    """The job under way, which must be the named one, where one is named."""
+    if state.job is None or job_id not in ("", state.job.id):
+        raise ValueError(f"the record speaks of a job {job_id} that is not under way")
+    return state.job
+
+
+def _with_job(state: State, job: Job) -> State:
+    """The state with what is known of a job now, for the actions that it serves too."""
+    served = {name: replace(state.actions[name], job=job) for name in job.actions}
+    return replace(state, job=job, actions={**state.actions, **served})
+
+
+def _job_intended(state: State, intended: JobIntended, at: float) -> State:
+    job = Job(intended.job_id, intended.purpose, intended.actions, intended.step, intended.boot, at)
+    begun = {
+        name: replace(
+            state.actions[name],
+            attempt=intended.attempt,
+            retry_at=None,
+            stayed=False,
+            began_at=state.actions[name].began_at or at,
+            phase=state.phase,
+            pending=state.pending,
+        )
+        for name in intended.actions
+    }
+    acted = state.acted or intended.purpose is Purpose.ACT
+    return _with_job(replace(state, actions={**state.actions, **begun}, acted=acted), job)
+
+
 def _job_ended(state: State, over: JobEnded) -> State:
-    before = state.actions[over.action_id]
-    doubts = before.doubts + (1 if over.result is None else 0)
-    changed = replace(before, seen=True, over=True, result=over.result, doubts=doubts)
-    soft = meaning_of(state, changed) is ExitMeaning.SOFT_REBOOT and not rebooted_since(state, before)
-    changed = replace(changed, reboot_due=before.reboot_due or soft)
-    return replace(state, actions={**state.actions, over.action_id: changed})
+    job = replace(_under_way(state, over.job_id), seen=True, over=True, result=over.result)
+    changed = _with_job(state, job)
+    for name in job.actions:
+        one = changed.actions[name]
+        soft = meaning_of(changed, one) is ExitMeaning.SOFT_REBOOT and not rebooted_since(changed, one)
+        doubts = one.doubts + (1 if over.result is None else 0)
+        changed = _with_action(changed, name, doubts=doubts, reboot_due=one.reboot_due or soft)
+    return changed
 
 
 def rebooted_since(state: State, one: ActionState) -> bool:
     """Whether the computer has started anew since the action's last job was intended."""
-    return state.identity is not None and one.boot.differs(state.identity.boot)
+    return state.identity is not None and one.job is not None and one.job.boot.differs(state.identity.boot)
 
 
 def _left_pending(state: State, one: ActionState) -> bool:
@@ -339,9 +359,11 @@ def _action_ended(state: State, ended: ActionEnded) -> State:
     findings = changed.findings
     if ended.finding is not None:
         findings = {**findings, ended.action_id: ended.finding}
-    current = "" if state.current == ended.action_id else state.current
+    job = state.job
+    if job is not None and job.actions and all(changed.actions[name].ended is not None for name in job.actions):
+        job = None
     owed = state.owed or (due and ended.outcome in (Outcome.SUCCESS, Outcome.FAILED))
-    return replace(changed, findings=findings, current=current, owed=owed)
+    return replace(changed, findings=findings, job=job, owed=owed)
 
 
 def _rebooted(state: State, identity: Identity | None, message: str) -> State:
@@ -353,7 +375,6 @@ def _rebooted(state: State, identity: Identity | None, message: str) -> State:
     known = _known(replace(state, identity=None), identity)
     return replace(
         known,
-        connected=True,
         reboot=None,
         reboots=state.reboots + 1,
         phase=state.phase + 1,
@@ -367,6 +388,7 @@ def _rebooted(state: State, identity: Identity | None, message: str) -> State:
 
 def _not_rebooted(state: State) -> State:
     """A reboot that was announced or intended, and is not waited for any longer: what asked for it still owes it."""
-    if not state.current:
-        return replace(state, reboot=None)
-    return replace(_with_action(state, state.current, reboot_due=True, stayed=True), reboot=None)
+    announced = state.job.actions if state.job is not None else ()
+    for name in announced:
+        state = _with_action(state, name, reboot_due=True, stayed=True)
+    return replace(state, reboot=None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from immy_nornir.model.record.entries import Entry
-from immy_nornir.model.record.session import Status, WaitKind
+from immy_nornir.model.record.session import EndReason, Status, WaitKind
 
 
 class Do(StrEnum):
@@ -59,6 +59,7 @@ class Finish:
 
     status: Status
     message: str
+    reason: EndReason
 
 
 Step = Perform | Wait | Note | Finish

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from immy_nornir.model.facts import Boot, Facts, Finding, Identity
 from immy_nornir.model.plan import Desire, Plan, PlannedAction
 from immy_nornir.model.playbooks import Stage
-from immy_nornir.model.record.session import Outcome, OutcomeReason, Status, WaitKind
+from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason, Purpose, Status, WaitKind
 from immy_nornir.model.wire import JobResult
 
 
@@ -89,6 +89,7 @@ class StageFailed:
 
     stage: Stage
     message: str
+    reason: EndReason = EndReason.STAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,28 +103,31 @@ class Determined:
 class JobIntended:
     """From here on the job may exist on the computer. Durable before the job is started."""
 
-    action_id: str
-    attempt: int
     job_id: str
+    actions: tuple[str, ...]
+    """The actions that it serves; a job may serve several, or none."""
+    attempt: int = 1
     step: int = 0
     boot: Boot = field(default_factory=Boot)
+    purpose: Purpose = Purpose.ACT
 
 
 @dataclass(frozen=True, slots=True)
 class JobSeen:
     """The spool said that the job is starting or running; `offset` is how far its output was read."""
 
-    action_id: str
+    job_id: str
+    """Empty in records of old: the job that was under way."""
     output: str = ""
     offset: int = 0
-    pending_reboots: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class JobEnded:
     """The job left a result, or is lost (`result` None: in doubt)."""
 
-    action_id: str
+    job_id: str
+    """Empty in records of old: the job that was under way."""
     result: JobResult | None
     output: str = ""
     message: str = ""
@@ -212,6 +216,8 @@ class StopAsked:
 
     kind: str
     message: str
+    by: str = ""
+    """The session that takes its place, where one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +240,7 @@ class Finished:
 
     status: Status
     message: str
+    reason: EndReason = EndReason.UNKNOWN
 
 
 Entry = (

@@ -83,6 +83,42 @@ class OutcomeReason(StrEnum):
     REBOOT_FAILED = "reboot_failed"
 
 
+class EndReason(StrEnum):
+    """Why a session ended, for programs; its message is for people."""
+
+    UNKNOWN = "unknown"
+    """A record from before ends had codes."""
+    ACTIONS = "actions"
+    """It came to its end; what became of its actions says how."""
+    AWAY = "away"
+    """The computer did not answer."""
+    REFUSED = "refused"
+    """Another computer, a refused password or certificate, garbage."""
+    LOST = "lost"
+    """Contact was lost for good in the middle."""
+    STAGE = "stage"
+    """A stage could not be done."""
+    REBOOT = "reboot"
+    """A reboot failed, or never ended."""
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    EXCLUDED = "excluded"
+    """The computer is excluded from maintenance."""
+    HALTED = "halted"
+    """Its wave never came: too much went wrong before."""
+    BUSY = "busy"
+    """Another session was at work on the computer."""
+    CRASHED = "crashed"
+    """A bug of ours."""
+
+
+class Purpose(StrEnum):
+    """What a job is for; questions to users, searches, batches and commands by hand get their own words."""
+
+    ACT = "act"
+    """It does the work of its actions."""
+
+
 @dataclass(frozen=True, slots=True)
 class SessionSpec:
     """What one session was asked to do; never changes after its creation."""

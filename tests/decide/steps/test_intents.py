@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from immy_nornir.decide.steps.next_step import Do, Perform, Wait, next_step
+from immy_nornir.decide.steps.moment import Moment
+from immy_nornir.decide.steps.next_step import next_step
+from immy_nornir.decide.steps.step import Do, Perform, Wait
 from immy_nornir.model.items import RebootNeed
 from immy_nornir.model.playbooks import Reboot
 from immy_nornir.model.record.entries import JobIntended, RebootIntended, StopAsked
@@ -81,7 +83,7 @@ def test_a_wall_clock_that_is_set_back_holds_nothing_up() -> None:
     begun = cut_after(JobIntended, act("a"), options={})
     while not begun.waits:
         begun.go_once()
-    state = replace(begun.state, connected=True)
-    step = next_step(state, begun.world.now - 3600)
+    state, contact = begun.state, replace(begun.contact, connected=True)
+    step = next_step(state, Moment(begun.world.now - 3600, contact))
     assert step == Perform(Do.POLL_JOB, "a")
-    assert isinstance(next_step(state, state.checked_at), Wait)
+    assert isinstance(next_step(state, Moment(contact.checked_at, contact)), Wait)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from immy_nornir.decide.maintenance_types import BUILT_IN_TYPES
-from immy_nornir.decide.steps.next_step import Do, Finish, Note, Perform, Wait, next_step
+from immy_nornir.decide.steps.moment import NO_CONTACT, Moment
+from immy_nornir.decide.steps.next_step import next_step
 from immy_nornir.decide.steps.state import fold, fold_all
+from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Wait
 from immy_nornir.model.items import RebootNeed
 from immy_nornir.model.playbooks import ActionType, OnFailure, Reboot
 from immy_nornir.model.record.entries import Connected, ContactLost, Noted, Stamped
@@ -163,16 +164,16 @@ def test_execution(
 def test_who_was_let_in_before_is_asked_again_when_refused_and_not_for_ever(kind: str) -> None:
     spec = SessionSpec("s", "r", "pc", type=BUILT_IN_TYPES["full"])
     state = fold_all(spec, {}, [Stamped(1, 0.0, Connected(identity())), Stamped(2, 0.0, Noted("a new leg"))])
-    state = replace(state, connected=False)
-    now, asked = 0.0, 0
-    while not isinstance(step := next_step(state, now), Note | Finish):
+    contact, now, asked = NO_CONTACT, 0.0, 0
+    while not isinstance(step := next_step(state, Moment(now, contact)), Note | Finish):
         if isinstance(step, Wait):
             assert not step.deferred
             now = step.until
             continue
         assert step.do is Do.CONNECT
         asked += 1
-        state = fold(state, Stamped(state.entries + 1, now, ContactLost(kind, "not now", "connect")))
+        lost = Stamped(state.entries + 1, now, ContactLost(kind, "not now", "connect"))
+        contact, state = contact.after(state, lost), fold(state, lost)
     assert now >= 60
     # A changed password must not lock the account.
     assert asked == (6 if kind != "refused" else asked)

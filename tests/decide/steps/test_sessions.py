@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 
 from immy_nornir.decide.maintenance_types import BUILT_IN_TYPES
-from immy_nornir.decide.steps.next_step import Do, Perform
+from immy_nornir.decide.steps.step import Do, Perform
 from immy_nornir.model.items import RebootNeed, UpgradeStrategy
 from immy_nornir.model.playbooks import ActionType, Offline, OnFailure, Reboot
 from immy_nornir.model.record.entries import (
+    ActionEnded,
     ContactLost,
     Entry,
     Finished,
+    JobEnded,
+    JobIntended,
     RebootIntended,
     Refused,
     RetryLater,
@@ -199,9 +202,9 @@ def test_an_installer_that_does_not_reboot_as_it_said(option: str, expected: lis
 def _stays(world: World) -> Any:
     real = world.told
 
-    def told(action_id: str, job_id: str, *, seen: bool) -> list[Entry]:
+    def told(job_id: str, *, seen: bool) -> list[Entry]:
         before, away = world.boot, world.away_until
-        entries = real(action_id, job_id, seen=seen)
+        entries = real(job_id, seen=seen)
         world.boot, world.away_until = before, away
         world.log = [one for one in world.log if one != "reboot by itself"]
         return entries
@@ -458,11 +461,14 @@ def test_no_job_begins_before_the_one_before_it_has_ended(block: int) -> None:
         under_way = ""
         for stamped in done.entries:
             entry = stamped.entry
-            match type(entry).__name__:
-                case "JobIntended":
+            match entry:
+                case JobIntended(job_id=job_id):
                     assert under_way == "", seed
-                    under_way = getattr(entry, "action_id")  # noqa: B009 - the class is known by its name only
-                case "JobEnded" | "RetryLater" | "ActionEnded" if getattr(entry, "action_id") == under_way:  # noqa: B009
+                    under_way = job_id
+                case JobEnded(job_id=job_id):
+                    assert under_way == job_id, seed
+                    under_way = ""
+                case RetryLater() | ActionEnded() if under_way and under_way.split("/")[1] in entry.action_id:
                     under_way = ""
                 case _:
                     pass

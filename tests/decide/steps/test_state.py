@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from immy_nornir.decide.steps.state import State, fold_all
+from immy_nornir.decide.steps.moment import NO_CONTACT, Contact
+from immy_nornir.decide.steps.state import Job, State, fold, fold_all
 from immy_nornir.model.facts import Boot, Facts, Finding, FindingStatus, Identity
 from immy_nornir.model.items import RebootNeed
 from immy_nornir.model.plan import Held, Plan
@@ -62,9 +63,24 @@ def after(*entries: Entry, **options: Any) -> State:
     return fold_all(spec, {}, stamped)
 
 
+def contact(*entries: Entry) -> Contact:
+    """How the process that wrote these entries stands with the computer."""
+    state, here = State(SessionSpec("s1", "r1", "PC1")), NO_CONTACT
+    for number, one in enumerate([*BEGUN, *entries], 1):
+        stamped = Stamped(number, 1000.0 + number, one)
+        state, here = fold(state, stamped), here.after(state, stamped)
+    return here
+
+
+def under_way(state: State) -> Job:
+    assert state.job is not None
+    return state.job
+
+
 def ran(name: str, code: int | None = 0, attempt: int = 1) -> list[Entry]:
     result = None if code is None else JobResult(code)
-    return [JobIntended(name, attempt, f"s1/{name}/{attempt}", boot=FIRST), JobSeen(name), JobEnded(name, result)]
+    job = f"s1/{name}/{attempt}"
+    return [JobIntended(job, (name,), attempt, boot=FIRST), JobSeen(job), JobEnded(job, result)]
 
 
 def ended(name: str, outcome: Outcome = Outcome.SUCCESS, *, owed: bool = False) -> ActionEnded:
@@ -92,18 +108,34 @@ def test_what_needs_nothing_done_has_ended_with_the_plan() -> None:
     assert [one.ended is not None for one in state.actions.values()] == [True, True, False]
 
 
-def test_a_job_is_in_progress_from_its_intent_to_the_end_of_its_action() -> None:
-    assert after(*ran("a")[:1]).actions["a"].in_progress
-    assert after(*ran("a")).actions["a"].in_progress
+def test_a_job_is_under_way_from_its_intent_to_the_end_of_its_action() -> None:
+    assert after(*ran("a")[:1]).serves("a")
+    assert after(*ran("a")).serves("a")
     state = after(*ran("a"), ended("a"))
-    assert not state.actions["a"].in_progress
-    assert state.current == ""
+    assert not state.serves("a")
+    assert (state.current, state.job) == ("", None)
+
+
+def test_a_job_of_several_actions_ends_with_the_last_of_them() -> None:
+    both = JobIntended("s1/batch/1", ("a", "b"), 1, boot=FIRST)
+    state = after(both, JobSeen("s1/batch/1"), JobEnded("s1/batch/1", JobResult(3010)))
+    assert [one.attempt for one in state.actions.values()][:2] == [1, 1]
+    assert all(state.actions[name].reboot_due for name in ("a", "b"))
+    first = after(both, JobEnded("s1/batch/1", JobResult(0)), ended("a"))
+    assert first.serves("b")
+    assert after(both, JobEnded("s1/batch/1", JobResult(0)), ended("a"), ended("b")).job is None
+
+
+def test_a_job_that_nobody_intended_is_no_part_of_a_record() -> None:
+    with pytest.raises(ValueError, match="not under way"):
+        after(*ran("a")[:1], JobEnded("s1/other/1", JobResult(0)))
+    assert after(*ran("a")[:1], JobEnded("", JobResult(0))).actions["a"].result == JobResult(0)
 
 
 def test_output_is_read_on_from_where_it_was() -> None:
-    state = after(ran("a")[0], JobSeen("a", "x", 10), JobSeen("a", "y", 25))
-    assert state.actions["a"].offset == 25
-    assert after(ran("a")[0], JobSeen("a", "x", 10), *ran("a", attempt=2)[:1]).actions["a"].offset == 0
+    first, again = "s1/a/1", ran("a", attempt=2)[:1]
+    assert under_way(after(ran("a")[0], JobSeen(first, "x", 10), JobSeen(first, "y", 25))).offset == 25
+    assert under_way(after(ran("a")[0], JobSeen(first, "x", 10), *again)).offset == 0
 
 
 def test_lost_jobs_are_doubts() -> None:
@@ -113,7 +145,7 @@ def test_lost_jobs_are_doubts() -> None:
 
 def test_an_action_that_is_tried_again_holds_nobody_up() -> None:
     state = after(*ran("a", 1618), RetryLater("a", 2000.0, "again"))
-    assert (state.current, state.actions["a"].retry_at, state.actions["a"].in_progress) == ("", 2000.0, False)
+    assert (state.current, state.actions["a"].retry_at, state.job) == ("", 2000.0, None)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +154,7 @@ def test_an_action_that_is_tried_again_holds_nobody_up() -> None:
         ([*ran("a"), ended("a")], False),
         ([*ran("a", 3010), ended("a")], True),
         ([*ran("a"), ended("a", owed=True)], True),
-        ([*ran("a", 3010), *ran("a")[:1], JobEnded("a", JobResult(0)), ended("a")], True),
+        ([*ran("a", 3010), *ran("a")[:1], JobEnded("s1/a/1", JobResult(0)), ended("a")], True),
         ([*ran("a"), PendingFound(("cbs",)), ended("a")], True),
         ([PendingFound(("cbs",)), *ran("a"), ended("a")], False),
         ([*ran("a"), PendingFound(("ignored",)), ended("a")], False),
@@ -155,7 +187,7 @@ def test_a_reboot_is_owed(entries: list[Entry], due: bool) -> None:
 
 def test_a_reboot_counts_when_the_boot_has_changed() -> None:
     state = after(RebootIntended(1, "", FIRST), RebootAsked(1), RebootEnded(1, boot(2, "still")))
-    assert (state.reboots, state.phase, state.reboot, state.connected) == (1, 1, None, True)
+    assert (state.reboots, state.phase, state.reboot) == (1, 1, None)
     assert state.pending_after_reboot == ("still",)
 
 
@@ -167,7 +199,7 @@ def test_a_reboot_that_did_not_come_does_not_count() -> None:
 
 def test_a_reboot_that_failed_is_remembered() -> None:
     state = after(RebootIntended(1, "", FIRST), RebootAsked(1), RebootEnded(1, None, "it did not come back"))
-    assert (state.reboot_failure, state.reboots, state.connected) == ("it did not come back", 0, False)
+    assert (state.reboot_failure, state.reboots) == ("it did not come back", 0)
 
 
 def test_a_boot_nobody_asked_for_is_a_phase_but_not_one_of_our_reboots() -> None:
@@ -178,16 +210,27 @@ def test_a_boot_nobody_asked_for_is_a_phase_but_not_one_of_our_reboots() -> None
 def test_losses_count_until_the_computer_answers_and_stumbles_until_something_is_achieved() -> None:
     lost = ContactLost("dropped", "")
     state = after(lost, lost, lost)
-    assert (state.losses, state.stumbles, state.lost_at) == (3, 1, 1004.0)
-    state = after(lost, lost, ContactBack(boot(1)), lost)
-    assert (state.losses, state.stumbles) == (1, 2)
-    state = after(lost, ContactBack(boot(1)), lost, ContactBack(boot(1)), *ran("a"), lost)
-    assert state.stumbles == 1
+    assert (state.losses, state.lost_at) == (3, 1004.0)
+    assert contact(lost, lost, lost).stumbles == 1
+    assert after(lost, lost, ContactBack(boot(1)), lost).losses == 1
+    assert contact(lost, lost, ContactBack(boot(1)), lost).stumbles == 2
+    assert contact(lost, ContactBack(boot(1)), lost, ContactBack(boot(1)), *ran("a"), lost).stumbles == 1
+
+
+def test_contact_is_there_after_who_answered_and_gone_with_who_was_asked_to_reboot() -> None:
+    asked = RebootIntended(1, "", FIRST), RebootAsked(1)
+    assert contact().connected
+    assert not contact(*asked).connected
+    assert contact(*asked, RebootEnded(1, boot(2))).connected
+    assert not contact(*asked, RebootEnded(1, boot(1))).connected
+    assert not contact(*asked, RebootEnded(1, None, "it did not come back")).connected
+    assert not contact(ContactLost("dropped", "")).connected
 
 
 def test_a_new_leg_begins_with_patience_and_without_contact() -> None:
     state = after(ContactLost("dropped", ""), Interrupted("stopped"), Resumed("another", 2))
-    assert (state.epoch, state.connected, state.lost, state.losses, state.interrupted) == (2, False, None, 0, None)
+    assert (state.epoch, state.lost, state.losses, state.interrupted) == (2, None, 0, None)
+    assert contact(ContactLost("dropped", ""), Interrupted("stopped"), Resumed("another", 2)) == NO_CONTACT
 
 
 def test_a_wait_is_over_with_the_next_entry() -> None:

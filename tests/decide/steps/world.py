@@ -5,11 +5,14 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from immy_nornir.decide.steps.next_step import Do, Finish, Note, Perform, Step, Wait, meaning_of, next_step
-from immy_nornir.decide.steps.state import State, fold, fold_all, rebooted_since
+from immy_nornir.decide.steps.gate import effect_of, may_begin
+from immy_nornir.decide.steps.moment import NO_CONTACT, Contact, Moment
+from immy_nornir.decide.steps.next_step import next_step
+from immy_nornir.decide.steps.state import State, fold, fold_all, meaning_of, rebooted_since
+from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Step, Wait
 from immy_nornir.model.facts import Boot, Facts, Finding, FindingStatus, Identity
 from immy_nornir.model.items import ExitMeaning, Item, RebootNeed
 from immy_nornir.model.plan import Plan, PlannedAction, Reason
@@ -111,17 +114,17 @@ class World:
             (self.waits_for_boot if action_id in self.needs_boot else self.done).add(action_id)
             self.pending = tuple(dict.fromkeys((*self.pending, *self.pending_after.get(action_id, ()))))
 
-    def told(self, action_id: str, job_id: str, *, seen: bool) -> list[Entry]:
+    def told(self, job_id: str, *, seen: bool) -> list[Entry]:
         job = self.jobs.get(job_id)
         if job is None:
-            return [JobEnded(action_id, None, message="the computer knows nothing of it")]
+            return [JobEnded(job_id, None, message="the computer knows nothing of it")]
         if job.code == LOST or (self.now < job.ends_at and job.boot != self.boot):
-            return [JobEnded(action_id, None, message="it left no result")]
+            return [JobEnded(job_id, None, message="it left no result")]
         if self.now < job.ends_at:
-            return [] if seen else [JobSeen(action_id)]
+            return [] if seen else [JobSeen(job_id)]
         if job.code == 1641 and job.boot == self.boot:
             self.reboot("reboot by itself")
-        return [JobEnded(action_id, JobResult(job.code))]
+        return [JobEnded(job_id, JobResult(job.code))]
 
     def perform(self, state: State, step: Perform) -> list[Entry]:
         self.now += 1.0
@@ -174,11 +177,13 @@ class World:
             case Do.DETERMINE:
                 return [ActionEnded(one.plan.id, Outcome.NOTHING, OutcomeReason.ALREADY_SO)]
             case Do.START_JOB:
-                if one.job_id not in self.jobs:
-                    self.run(one.plan.id, one.job_id)
-                return self.told(one.plan.id, one.job_id, seen=False)
+                assert state.job is not None
+                if state.job.id not in self.jobs:
+                    self.run(one.plan.id, state.job.id)
+                return self.told(state.job.id, seen=False)
             case Do.POLL_JOB:
-                return self.told(one.plan.id, one.job_id, seen=one.seen)
+                assert state.job is not None
+                return self.told(state.job.id, seen=state.job.seen)
             case _:
                 return self._judge(state, step)
 
@@ -216,6 +221,10 @@ class Session:
     world: World
     state: State
     entries: list[Stamped] = field(default_factory=list)
+    contact: Contact = NO_CONTACT
+    frozen: str = ""
+    held: list[str] = field(default_factory=list)
+    """What the gate held back, by the name of the effect."""
     steps: list[Step] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
     snapshots: list[tuple[list[Stamped], World]] = field(default_factory=list)
@@ -228,11 +237,15 @@ class Session:
         if self.keep:
             self.snapshots.append((list(self.entries), copy.deepcopy(self.world)))
         stamped = Stamped(self.state.entries + 1, self.world.now, entry)
+        self.contact = self.contact.after(self.state, stamped)
         self.state = fold(self.state, stamped)
         self.entries.append(stamped)
         folded = fold_all(self.state.spec, self.state.definitions, self.entries) if self.keep else self.state
-        silent = replace(folded, checked_at=self.state.checked_at, connected=self.state.connected)
-        assert silent == self.state, "the record does not give the state again"
+        assert folded == self.state, "the record does not give the state again"
+
+    @property
+    def moment(self) -> Moment:
+        return Moment(self.world.now, self.contact, frozen=self.frozen)
 
     def go(self, bound: int = 2000) -> Session:
         """To the end."""
@@ -247,12 +260,14 @@ class Session:
         """One step, the one with this number."""
         if number == self.stop_at and self.state.finished is None:
             self.append(StopAsked("cancel", "cancelled by ana"))
-        step = next_step(self.state, self.world.now)
+        step = next_step(self.state, self.moment)
         self.steps.append(step)
+        effect = effect_of(self.state, step)
+        assert effect is None or may_begin(self.state, effect, self.moment) is None, "an effect passed by the gate"
         match step:
-            case Finish(status, message):
+            case Finish(status, message, reason):
                 if self.state.finished is None:
-                    self.append(Finished(status, message))
+                    self.append(Finished(status, message, reason))
             case Wait():
                 self._park(step)
             case Note(entry):
@@ -265,13 +280,13 @@ class Session:
         for entry in entries:
             self.append(entry)
         if not entries:
-            self.state = replace(self.state, checked_at=self.world.now)
+            self.contact = self.contact.looked(self.world.now, achieved=step.do is Do.POLL_JOB)
 
     def _park(self, wait: Wait) -> None:
         assert wait.until > self.world.now, f"waits for the past: {wait}"
         known = self.state.waiting
         self.waits.append(wait)
-        self.state = replace(self.state, connected=False)
+        self.contact = self.contact.closed()
         if known is None or (known.kind, known.about, known.deferred) != (wait.kind, wait.about, wait.deferred):
             self.append(Waiting(wait.kind, wait.until, wait.about, wait.deferred))
         self.world.now = wait.until

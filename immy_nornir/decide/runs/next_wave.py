@@ -1,0 +1,113 @@
+"""Which wave of a run is next: `next_wave(run, standing_of) -> Begin | Write | End`; pure.
+
+A wave is held by every session of it that has neither ended nor been left; one that waits for a window or a computer
+that is off holds nothing. Not here: what becomes of sessions whose wave never comes (session.runs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from immy_nornir.decide.runs.run_state import RunState
+from immy_nornir.model.record.run import PlaySpec, RunEntry, RunHalted, WaveBegan, WaveEnded
+
+
+class Standing(StrEnum):
+    """How a session stands, as far as waves care."""
+
+    PENDING = "pending"
+    """It has something to do for whoever is at the run now."""
+    LEFT = "left"
+    """It waits for its time, was left, or belongs to others: neither good nor bad yet."""
+    FINE = "fine"
+    MISSED = "missed"
+    FAILED = "failed"
+
+
+ENDED = frozenset({Standing.FINE, Standing.MISSED, Standing.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Let these sessions begin, or go on."""
+
+    play: int
+    sessions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write these entries into the run's record."""
+
+    entries: tuple[RunEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """No further wave begins."""
+
+
+StandingOf = Callable[[str], Standing]
+"""How a session stands, by its id; asked only for those of the wave that counts."""
+
+
+def next_wave(run: RunState, standing_of: StandingOf) -> Begin | Write | End:
+    """The one next step of a run."""
+    for number, play in enumerate(run.spec.plays):
+        for wave, sessions in enumerate(play.waves):
+            if (number, wave) in run.ended:
+                continue
+            if (number, wave) not in run.began:
+                if run.why_halted(number):
+                    break
+                return Write((WaveBegan(number, wave),))
+            pending = tuple(one for one in sessions if standing_of(one) is Standing.PENDING)
+            return Begin(number, pending) if pending else Write(_ended(play, number, wave, standing_of))
+    return End()
+
+
+def _ended(play: PlaySpec, number: int, wave: int, standing_of: StandingOf) -> tuple[RunEntry, ...]:
+    """The end of a wave, with what must not follow it.
+
+    One whose failures pass the play's percentage is followed by no other wave of the run, one that failed as a whole by
+    none of its play: a computer that is off says nothing about what was done to the others.
+    """
+    sessions = play.waves[wave]
+    stands = [standing_of(one) for one in sessions]
+    settled = sum(1 for one in stands if one in ENDED)
+    failed = stands.count(Standing.FAILED)
+    bad = failed + stands.count(Standing.MISSED)
+    ended = WaveEnded(number, wave, settled, bad)
+    told = f"{bad} of {settled:,} computer{'' if settled == 1 else 's'} of a wave failed"
+    if settled and 100.0 * bad / settled > play.max_fail_percentage:
+        return ended, RunHalted(None, f"{told}: more than max_fail_percentage {play.max_fail_percentage:g}")
+    if failed and bad == len(sessions):
+        return ended, RunHalted(number, f"{told}: a wave that fails as a whole is the last of its play")
+    return (ended,)
+
+
+def never_begun(run: RunState) -> dict[str, str]:
+    """The sessions of waves that have not begun, and why they never will; the reason is empty where they still may."""
+    return {
+        session: run.why_halted(number)
+        for number, play in enumerate(run.spec.plays)
+        for wave, sessions in enumerate(play.waves)
+        if (number, wave) not in run.began
+        for session in sessions
+    }
+
+
+def waves_of(names: Sequence[str], serial: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Cut computers into waves: numbers or percentages of all, the last size repeats; no `serial`: one wave."""
+    left = tuple(names)
+    sizes = list(serial) or ["100%"]
+    position = 0
+    while left:
+        text = str(sizes[min(position, len(sizes) - 1)])
+        size = int(len(names) * float(text.rstrip("%")) / 100) if text.endswith("%") else int(text)
+        size = max(1, size)
+        yield left[:size]
+        left = left[size:]
+        position += 1

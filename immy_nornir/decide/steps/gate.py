@@ -1,0 +1,159 @@
+"""May this begin now? One question for everything that acts on a computer, asked at one place of `next_step`; pure.
+
+Whatever else is to hold effects back (leases, approvals, limits, preflights) belongs in `may_begin` and nowhere else.
+Not here: which effect would be next (decide.steps.execution, decide.steps.reboots).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from immy_nornir.decide.steps import times
+from immy_nornir.decide.steps.moment import Moment
+from immy_nornir.decide.steps.reboots import SELF_REBOOT_PATIENCE_SECONDS, look_for_boot, no_reboot
+from immy_nornir.decide.steps.state import ActionState, RebootState, State
+from immy_nornir.decide.steps.step import Do, Note, Perform, Step, Wait
+from immy_nornir.model.playbooks import OnFailure
+from immy_nornir.model.record.entries import ActionEnded, Interrupted, JobIntended, RebootEnded, RebootIntended
+from immy_nornir.model.record.session import Outcome, OutcomeReason
+
+FORGOTTEN_SECONDS = 24 * 3600
+"""From this age of an intent on, a computer that does not know its job may have done and forgotten it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """An action begins: it is determined, or the intent of its first job is written."""
+
+    action_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """A later job of an action that is begun."""
+
+    action_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A job that was intended is created on the computer, unless it is there."""
+
+    action_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reboot:
+    """A reboot is intended; `asked` when the computer is asked for it."""
+
+    asked: bool
+
+
+Effect = Begin | GoOn | Create | Reboot
+
+
+def effect_of(state: State, step: Step) -> Effect | None:
+    """What a step would begin on the computer; None for what only looks, waits, or writes down what is so."""
+    match step:
+        case Note(JobIntended(actions=actions, step=number)):
+            return GoOn(actions[0]) if number and state.actions[actions[0]].step < number else Begin(actions[0])
+        case Note(RebootIntended(by_itself=False)):
+            return Reboot(asked=False)
+        case Perform(Do.DETERMINE, action_id):
+            return Begin(action_id)
+        case Perform(Do.START_JOB, action_id):
+            return Create(action_id)
+        case Perform(Do.ASK_REBOOT):
+            return Reboot(asked=True)
+        case _:
+            return None
+
+
+def may_begin(state: State, effect: Effect, moment: Moment) -> Step | None:
+    """None when it may; else what is to be done instead: a wait, a note that ends it, a look whether it is there."""
+    if moment.frozen:
+        return Note(Interrupted(f"{moment.frozen}; stopped{left_open(state)}"))
+    match effect:
+        case Begin(action_id):
+            return _action(state, state.actions[action_id], moment)
+        case GoOn():
+            return None
+        case Create(action_id):
+            return _job(state, state.actions[action_id], moment)
+        case Reboot(asked) if asked and state.reboot is not None:
+            return _asking(state, state.reboot, moment)
+        case Reboot():
+            return times.window(state, moment.now) or times.business_hours(state, moment.now)
+
+
+def halted(state: State) -> tuple[Outcome, OutcomeReason, str] | None:
+    """Why no further ordinary action may begin."""
+    if state.stop is not None:
+        return Outcome.CANCELLED, OutcomeReason.CANCELLED, state.stop.message
+    if state.reboot_failure:
+        return Outcome.SKIPPED, OutcomeReason.REBOOT_FAILED, state.reboot_failure
+    if state.spec.options.on_failure is OnFailure.STOP:
+        for one in state.actions.values():
+            if one.ended is not None and one.ended.outcome is Outcome.FAILED:
+                return Outcome.SKIPPED, OutcomeReason.STOPPED, f"stopped after {one.plan.id} failed"
+    return None
+
+
+def _action(state: State, one: ActionState, moment: Moment) -> Step | None:
+    end = halted(state)
+    if end is not None and not one.plan.always:
+        return Note(ActionEnded(one.plan.id, *end))
+    held = times.window(state, moment.now)
+    if held is None:
+        return None
+    if state.failure is not None:
+        return Note(ActionEnded(one.plan.id, Outcome.SKIPPED, OutcomeReason.STOPPED, state.failure.message))
+    if end is not None and not did_anything(state):  # nothing began that it would have to follow
+        return Note(ActionEnded(one.plan.id, *end))
+    return held
+
+
+def did_anything(state: State) -> bool:
+    """Whether a job of any action was intended."""
+    return any(one.attempt for one in state.actions.values())
+
+
+def _job(state: State, one: ActionState, moment: Moment) -> Step | None:
+    """A job whose session may have been away since its intent: what is held back now may be there all the same.
+
+    A later step of what is begun always may. Otherwise its computer is only asked for it, and one that does not know it
+    is looked at again in its time.
+    """
+    if one.step:
+        return None
+    intended_at = 0.0 if one.job is None else one.job.intended_at
+    fresh = moment.now - intended_at < FORGOTTEN_SECONDS
+    if fresh and (state.stop is None or one.plan.always) and times.window(state, moment.now) is None:
+        return None
+    return Perform(Do.POLL_JOB, one.plan.id)
+
+
+def _asking(state: State, reboot: RebootState, moment: Moment) -> Step | None:
+    held = times.window(state, moment.now) or times.business_hours(state, moment.now)  # the intent may be of last night
+    if not reboot.by_itself:
+        return held
+    if held is None and no_reboot(state) is None:
+        return None
+    if state.identity is not None and moment.contact.checked_at - reboot.asked_at >= SELF_REBOOT_PATIENCE_SECONDS:
+        return Note(RebootEnded(reboot.number, state.identity, "it did not reboot by itself"))
+    return look_for_boot(reboot, moment)
+
+
+def left_open(state: State, step: Step | None = None) -> str:
+    """What a stop leaves open, as the end of a sentence; `step` would have been the next, where that is known."""
+    if state.job is not None:
+        what = state.current or state.job.id
+        if state.job.over:
+            return f" before the result of {what} was looked at"
+        known = f"; the job of {what} goes on on the computer"
+        return known if state.job.seen else f"; whether the job of {what} was begun is not known yet"
+    if isinstance(step, Wait):
+        return f" while waiting for {step.about}"
+    if state.waiting is not None:
+        return f" while waiting for {state.waiting.about}"
+    return " before it began" if state.entries <= 1 else " between two steps"

@@ -1,0 +1,98 @@
+"""What the next step depends on beside the record: the time, the stop, FREEZE, and this process's contact; pure.
+
+Nothing of it is recorded: a session that is resumed begins with a new contact, and a computer that is only polled
+leaves no entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from immy_nornir.decide.steps.state import State
+from immy_nornir.model.record.entries import (
+    Connected,
+    ContactBack,
+    ContactLost,
+    Interrupted,
+    JobIntended,
+    JobSeen,
+    Noted,
+    PendingFound,
+    RebootAsked,
+    RebootEnded,
+    RebootIntended,
+    Resumed,
+    Stamped,
+    Waiting,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How this process stands with the computer."""
+
+    connected: bool = False
+    """It has identified the computer, and the connection is open."""
+    checked_at: float = 0.0
+    """When the computer was last asked about what is being waited for."""
+    stumbles: int = 0
+    """Established contacts that were lost since anything was achieved: answering to its name is not enough."""
+
+    def after(self, before: State, stamped: Stamped) -> Contact:
+        """The contact after one more entry of the record, given the state before it."""
+        entry, at = stamped.entry, stamped.at
+        stumbles = self.stumbles
+        if isinstance(entry, ContactLost):
+            stumbles += before.lost is None
+        elif not isinstance(entry, Waiting | Noted | ContactBack | PendingFound):
+            stumbles = 0
+        match entry:
+            case Resumed():
+                return Contact()
+            case Connected() | ContactBack():
+                return Contact(True, self.checked_at, stumbles)
+            case ContactLost() | RebootAsked():
+                return Contact(False, at, stumbles)
+            case JobIntended() | RebootIntended():
+                return Contact(self.connected, 0.0, stumbles)
+            case JobSeen():
+                return Contact(self.connected, at, stumbles)
+            case RebootEnded(identity=identity) if identity is not None:
+                back = before.reboot is None or before.reboot.boot.differs(identity.boot)
+                return Contact(self.connected or back, self.checked_at, stumbles)
+            case Interrupted():
+                return Contact(False, self.checked_at, stumbles)
+            case _:
+                return self if stumbles == self.stumbles else replace(self, stumbles=stumbles)
+
+    def looked(self, now: float, *, achieved: bool) -> Contact:
+        """The computer was asked and had no news; `achieved` when even that shows that things go on."""
+        return Contact(self.connected, now, 0 if achieved else self.stumbles)
+
+    def closed(self) -> Contact:
+        """The connection is gone."""
+        return replace(self, connected=False) if self.connected else self
+
+    def woken(self) -> Contact:
+        """The computer was just seen to answer: it is worth looking at once."""
+        return replace(self, checked_at=0.0)
+
+
+NO_CONTACT = Contact()
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The moment in which a step is chosen."""
+
+    now: float
+    """Seconds since 1970."""
+    contact: Contact = NO_CONTACT
+    stop: bool = False
+    """The operator wants this process to leave its sessions."""
+    frozen: str = ""
+    """Why nothing may be changed now; empty when it may."""
+
+    def resting(self, pause: float) -> bool:
+        """Whether the last look is less than a pause ago; a wall clock that was set back ends the pause."""
+        return self.contact.checked_at <= self.now < self.contact.checked_at + pause

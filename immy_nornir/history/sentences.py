@@ -1,0 +1,110 @@
+"""Entries of a record as sentences for people: logs, live progress, the column `text` of the history; pure."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from immy_nornir.decide.steps.state import State
+from immy_nornir.model.record.entries import (
+    ActionEnded,
+    Connected,
+    ContactBack,
+    ContactLost,
+    Detected,
+    Determined,
+    Entry,
+    FactsCollected,
+    Finished,
+    Interrupted,
+    JobEnded,
+    JobIntended,
+    JobSeen,
+    Noted,
+    PendingFound,
+    Planned,
+    RebootAsked,
+    RebootEnded,
+    RebootIntended,
+    Refused,
+    Resolved,
+    Resumed,
+    RetryLater,
+    StageFailed,
+    StopAsked,
+    Verified,
+    Waiting,
+)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")
+
+
+def _job_name(entry: JobSeen | JobEnded, state: State | None) -> str:
+    job = None if state is None else state.job
+    return f"job {entry.job_id}" if job is None or not job.actions else ", ".join(job.actions)
+
+
+def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - one case for each kind of entry
+    """An entry for people; with the state after it, jobs are told by their actions."""
+    match entry:
+        case Resumed(owner, epoch):
+            return f"taken up by {owner}" if epoch > 1 else f"begun by {owner}"
+        case Connected(identity):
+            return f"connected to {identity.name} ({identity.system.get('os') or identity.platform})"
+        case Refused(kind, message):
+            return f"{kind}: {message}"
+        case ContactLost(kind, message, doing):
+            return f"no contact{f' while {doing}' if doing else ''}: {kind}: {message}"
+        case ContactBack(identity):
+            return f"{identity.name} answers again"
+        case Resolved(desires):
+            return f"{_count(len(desires), 'item')} deployed"
+        case FactsCollected(facts, problems):
+            return f"facts collected: {', '.join(facts.values)}" + (f"; {'; '.join(problems)}" if problems else "")
+        case Detected(findings):
+            return f"{_count(len(findings), 'item')} detected"
+        case Planned(plan):
+            todo = sum(1 for one in plan.actions if one.to_do)
+            phases, reboots = _count(len(plan.phases), "phase"), _count(plan.reboots, "reboot")
+            return f"planned {todo} of {_count(len(plan.actions), 'action')} in {phases}, {reboots}"
+        case StageFailed(stage, message):
+            return f"stage {stage} failed: {message}"
+        case Determined(action):
+            return f"{action.id}: {action.type}: {action.why}"
+        case JobIntended(_, actions, attempt, step):
+            return f"{', '.join(actions)}: attempt {attempt}{f', step {step + 1}' if step else ''}"
+        case JobSeen():
+            return f"{_job_name(entry, state)}: running"
+        case JobEnded(_, result, _, message):
+            name = _job_name(entry, state)
+            if result is None:
+                return f"{name}: its job is lost: {message}"
+            code = f"exit code {result.exit_code}" if result.exit_code is not None else "no exit code"
+            return f"{name}: {code}{f', {result.error}' if result.error else ''} after {result.seconds:.1f} s"
+        case ActionEnded() as ended:
+            return f"{ended.action_id}: {ended.outcome} ({ended.reason}){f': {ended.message}' if ended.message else ''}"
+        case RetryLater(action_id, _, message):
+            return f"{action_id}: {message}"
+        case RebootIntended(number, why, _, by_itself):
+            return f"reboot {number}{' by itself' if by_itself else ''}: {why}"
+        case RebootAsked(number):
+            return f"reboot {number} asked for"
+        case RebootEnded(number, identity, message):
+            return f"reboot {number} done" if identity is not None else f"reboot {number}: {message}"
+        case PendingFound(names):
+            return f"pending reboots: {', '.join(names) or 'none'}"
+        case Waiting(kind, _, about):
+            return f"waiting ({kind}): {about}"
+        case Verified(findings, missing):
+            return f"{_count(len(findings), 'item')} verified" + (
+                f"; not converged: {'; '.join(missing)}" if missing else ""
+            )
+        case StopAsked(kind, message):
+            return f"{kind}: {message}"
+        case Noted(message) | Interrupted(message):
+            return message
+        case Finished(status, message):
+            return f"{status}: {message}"
+        case _ as never:
+            assert_never(never)

@@ -1,0 +1,90 @@
+"""One session's way to its computer in this process: the connection, and what was heard on it.
+
+A leg is no part of the record: a session that another process takes up begins with a new one. Operations read through
+it (session.operations, session.effects); it decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from immy_nornir.decide.steps.moment import NO_CONTACT, Contact
+
+if TYPE_CHECKING:
+    from immy_nornir.model.facts import Facts, Identity
+    from immy_nornir.model.inventory import Computer
+    from immy_nornir.model.protocols import Address, Connection
+    from immy_nornir.model.record.session import SessionSpec
+    from immy_nornir.model.wire import Answer, JobStatus, ReadOperation
+    from immy_nornir.session.engine import Engine
+
+
+@dataclass(slots=True)
+class Leg:
+    """Used by one thread at a time; holds a socket only between `connected` and `close`."""
+
+    engine: Engine
+    spec: SessionSpec
+    contact: Contact = NO_CONTACT
+    identity: Identity | None = None
+    """What the computer said of itself when this connection began, where that was not worth an entry."""
+    address: Address | None = None
+    connection: Connection | None = None
+    ahead: dict[str, tuple[ReadOperation, Answer]] = field(default_factory=dict)
+    """What was read before it was its turn, by operation; valid until the connection is closed."""
+    found: tuple[str, int, JobStatus] | None = None
+    """A job's id, the offset that was asked for, and what came with the computer's name when it was met again."""
+    facts: Facts | None = None
+    """What the history knew of the computer when this connection began."""
+
+    @property
+    def described(self) -> Computer:
+        """The computer, with the variables of the play and the command line over those of the inventory."""
+        computer, given = self.engine.computer(self.spec.computer), self.spec.vars
+        if not given:
+            return computer
+        origins = {name: place for name, place in computer.origins.items() if name not in given}
+        return replace(computer, variables={**computer.variables, **given}, origins=origins)
+
+    def connected(self) -> Connection:
+        """The open connection, opened now if there is none.
+
+        Raises: TransportError, SecretError, UsageError.
+        """
+        if self.connection is None:
+            if self.address is None:
+                self.address = self.engine.address_of(self.described)
+            self.connection = self.engine.connect(self.address)
+        return self.connection
+
+    def stored(self) -> Facts:
+        """The facts that the history has of the computer, as they were when this connection began."""
+        if self.facts is None:
+            with self.engine.history.read() as reader:
+                self.facts = reader.facts(self.spec.computer)
+        return self.facts
+
+    def read(self, operations: Sequence[ReadOperation], more: Sequence[ReadOperation] = ()) -> dict[str, Answer]:
+        """One answer for each operation, from what was read ahead where it is there; if it must be asked, so is `more`.
+
+        Raises: TransportError, SecretError, UsageError.
+        """
+        known = {one.id: found[1] for one in operations if (found := self.ahead.get(one.id)) and found[0] == one}
+        missing = [one for one in operations if one.id not in known]
+        if missing:
+            names = {one.id for one in missing}
+            extra = [one for one in more if one.id not in names]
+            said = self.connected().read([*missing, *extra])
+            known |= {name: said[name] for name in names}
+            self.ahead |= {one.id: (one, said[one.id]) for one in (*missing, *extra)}
+        return {one.id: known[one.id] for one in operations}
+
+    def close(self) -> None:
+        """Free the connection and what came over it; may be repeated."""
+        connection, self.connection = self.connection, None
+        self.ahead, self.facts, self.found, self.identity = {}, None, None, None
+        self.contact = self.contact.closed()
+        if connection is not None:
+            connection.close()

@@ -1,0 +1,93 @@
+"""What sessions will do at the most, by what the deployments say; detection may find less to do.
+
+Counted for the question before a run, and for its brakes. Nothing is written and no computer is spoken to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from immy_nornir.decide.detect.facts import facts_for, known_names, presumed
+from immy_nornir.decide.resolve.winning_deployments import Asked, choose
+from immy_nornir.model.deployments import StateKind
+from immy_nornir.model.items import ItemKind, Platform, RebootNeed, Software
+from immy_nornir.model.playbooks import ActionType, Reboot
+
+if TYPE_CHECKING:
+    from immy_nornir.model.record.session import SessionSpec
+    from immy_nornir.session.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a run will touch at the most, by what the deployments say; detection may find less to do."""
+
+    computers: int
+    tenants: int
+    software: int
+    tasks: int
+    uninstalls: int
+    reboots: int
+
+    @property
+    def changes(self) -> int:
+        """Actions of all kinds."""
+        return self.software + self.tasks + self.uninstalls
+
+    def __str__(self) -> str:
+        most = [
+            _count(number, word)
+            for number, word in ((self.software, "installation"), (self.uninstalls, "uninstall"), (self.tasks, "task"))
+            if number
+        ]
+        parts = [_count(self.computers, "computer"), _count(self.tenants, "tenant")]
+        if most:
+            parts.append(f"at the most {', '.join(most)}")
+        parts.append(f"{_count(self.reboots, 'computer')} may reboot" if self.reboots else "no reboots")
+        return ", ".join(parts)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}" + ("" if number == 1 else "s")
+
+
+def preview(engine: Engine, specs: Iterable[SessionSpec]) -> Preview:
+    """Count by resolving with the facts of the history, as the sessions will."""
+    software = tasks = uninstalls = reboots = 0
+    names: set[str] = set()
+    tenants: set[str] = set()
+    with engine.history.read() as reader:
+        for spec in specs:
+            if not spec.type.executes or spec.check:
+                continue
+            names.add(spec.computer)
+            tenants.add(spec.tenant)
+            computer = engine.computer(spec.computer)
+            known = reader.facts(spec.computer)
+            facts = facts_for(presumed(spec.computer, known, Platform.WINDOWS), known)
+            may = spec.options.reboot is Reboot.FORCE or bool(facts["pending_reboots"])
+            asked = Asked(spec.items, spec.asked_items, spec.onboarding)
+            variables = known_names(computer, spec.vars)
+            candidates = engine.targets.of_computer(spec.computer)
+            for choice in choose(candidates, computer, facts, asked, variables).values():
+                winner = choice.winner
+                if winner is None:
+                    continue
+                may = may or _may_reboot(engine, choice.item)
+                if choice.item.startswith("task/"):
+                    tasks += ActionType.ENFORCE in spec.type.does and ItemKind.TASK in spec.type.looks_at
+                elif winner.state is not None and winner.state.kind is StateKind.ABSENT:
+                    uninstalls += ActionType.UNINSTALL in spec.type.does
+                else:
+                    software += 1
+            reboots += spec.options.reboot is not Reboot.SKIP and may
+    return Preview(len(names), len(tenants), software, tasks, uninstalls, reboots)
+
+
+def _may_reboot(engine: Engine, item: str) -> bool:
+    found = engine.fleet.library.items.get(item, {}).values()
+    return any(
+        one.reboot is not RebootNeed.NEVER and (isinstance(one, Software) or one.reboot is not None) for one in found
+    )

@@ -1,0 +1,84 @@
+"""A session in short, for exit codes, results, waves and summaries: its status, and a line for each action.
+
+A run holds all its sessions to its end, and of those that have ended only this; what they did in detail stands in the
+history. Computers share equal lines.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+from immy_nornir.decide.steps.state import State
+from immy_nornir.history.projection import status_of
+from immy_nornir.model.playbooks import ActionType
+from immy_nornir.model.record.session import EndReason, Outcome, Status
+
+
+@dataclass(frozen=True, slots=True)
+class ActionLine:
+    """One action in a line."""
+
+    id: str
+    type: ActionType
+    changing: bool
+    """Whether doing it would change the computer."""
+    attempted: bool
+    outcome: Outcome | None
+    """None: it has not ended."""
+    message: str
+    sentence: str
+    """What was to be done, and what became of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recap:
+    """What is said of a session when the details are gone."""
+
+    status: Status
+    message: str
+    reason: EndReason | None
+    """None: it has not ended."""
+    deferred: bool
+    """It waits for its window or its computer; nobody stays for it."""
+    actions: tuple[ActionLine, ...]
+    """In the order of the plan."""
+    reboots: int
+    reboots_planned: int
+    wrong: bool
+    """Something that was done failed or did not hold; what was skipped on purpose did not, nor what is not known."""
+
+
+def recap_of(state: State) -> Recap:
+    """A session in short, as it is now."""
+    status, message = status_of(state)
+    lines = tuple(
+        _shared(
+            one.plan.id,
+            one.plan.type,
+            one.ended.outcome if one.ended is not None else None,
+            one.ended.message if one.ended is not None else "",
+            changing=one.plan.changing,
+            attempted=one.attempt > 0,
+        )
+        for one in state.actions.values()
+    )
+    return Recap(
+        status,
+        message,
+        None if state.finished is None else state.finished.reason,
+        state.finished is None and state.waiting is not None and state.waiting.deferred,
+        lines,
+        state.reboots,
+        0 if state.plan is None else state.plan.reboots,
+        any(one.outcome is Outcome.FAILED for one in lines)
+        or bool(state.verified is not None and state.verified.not_converged),
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def _shared(
+    id_: str, type_: ActionType, outcome: Outcome | None, message: str, *, changing: bool, attempted: bool
+) -> ActionLine:
+    said = f" ({message})" if outcome is not None and message else ""
+    return ActionLine(id_, type_, changing, attempted, outcome, message, f"{type_}: {outcome or 'not ended'}{said}")

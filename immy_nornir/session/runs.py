@@ -1,0 +1,176 @@
+"""A run in this process: its sessions, its record, and the loop over `next_wave`.
+
+Every computer of every play has a session row before the first one starts. The loop writes what is decided, lets the
+sessions of a wave be worked on by whoever is given (plugins.running), and decides nothing; what it left, another
+process takes up from the record. Nothing here prints.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from immy_nornir.decide.runs.next_wave import Begin, End, Standing, Write, never_begun, next_wave, waves_of
+from immy_nornir.decide.runs.run_state import RunState, fold_run
+from immy_nornir.errors import HistoryError
+from immy_nornir.model.record.entries import StopAsked
+from immy_nornir.model.record.run import PlaySpec, RunEnded, RunEntry, RunLeft, RunSpec, RunStamped
+from immy_nornir.model.record.session import EndReason, Status
+from immy_nornir.session.live import LiveSession
+from immy_nornir.session.recap import Recap
+
+if TYPE_CHECKING:
+    from immy_nornir.model.inventory import Computer
+    from immy_nornir.model.playbooks import MaintenanceType, Play
+    from immy_nornir.model.record.session import SessionSpec
+    from immy_nornir.session.engine import Engine
+
+Work = Callable[[str, Mapping[str, LiveSession]], None]
+"""Advances sessions, by computer, until each has settled or is deferred; the first argument names what is done."""
+
+
+@dataclass(slots=True)
+class PlayRun:
+    """One play with its computers and their sessions, in order."""
+
+    play: Play
+    type: MaintenanceType
+    computers: list[Computer]
+    specs: list[SessionSpec] = field(default_factory=list)
+    sessions: dict[str, LiveSession] = field(default_factory=dict)
+    """By computer."""
+
+    @property
+    def spec(self) -> PlaySpec:
+        """The play as the run's record keeps it: its sessions, cut into waves in the play's order."""
+        names = in_order(list(self.sessions), self.play.order)
+        waves = tuple(tuple(self.sessions[name].id for name in wave) for wave in waves_of(names, self.play.serial))
+        return PlaySpec(self.play.name, waves, self.play.max_fail_percentage)
+
+
+def in_order(names: Sequence[str], order: str) -> list[str]:
+    """Computers in a play's order."""
+    match order:
+        case "sorted":
+            return sorted(names)
+        case "reverse_sorted":
+            return sorted(names, reverse=True)
+        case "reverse_inventory":
+            return list(reversed(names))
+        case "shuffle":
+            return random.sample(names, len(names))
+        case _:
+            return list(names)
+
+
+def standing_of(recap: Recap, *, left: bool) -> Standing:
+    """How a session stands for its wave; `left` when nothing more comes of it in this process."""
+    if recap.reason is None:
+        return Standing.LEFT if left else Standing.PENDING
+    if recap.status is Status.MISSED:
+        return Standing.MISSED
+    failed = recap.status is Status.FAILED or (recap.status is Status.PARTIALLY_PASSED and recap.wrong)
+    return Standing.FAILED if failed else Standing.FINE
+
+
+class LiveRun:
+    """A run that this process goes on with; used by one thread."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        state: RunState,
+        sessions: Mapping[str, LiveSession],
+        others: Mapping[str, Standing] | None = None,
+    ) -> None:
+        """`sessions` are those to be advanced here, by id; `others` are those that are not, such as ended ones."""
+        self.engine = engine
+        self.state = state
+        self.sessions = sessions
+        self._others = others or {}
+        self.unwritten = ""
+        """Why the run's record does not hold how it went on; empty when it does."""
+
+    def append(self, entry: RunEntry) -> None:
+        """Fold and store one entry of the run's record; it is on the disk when this returns."""
+        stamped = RunStamped(self.state.entries + 1, self.engine.clock.now(), entry)
+        after = fold_run(self.state, stamped)
+        self.engine.history.append_run(after, stamped)
+        self.state = after
+
+    def go(self, work: Work) -> None:
+        """Wave after wave, until none is left or the operator stops; then every session has a status of its own.
+
+        Where the run's record cannot be written no further wave begins, and `unwritten` says why.
+        """
+        try:
+            self._go(work)
+        except HistoryError as error:
+            self.unwritten = error.message
+            for live in self.sessions.values():
+                if not live.rests:
+                    live.leave(f"history: {error.message}")
+
+    def _go(self, work: Work) -> None:
+        while not self.engine.stop.level:
+            match next_wave(self.state, self._standing):
+                case Write(entries):
+                    for entry in entries:
+                        self.append(entry)
+                case Begin(play, ids):
+                    self._work(play, ids, work)
+                case End():
+                    break
+        self._end()
+
+    def _standing(self, session: str) -> Standing:
+        live = self.sessions.get(session)
+        if live is None:
+            return self._others.get(session, Standing.LEFT)
+        return standing_of(live.recap, left=live.rests)
+
+    def _work(self, play: int, ids: Sequence[str], work: Work) -> None:
+        lives = [self.sessions[one] for one in ids]
+        for live in lives:
+            older = live.before
+            while older is not None:
+                supersede(older, live.id)
+                older = older.before
+        work(self.state.spec.plays[play].name, {live.computer: live for live in lives})
+
+    def _end(self) -> None:
+        """End the sessions whose wave never comes, leave those whose wave may come, and write down how it stands."""
+        for name, why in never_begun(self.state).items():
+            live = self.sessions.get(name)
+            if live is None or live.rests or not live.never_begun:
+                continue  # taken up again, it stays as it was left
+            if why:
+                live.end(Status.CANCELLED, why, EndReason.HALTED)
+            elif live.recap.status is not Status.INTERRUPTED:
+                live.interrupt("stopped by the operator before it began")
+        if any(live.recap.status is Status.INTERRUPTED for live in self.sessions.values()):
+            self.append(
+                RunLeft("stopped by the operator" if self.engine.stop.level else "some sessions were interrupted")
+            )
+        else:
+            self.append(RunEnded())
+
+
+def supersede(live: LiveSession, by: str) -> None:
+    """Tell an older session to start nothing new, unless another process has taken it up meanwhile."""
+    if live.begin() is None and live.state.stop is None:
+        live.append(StopAsked("supersede", f"superseded by session {by}", by))
+
+
+def begin_run(
+    engine: Engine, spec: RunSpec, plays: Sequence[PlayRun], fresh: Sequence[SessionSpec], approved: RunEntry
+) -> LiveRun:
+    """Store a run with its `fresh` sessions (session.taking_up made them), and what was approved."""
+    state = RunState(replace(spec, plays=tuple(one.spec for one in plays)))
+    sessions = {live.id: live for one in plays for live in one.sessions.values()}
+    engine.history.begin_run(state.spec, fresh)
+    run = LiveRun(engine, state, sessions)
+    run.append(approved)
+    return run

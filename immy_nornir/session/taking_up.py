@@ -1,0 +1,199 @@
+"""What earlier processes left, and who goes on with it: a new session, an old one, or the run that it is of.
+
+A session that a process left is taken up by whoever is asked for the same work within a day; else it is settled first
+by the next session of its computer that may act. Runs are taken up with their waves (session.runs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from immy_nornir.decide.detect.facts import known_names
+from immy_nornir.decide.resolve.host_variables import is_excluded
+from immy_nornir.decide.runs.next_wave import Standing
+from immy_nornir.decide.steps.state import State
+from immy_nornir.history.queries import Asked as Question
+from immy_nornir.history.queries import SessionRow
+from immy_nornir.model.record.run import RunEnded, RunTakenUp
+from immy_nornir.model.record.session import TERMINAL, EndReason, SessionSpec, Status
+from immy_nornir.session.live import LiveSession
+from immy_nornir.session.runs import LiveRun, PlayRun
+from immy_nornir.session.specs import Asking, specs_of
+
+if TYPE_CHECKING:
+    from immy_nornir.session.engine import Engine
+
+EXCLUDED = "excluded from maintenance (immy_excluded)"
+RESUMABLE_SECONDS = 24 * 3600.0
+"""A session interrupted longer ago is not continued with its old plan: what it left is settled, then it ends."""
+
+
+def make_specs(engine: Engine, run_id: str, plays: Sequence[PlayRun], asking: Asking) -> None:
+    """Give every play the specs of its sessions, numbered through the run.
+
+    Raises: UsageError for an option of a computer, a play or the command line.
+    """
+    with engine.history.read() as reader:
+        seen = {computer.name: reader.facts(computer.name) for run in plays for computer in run.computers}
+    first, now = 1, engine.clock.now()
+    for run in plays:
+        run.specs = specs_of(run_id, first, run.play, run.type, run.computers, seen, asking, now)
+        first += len(run.specs)
+
+
+def make_sessions(engine: Engine, plays: Sequence[PlayRun]) -> tuple[list[SessionSpec], list[str]]:
+    """Give every play its sessions: those that are to be stored, and sentences about those that are taken up again."""
+    said: list[str] = []
+    fresh: list[SessionSpec] = []
+    left = _left_over(engine, {spec.computer for run in plays for spec in run.specs})
+    for run in plays:
+        for spec in run.specs:
+            olds = left[spec.computer]
+            again = next((old for old in olds if old.stop is None and _goes_on(old.spec, spec)), None)
+            if again is not None:
+                olds.remove(again)
+                run.sessions[spec.computer] = LiveSession(engine, again)
+                said.append(f"{spec.computer}: session {again.spec.id} is taken up again")
+                continue
+            fresh.append(spec)
+            run.sessions[spec.computer] = LiveSession(engine, State(spec, engine.definitions))
+    for computer, olds in left.items():
+        for old in olds:
+            live = _settled_by(old, [run.sessions[computer] for run in plays if computer in run.sessions])
+            if live is not None:
+                before = LiveSession(engine, old)
+                before.before, live.before = live.before, before
+                said.append(f"{computer}: session {old.spec.id}, which was left unfinished, is settled first")
+    return fresh, said
+
+
+def end_excluded(plays: Sequence[PlayRun], fresh: Sequence[SessionSpec]) -> None:
+    """End sessions that may not begin: a computer that is excluded from maintenance still gives its inventory."""
+    for run in plays:
+        for live in run.sessions.values():
+            if run.type.name == "inventory" or live.spec not in fresh:
+                continue
+            if is_excluded(known_names(live.engine.computer(live.computer), live.spec.vars)):
+                live.end(Status.CANCELLED, EXCLUDED, EndReason.EXCLUDED)
+
+
+def _left_over(engine: Engine, names: set[str]) -> dict[str, list[State]]:
+    """Interrupted and deferred sessions of these computers that nobody is at, oldest first."""
+    found: dict[str, list[State]] = {name: [] for name in names}
+    with engine.history.read() as reader:
+        rows = reader.sessions(Question(statuses=(Status.INTERRUPTED, Status.WAITING)))
+    for row in reversed(rows):
+        if row.computer in names and not (row.status is Status.WAITING and row.owner):
+            state = engine.stored(row.id)
+            if state is not None and state.finished is None:
+                found[row.computer].append(state)
+    return found
+
+
+def _settled_by(old: State, lives: Sequence[LiveSession]) -> LiveSession | None:
+    """The session that an older one is settled before, if it is."""
+    # Whoever only looks settles nothing that acts.
+    acts = old.spec.type.executes and not old.spec.check
+    able = [one for one in lives if not acts or (one.spec.type.executes and not one.spec.check)]
+    if not able:
+        return None
+    # A deferred session goes on waiting for its time, unless this run is asked for the same work.
+    if old.interrupted is None and not any(_same_work(old.spec, one.spec) for one in able):
+        return None
+    return able[0]
+
+
+def _goes_on(old: SessionSpec, new: SessionSpec) -> bool:
+    return _same_work(old, new) and new.created_at - old.created_at < RESUMABLE_SECONDS
+
+
+def _same_work(old: SessionSpec, new: SessionSpec) -> bool:
+    same = (old.type, old.items, old.play, old.check, old.vars) == (new.type, new.items, new.play, new.check, new.vars)
+    return same and _values(old) == _values(new)
+
+
+def _values(spec: SessionSpec) -> tuple[object, ...]:
+    o = spec.options
+    return (o.reboot, o.user_context, o.window, o.offline, o.on_failure, o.reboots_in_business_hours)
+
+
+# --- runs that were left ---------------------------------------------------------------------------------------
+
+
+def left_runs(engine: Engine, rows: Sequence[SessionRow], *, in_waves: bool) -> tuple[list[LiveRun], list[LiveSession]]:
+    """Runs that go on with these sessions in their waves, oldest first, and sessions that no run's waves hold any more.
+
+    A session is its newest run's; where that has ended its wave, or is no record yet, it goes on by itself.
+    Runs that another process is at are left alone, with their sessions. Without `in_waves` all go on by themselves.
+    """
+    wanted = {row.id: row for row in rows}
+    runs: list[LiveRun] = []
+    alone: list[LiveSession] = []
+    taken: set[str] = set()
+    with engine.history.read() as reader:
+        specs = reader.run_specs() if in_waves else []
+    for spec in specs:  # newest first
+        ids = [one for play in spec.plays for wave in play.waves for one in wave]
+        mine = [wanted[one] for one in ids if one in wanted and one not in taken]
+        taken.update(ids)
+        if not mine:
+            continue
+        state = engine.history.run_of(spec.id)
+        if state is None or not engine.history.claim_run(spec.id):
+            continue
+        lives = {live.id: live for live in _lives(engine, mine)}
+        over = {
+            one
+            for number, play in enumerate(spec.plays)
+            for wave, members in enumerate(play.waves)
+            for one in members
+            if (number, wave) in state.ended
+        }
+        alone += [live for name, live in lives.items() if name in over]
+        lives = {name: live for name, live in lives.items() if name not in over}
+        with engine.history.read() as reader:
+            others = {row.id: _standing(row) for row in reader.sessions_of([one for one in ids if one not in lives])}
+        runs.append(LiveRun(engine, state, lives, others))
+    alone += _lives(engine, [row for row in rows if row.id not in taken])
+    alone.sort(key=lambda live: (live.spec.created_at, live.id))
+    return runs[::-1], alone
+
+
+def _standing(row: SessionRow) -> Standing:
+    if row.status not in TERMINAL:
+        return Standing.LEFT
+    if row.status is Status.MISSED:
+        return Standing.MISSED
+    return Standing.FAILED if row.status is Status.FAILED else Standing.FINE
+
+
+def _lives(engine: Engine, rows: Sequence[SessionRow]) -> list[LiveSession]:
+    states = (engine.stored(row.id) for row in sorted(rows, key=lambda one: (one.created_at, one.id)))
+    return [LiveSession(engine, state) for state in states if state is not None and state.finished is None]
+
+
+def take_up(run: LiveRun) -> None:
+    """Write down that this process goes on with the run."""
+    run.append(RunTakenUp(run.engine.history.owner))
+
+
+def end_run(engine: Engine, run_id: str) -> None:
+    """Write down the end of a run of which nothing is left, unless its process lives or has done so."""
+    state = engine.history.run_of(run_id)
+    if state is None:
+        engine.history.end_run(run_id, "ended")
+    elif state.finished is None and engine.history.claim_run(run_id):
+        LiveRun(engine, state, {}).append(RunEnded("its last sessions went on without it"))
+
+
+def computers_alone(lives: Sequence[LiveSession]) -> list[Mapping[str, LiveSession]]:
+    """Sessions in turns, so that those of one computer follow each other, oldest first."""
+    turns: list[dict[str, LiveSession]] = []
+    for live in lives:
+        turn = next((one for one in turns if live.computer not in one), None)
+        if turn is None:
+            turn = {}
+            turns.append(turn)
+        turn[live.computer] = live
+    return list(turns)
