@@ -214,6 +214,21 @@ def test_a_folder_shows_about_a_dozen_doors_and_says_what_it_is_for() -> None:
     assert wrong == []
 
 
+def test_the_state_of_a_session_changes_by_folding_entries_only() -> None:
+    """Set at its beginning, by `append`, by reading a newer record, and let go at its end."""
+    found = {
+        (source.path, function.name)
+        for source in sources()
+        if source.layer in {"session", "plugins", "cli"}
+        for function in ast.walk(source.tree)
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute) and node.attr in {"state", "_state"} and isinstance(node.ctx, ast.Store)
+    }
+    live = {("session/live.py", name) for name in ("__init__", "append", "_catch_up", "_settle")}
+    assert found == live | {("session/runs.py", "__init__"), ("session/runs.py", "append")}
+
+
 def test_the_reading_kit_knows_values_and_texts_only() -> None:
     wrong = [
         f"{module}: {other}"

@@ -222,7 +222,7 @@ def _begin(
 
 def _run(engine: Engine, run: LiveRun, wishes: _Wishes) -> int:
     from immy_nornir.cli.progress import progress_for
-    from immy_nornir.plugins import running
+    from immy_nornir.plugins import batches
 
     spec, sessions = run.state.spec, list(run.sessions.values())
     startup.collect_rarely()
@@ -230,7 +230,7 @@ def _run(engine: Engine, run: LiveRun, wishes: _Wishes) -> int:
     try:
         with progress_for(len(sessions)) as progress:
             engine.listener = progress
-            running.execute(engine, run, spec.pace)
+            batches.execute(engine, run, spec.pace)
     finally:
         if not engine.stop.level:
             restore()

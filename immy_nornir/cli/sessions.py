@@ -244,7 +244,7 @@ def _resume(engine: Engine, runs: Sequence[LiveRun], alone: Sequence[LiveSession
     from immy_nornir.cli.progress import progress_for
     from immy_nornir.cli.run import stops
     from immy_nornir.cli.summary import end_runs, exit_code, record_code, show_summary
-    from immy_nornir.plugins import running
+    from immy_nornir.plugins import batches
 
     lives = [*alone, *(live for run in runs for live in run.sessions.values())]
     with progress_for(len(lives)) as progress:
@@ -252,7 +252,7 @@ def _resume(engine: Engine, runs: Sequence[LiveRun], alone: Sequence[LiveSession
         startup.collect_rarely()
         restore = startup.on_interrupt(stops(engine))
         try:
-            running.resume(engine, runs, alone, pace)
+            batches.resume(engine, runs, alone, pace)
         finally:
             if not engine.stop.level:
                 restore()

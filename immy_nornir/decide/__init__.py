@@ -1,1 +1,4 @@
-"""Pure decisions: no I/O, no clock, no logging."""
+"""All decisions, pure: values go in, values come out; no input or output, no clock, no log.
+
+Everybody above may ask; a decision asks nobody.
+"""

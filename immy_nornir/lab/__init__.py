@@ -1,4 +1,7 @@
-"""A simulated fleet that speaks real WS-Management on the loopback: everything can be tried without Windows."""
+"""A simulated fleet: specs of computers go in, real WS-Management on the loopback comes out, and a log of what was done.
+
+The command line, the demo and the tests call `Lab`; nothing of the client is shared with it.
+"""
 
 from immy_nornir.lab.journal import Event, read_events
 from immy_nornir.lab.lab import Lab

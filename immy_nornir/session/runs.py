@@ -1,7 +1,7 @@
 """A run in this process: its sessions, its record, and the loop over `next_wave`.
 
 Every computer of every play has a session row before the first one starts. The loop writes what is decided, lets the
-sessions of a wave be worked on by whoever is given (plugins.running), and decides nothing; what it left, another
+sessions of a wave be worked on by whoever is given (plugins.batches), and decides nothing; what it left, another
 process takes up from the record. Nothing here prints.
 """
 
