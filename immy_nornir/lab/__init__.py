@@ -1,4 +1,4 @@
-"""A simulated fleet: specs of computers go in, real WS-Management on the loopback comes out, and a log of what was done.
+"""A simulated fleet: specs go in, real WS-Management on the loopback comes out, and a log of what was done.
 
 The command line, the demo and the tests call `Lab`; nothing of the client is shared with it.
 """

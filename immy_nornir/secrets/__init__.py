@@ -1,4 +1,4 @@
-"""References to secrets go in, their values come out, when a connection or a job needs them; the redactor learns each."""
+"""References to secrets go in, values come out, when a connection or a job needs them; the redactor learns each."""
 
 from immy_nornir.secrets.store import SecretStore
 
