@@ -31,6 +31,7 @@ from immy_nornir.model.record.entries import Finished, Interrupted, StopAsked
 from immy_nornir.model.record.session import Outcome, SessionSpec, Status
 from immy_nornir.plugins.runner import ImmyRunner
 from immy_nornir.plugins.tasks import maintain
+from immy_nornir.session.crew import Crew
 from immy_nornir.session.engine import Engine
 from immy_nornir.session.live import LiveSession
 from immy_nornir.session.specs import Asking, merge_options, specs_of, variables_given
@@ -270,6 +271,15 @@ def execute(engine: Engine, plays: Sequence[PlayRun], pace: Pace) -> None:
     A wave whose failures pass its play's `max_fail_percentage` is followed by no further wave, nor by a later play; one
     that fails as a whole by no further wave of its play.
     """
+    with _crew(engine, pace) as crew:
+        _execute(engine, plays, pace, crew)
+
+
+def _crew(engine: Engine, pace: Pace) -> Crew:
+    return Crew(pace.workers, pace.per_tenant, pace.splay, lambda: engine.stop.level, engine.clock)
+
+
+def _execute(engine: Engine, plays: Sequence[PlayRun], pace: Pace, crew: Crew) -> None:
     ended = ""
     for run in plays:
         done, halted = 0, ended
@@ -277,7 +287,7 @@ def execute(engine: Engine, plays: Sequence[PlayRun], pace: Pace) -> None:
         for wave in waves(names, run.play.serial):
             if halted or engine.stop.level:
                 break
-            _wave(engine, run, wave, pace)
+            _wave(engine, run, wave, pace, crew)
             done += len(wave)
             ended, halted = _too_bad([run.sessions[name] for name in wave], run.play.max_fail_percentage)
         for name in names[done:]:
@@ -310,16 +320,14 @@ def _failed(live: LiveSession) -> bool:
     return status is Status.FAILED or (status is Status.PARTIALLY_PASSED and wrong)
 
 
-def _wave(engine: Engine, run: PlayRun, names: Sequence[str], pace: Pace) -> None:
+def _wave(engine: Engine, run: PlayRun, names: Sequence[str], pace: Pace, crew: Crew) -> None:
     for name in names:
         live = run.sessions[name]
         while live.before is not None:
             supersede(live.before, run.sessions[name].id)
             live = live.before
     tenants = {name: run.sessions[name].state.spec.tenant for name in names}
-    runner = ImmyRunner(
-        pace.workers, pace.per_tenant, pace.splay, lambda: engine.stop.level, lambda name: tenants[name]
-    )
+    runner = ImmyRunner(tenant_of=tenants.__getitem__, crew=crew)
     _run_sessions(engine, runner, {name: run.sessions[name] for name in names}, run.play.name, pace)
 
 
@@ -352,6 +360,12 @@ def resume(engine: Engine, rows: Sequence[SessionRow], pace: Pace) -> list[LiveS
         state = engine.history.state_of(row.id)
         if state is not None and state.finished is None and _is_known(engine, row.computer):
             lives.append(LiveSession(engine, state))
+    with _crew(engine, pace) as crew:
+        _one_after_the_other(engine, lives, pace, crew)
+    return lives
+
+
+def _one_after_the_other(engine: Engine, lives: Sequence[LiveSession], pace: Pace, crew: Crew) -> None:
     waiting = list(lives)
     while waiting and not engine.stop.level:
         sessions: dict[str, LiveSession] = {}
@@ -359,9 +373,8 @@ def resume(engine: Engine, rows: Sequence[SessionRow], pace: Pace) -> list[LiveS
             sessions.setdefault(live.computer, live)
         waiting = [live for live in waiting if sessions[live.computer] is not live]
         tenants = {name: live.state.spec.tenant for name, live in sessions.items()}
-        runner = ImmyRunner(pace.workers, pace.per_tenant, pace.splay, lambda: engine.stop.level, tenants.__getitem__)
+        runner = ImmyRunner(tenant_of=tenants.__getitem__, crew=crew)
         _run_sessions(engine, runner, sessions, "resume", pace)
-    return lives
 
 
 def _is_known(engine: Engine, name: str) -> bool:
