@@ -1,6 +1,6 @@
 """Sessions through Nornir: one `nornir.run` for each batch of sessions that a run wants advanced together.
 
-Not here: which sessions these are (session.runs), threads and waiting (plugins.runner). Nothing here prints.
+Not here: which sessions these are (session.runs), threads and waiting (session.crew). Nothing here prints.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from nornir.core.state import GlobalState
 from immy_nornir.model.record.run import Pace
 from immy_nornir.plugins.runner import ImmyRunner
 from immy_nornir.plugins.tasks import maintain
+from immy_nornir.session.crew.crew import Crew
 from immy_nornir.session.engine import Engine
 from immy_nornir.session.live import LiveSession
 from immy_nornir.session.runs import LiveRun, Work
@@ -30,14 +31,17 @@ def nornir_of(names: Sequence[str], runner: RunnerPlugin) -> Nornir:
     return Nornir(inventory=inventory, runner=runner, config=config, data=GlobalState())
 
 
-def work_of(engine: Engine, pace: Pace) -> Work:
-    """How this process advances sessions."""
+def crew_of(engine: Engine, pace: Pace) -> Crew:
+    """The crew of a command."""
+    return Crew(pace.workers, pace.per_tenant, pace.splay, lambda: engine.stop.level, engine.clock)
+
+
+def work_of(engine: Engine, pace: Pace, crew: Crew) -> Work:
+    """How this process advances sessions: all batches share one crew."""
 
     def work(name: str, sessions: Mapping[str, LiveSession]) -> None:
         tenants = {computer: live.spec.tenant for computer, live in sessions.items()}
-        runner = ImmyRunner(
-            pace.workers, pace.per_tenant, pace.splay, lambda: engine.stop.level, lambda computer: tenants[computer]
-        )
+        runner = ImmyRunner(tenant_of=tenants.__getitem__, crew=crew)
         nornir_of(list(sessions), runner).run(task=maintain, name=name, sessions=sessions, wait=pace.wait)
         if engine.stop.level > 1:
             for live in sessions.values():
@@ -48,7 +52,8 @@ def work_of(engine: Engine, pace: Pace) -> Work:
 
 def execute(engine: Engine, run: LiveRun, pace: Pace) -> None:
     """Work on a run, wave after wave; afterwards every session has a status of its own."""
-    run.go(work_of(engine, pace))
+    with crew_of(engine, pace) as crew:
+        run.go(work_of(engine, pace, crew))
 
 
 def resume(engine: Engine, runs: Sequence[LiveRun], alone: Sequence[LiveSession], pace: Pace) -> None:
@@ -56,13 +61,12 @@ def resume(engine: Engine, runs: Sequence[LiveRun], alone: Sequence[LiveSession]
 
     Sessions of one computer follow each other, oldest first.
     """
-    work = work_of(engine, pace)
-    for sessions in computers_alone(alone):
-        if engine.stop.level:
-            return
-        work("resume", sessions)
-    for run in runs:
-        if engine.stop.level:
-            return
-        take_up(run)
-        run.go(work)
+    with crew_of(engine, pace) as crew:
+        work = work_of(engine, pace, crew)
+        for sessions in computers_alone(alone):
+            if not engine.stop.level:
+                work("resume", sessions)
+        for run in runs:
+            if not engine.stop.level:
+                take_up(run)
+                run.go(work)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -52,19 +49,3 @@ def test_a_value_that_no_database_takes_costs_itself_alone(tmp_path: Path) -> No
     history.flush()
     history.end_run("run", "ended")
     history.close()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are POSIX")
-def test_more_computers_than_sockets_can_be_probed() -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=500) as server:
-        code = (
-            "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))\n"
-            "from immy_nornir.model.protocols import Address\n"
-            "from immy_nornir.plugins.probe import Probe\n"
-            f"one = lambda n: Address(n, 'winrm', '127.0.0.1', {server.getsockname()[1]})\n"
-            "names = {str(n): one(str(n)) for n in range(300)}\n"
-            "print(len(Probe().answering(names)))"
-        )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 50
