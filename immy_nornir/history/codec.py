@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +19,7 @@ from immy_nornir.model.items import Detection, Item, Resource, TaskBody
 from immy_nornir.model.plan import Desire
 from immy_nornir.model.record.entries import Entry, Resolved
 from immy_nornir.model.values import SameObjects, SecretRef, Value
+from immy_nornir.text import json
 
 
 @functools.cache
@@ -102,12 +102,9 @@ def load(data: object, kind: Any) -> Any:
     return _converter().structure(data, kind)
 
 
-_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-
-
 def line(data: object) -> str:
     """JSON data as one line, keys in a stable order."""
-    return _encoder.encode(data)
+    return json.stored(data)
 
 
 def text(value: object, kind: Any = None) -> str:
@@ -128,7 +125,7 @@ def _resolved_text(desires: Sequence[Desire]) -> str:
 
 def entry_from(data: str) -> Entry:
     """An entry from its JSON."""
-    entry: Entry = load(json.loads(data), Entry)
+    entry: Entry = load(json.parse(data), Entry)
     return entry
 
 

@@ -5,7 +5,6 @@ Nothing outside this package sees SQL.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from immy_nornir.model.plan import Desire
 from immy_nornir.model.playbooks import CHANGING, ActionType
 from immy_nornir.model.record.entries import Resolved, Stamped
 from immy_nornir.model.record.session import SessionSpec, Status
+from immy_nornir.text import json
 
 OPEN = (Status.CREATED, Status.RUNNING, Status.WAITING)
 
@@ -160,7 +160,7 @@ def record(
     row = connection.execute("SELECT spec FROM sessions WHERE id=?", (session_id,)).fetchone()
     if row is None:
         return None
-    spec: SessionSpec = codec.load(json.loads(codec.unpack(row[0])), SessionSpec)
+    spec: SessionSpec = codec.load(json.parse(codec.unpack(row[0])), SessionSpec)
     entries: list[Stamped] = []
     digests: set[str] = set()
     sql = "SELECT seq, at, data, packed FROM entries WHERE session_id=? ORDER BY seq"
@@ -178,7 +178,7 @@ def definitions(connection: sqlite3.Connection, digests: set[str]) -> dict[str, 
     for digest in digests:
         row = connection.execute("SELECT data FROM blobs WHERE hash=?", (digest,)).fetchone()
         if row is not None:
-            found[digest] = codec.load(json.loads(codec.unpack(row[0])), Item)
+            found[digest] = codec.load(json.parse(codec.unpack(row[0])), Item)
     return found
 
 
@@ -319,7 +319,7 @@ class Reader:
     def facts(self, computer: str) -> Facts:
         """The last known facts of a computer, with their age."""
         rows = self._rows("SELECT section, value, collected_at FROM facts WHERE computer=?", (computer,))
-        values = {row["section"]: json.loads(codec.unpack(row["value"])) for row in rows}
+        values = {row["section"]: json.parse(codec.unpack(row["value"])) for row in rows}
         return Facts(values, {row["section"]: row["collected_at"] for row in rows})
 
     def last_desires(self, computer: str, before: str, now: tuple[Desire, ...] = ()) -> tuple[Desire, ...] | None:

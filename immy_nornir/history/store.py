@@ -7,7 +7,6 @@ in `queries`. One session at a time owns a computer, with an epoch that rises at
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import secrets
@@ -25,6 +24,7 @@ from immy_nornir.model.items import Item
 from immy_nornir.model.protocols import Clock
 from immy_nornir.model.record.entries import Interrupted, Stamped
 from immy_nornir.model.record.session import SessionSpec, Status
+from immy_nornir.text import json
 
 FILE = "history.db"
 _BLOB = "INSERT OR IGNORE INTO blobs (hash, kind, data) VALUES (?,?,?)"
@@ -163,7 +163,7 @@ class History:
             touched: set[str] = set()
             for line in path.read_text(encoding="utf-8").splitlines():
                 try:
-                    row = json.loads(line)
+                    row = json.parse(line)
                     entry = None if "blob" in row else codec.entry_from(row["entry"])
                 except Exception:  # noqa: BLE001, S112 - cut off by the crash that made the journal needed
                     continue

@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 import struct
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from immy_nornir.model.wire import BUNDLE_ID, END_ID, FRAME_MARK, REQUEST_MAGIC, Answer, AnswerStatus
+from immy_nornir.text import json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -167,7 +167,7 @@ def _frame(words: list[str]) -> dict[str, Json] | None:
     if not unpacker.eof or hashlib.sha256(raw).hexdigest() != words[3]:
         return None
     try:
-        frame = json.loads(raw)
+        frame = json.parse(raw)
     except ValueError:
         return None
     return frame if isinstance(frame, dict) and isinstance(frame.get("id"), str) else None
