@@ -207,7 +207,7 @@ def _run(
     for sentence in [*taken_up[:5], *([f"and {len(taken_up) - 5} more"] if taken_up[5:] else [])]:
         click.echo(sentence, err=True)
     sessions = [live for one in plays for live in one.sessions.values()]
-    startup.collect_rarely()
+    startup.ready_for_many()
     restore = startup.on_interrupt(stops(engine))
     try:
         with progress_for(len(sessions)) as progress:

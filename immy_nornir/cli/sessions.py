@@ -209,7 +209,7 @@ def resume(
             return
         with progress_for(len(rows)) as progress:
             engine.listener = progress
-            startup.collect_rarely()
+            startup.ready_for_many()
             restore = startup.on_interrupt(stops(engine))
             try:
                 lives = running.resume(engine, rows, running.Pace(workers, wait=wait))
