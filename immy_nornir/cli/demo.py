@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
@@ -17,6 +16,7 @@ import click
 
 from immy_nornir.cli import startup
 from immy_nornir.errors import UsageError
+from immy_nornir.text import json
 
 PLAYBOOK = Path("playbooks") / "full.yml"
 _PACE = ("--install-seconds", "0.5", "--reboot-seconds", "4", "--slow-seconds", "0.2")
@@ -87,7 +87,7 @@ def _other_ports(root: Path, state: Path) -> list[str]:
     }
     state.mkdir(parents=True, exist_ok=True)
     path = state / "demo-ports.yml"
-    path.write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")
+    path.write_text(json.line({"all": {"hosts": hosts}}), encoding="utf-8")
     return [str(path)]
 
 

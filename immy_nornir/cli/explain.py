@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import click
 
 from immy_nornir.cli import options, startup
 from immy_nornir.errors import UsageError
+from immy_nornir.text import json
 
 if TYPE_CHECKING:
     from immy_nornir.decide.resolve.winning_deployments import Choice
@@ -61,7 +61,7 @@ def explain(
     given = _Given(plays, startup.pairs(more), startup.given_variables(extra))
     document = _explained(ctx, root, fleet, given, computer, item)
     if form == "json":
-        click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **document}, indent=2, default=str))
+        click.echo(json.indented({"schema_version": SCHEMA_VERSION, **document}, default=str))
     else:
         _tell(document)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from immy_nornir.fleet.inventory.values import is_password_name
 from immy_nornir.model.inventory import Computer, Inventory
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.values import Json, SecretRef, Value
+from immy_nornir.text import json
 from immy_nornir.text.yaml import dump
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def list_(ctx: click.Context, pattern: str, sources: Sequence[str], limit: str |
         names = select(loaded, pattern, limit, read_file=_read_file)
         if form == "ansible":
             chosen = None if pattern == "all" and limit is None else names
-            click.echo(json.dumps(ansible_list(loaded, chosen), indent=4, sort_keys=True))
+            click.echo(json.indented(ansible_list(loaded, chosen), 4, sort_keys=True))
             return
         rows, problems = _rows(loaded, names)
         if form == "text":
@@ -145,7 +145,7 @@ def _show_text(computer: Computer, row: _Row) -> None:
         click.echo()
     _table(
         [
-            (name, json.dumps(_shown(name, value), ensure_ascii=False), _origin(computer, name) or "")
+            (name, json.line(_shown(name, value), ascii=False), _origin(computer, name) or "")
             for name, value in sorted(computer.variables.items())
         ]
     )
@@ -278,7 +278,7 @@ def _table(rows: Sequence[Sequence[str]]) -> None:
 
 
 def _emit(value: dict[str, Any], form: str) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False) if form == "json" else dump(value).rstrip("\n"))
+    click.echo(json.indented(value, ascii=False) if form == "json" else dump(value).rstrip("\n"))
 
 
 # --- loading and ending --------------------------------------------------------------------------------------

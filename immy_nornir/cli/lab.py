@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -23,6 +22,7 @@ from immy_nornir.lab.fleet import FleetSpecs, specs_of_inventory
 from immy_nornir.lab.lab import Lab
 from immy_nornir.lab.spec import Knobs
 from immy_nornir.model.places import Level
+from immy_nornir.text import json
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
@@ -190,7 +190,7 @@ def status(state: Path, form: str) -> None:
     if answer and "port" not in answer:
         answer = None
     if form == "json":
-        click.echo(json.dumps({"schema_version": 1, "running": answer is not None, **(answer or {})}, indent=1))
+        click.echo(json.indented({"schema_version": 1, "running": answer is not None, **(answer or {})}, 1))
     elif answer is None:
         click.echo("no lab is running")
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from immy_nornir.fleet.inventory.addresses import PSRP_NAMES, WINRM, AddressErro
 from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
 from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.places import Level, Place, Problem
+from immy_nornir.text import json
 
 SCHEMA_VERSION = 1
 _COLOURS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
@@ -69,7 +69,7 @@ def lint(ctx: click.Context, sources: tuple[Path, ...], form: str) -> None:
     problems = problems_of(root_of(ctx), sources or None)
     counts = Counter(problem.level for problem in problems)
     if form == "json":
-        click.echo(json.dumps(_document(problems, counts), indent=2))
+        click.echo(json.indented(_document(problems, counts)))
     else:
         for problem in problems:
             text = f"{problem.place}: {click.style(problem.level, fg=_COLOURS[problem.level])}: {problem.message}"

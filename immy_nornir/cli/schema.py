@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from immy_nornir.fleet.schema import SHAPES, schema_of
+from immy_nornir.text import json
 
 
 @click.command()
@@ -21,15 +21,15 @@ def schema(kind: str | None, folder: Path | None) -> None:
     kinds = [kind] if kind else list(SHAPES)
     if folder is None:
         document = schema_of(kind) if kind else {each: schema_of(each) for each in kinds}
-        click.echo(json.dumps(document, indent=2))
+        click.echo(json.indented(document))
         return
     folder.mkdir(parents=True, exist_ok=True)
     for each in kinds:
         path = folder / f"{each}.schema.json"
-        path.write_text(json.dumps(schema_of(each), indent=2) + "\n", encoding="utf-8", newline="\n")
+        path.write_text(json.indented(schema_of(each)) + "\n", encoding="utf-8", newline="\n")
         click.echo(str(path))
     shown = {f"{folder.as_posix()}/{each}.schema.json": _globs(each) for each in kinds}
-    click.echo(f"VS Code (YAML extension), settings.json:\n{json.dumps({'yaml.schemas': shown}, indent=2)}", err=True)
+    click.echo(f"VS Code (YAML extension), settings.json:\n{json.indented({'yaml.schemas': shown})}", err=True)
 
 
 def _globs(kind: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,8 @@ import click
 
 from immy_nornir.cli import options, startup
 from immy_nornir.errors import UsageError
-from immy_nornir.model.record.session import Status
+from immy_nornir.model.record.status import Status
+from immy_nornir.text import json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,10 +34,9 @@ def sessions() -> None:
 
 
 def _reader(ctx: click.Context) -> Reader:
-    from immy_nornir.history import store
-    from immy_nornir.history.queries import Reader
+    from immy_nornir.history.queries import FILE, Reader
 
-    return Reader(startup.state_of(ctx, startup.root_of(ctx)) / store.FILE)
+    return Reader(startup.state_of(ctx, startup.root_of(ctx)) / FILE)
 
 
 @sessions.command("list")
@@ -70,7 +69,7 @@ def list_(
         if not rows:
             _check_names(reader, run=run_id, computer=computer, tenant=tenant)
     if form == "json":
-        click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "sessions": [_plain(row) for row in rows]}, indent=2))
+        click.echo(json.indented({"schema_version": SCHEMA_VERSION, "sessions": [_plain(row) for row in rows]}))
         return
     for row in rows:
         reason = row.waiting if row.status is Status.WAITING else row.reason
@@ -118,7 +117,7 @@ def show(ctx: click.Context, session: str, form: str) -> None:
             "session": _plain(row),
             "jobs": [dataclasses.asdict(one) for one in jobs],
         }
-        click.echo(json.dumps(document, indent=2))
+        click.echo(json.indented(document))
         return
     click.echo(f"session {row.id} of {row.computer} ({row.tenant}), {row.type}, play '{row.play}'")
     click.echo(f"  {row.status.replace('_', ' ')}: {row.reason}")
@@ -160,7 +159,7 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
             for entry in entries:
                 seen = entry.seq
                 if form == "json":
-                    click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **dataclasses.asdict(entry)}))
+                    click.echo(json.line({"schema_version": SCHEMA_VERSION, **dataclasses.asdict(entry)}))
                 else:
                     click.echo(f"{_time(entry.at)}  {entry.text}")
             if not follow or (
@@ -215,7 +214,7 @@ def resume(
             code = 0
             click.echo("no session is interrupted", err=True)
             if form == "json":
-                click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "sessions": []}))
+                click.echo(json.line({"schema_version": SCHEMA_VERSION, "sessions": []}))
     finally:
         engine.history.close()
     if engine.stop.level:
@@ -249,7 +248,7 @@ def _resume(engine: Engine, runs: Sequence[LiveRun], alone: Sequence[LiveSession
     lives = [*alone, *(live for run in runs for live in run.sessions.values())]
     with progress_for(len(lives)) as progress:
         engine.listener = progress
-        startup.collect_rarely()
+        startup.ready_for_many()
         restore = startup.on_interrupt(stops(engine))
         try:
             batches.resume(engine, runs, alone, pace)

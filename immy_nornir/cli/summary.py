@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 from immy_nornir.cli import startup
 from immy_nornir.errors import HistoryError
 from immy_nornir.model.record.session import EndReason, Outcome, Status
+from immy_nornir.text import json
 
 if TYPE_CHECKING:
     from immy_nornir.session.engine import Engine
@@ -106,7 +106,7 @@ def show_summary(
             "report": str(reports[-1]) if reports else None,
             "sessions": rows,
         }
-        click.echo(json.dumps(document, indent=2, default=str))
+        click.echo(json.indented(document, default=str))
         return
     recaps = [live.recap for live in sessions]
     statuses = Counter(one.status for one in recaps)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,6 +20,7 @@ from immy_nornir.model.plan import Desire, Request, RequestKind
 from immy_nornir.model.record.entries import Entry, Resolved
 from immy_nornir.model.record.run import RunEntry
 from immy_nornir.model.values import SameObjects, SecretRef, Value
+from immy_nornir.text import json
 
 
 @functools.cache
@@ -112,12 +112,9 @@ def load(data: object, kind: Any) -> Any:
     return _converter().structure(data, kind)
 
 
-_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-
-
 def line(data: object) -> str:
     """JSON data as one line, keys in a stable order."""
-    return _encoder.encode(data)
+    return json.stored(data)
 
 
 def text(value: object, kind: Any = None) -> str:
@@ -138,7 +135,7 @@ def _resolved_text(desires: Sequence[Desire]) -> str:
 
 def entry_from(data: str) -> Entry:
     """An entry from its JSON, in the form of any version."""
-    entry: Entry = load(_today(json.loads(data)), Entry)
+    entry: Entry = load(_today(json.parse(data)), Entry)
     return entry
 
 
@@ -158,7 +155,7 @@ def run_entry_text(entry: RunEntry) -> str:
 
 def run_entry_from(data: str) -> RunEntry:
     """An entry of a run's record from its JSON."""
-    entry: RunEntry = load(json.loads(data), RunEntry)
+    entry: RunEntry = load(json.parse(data), RunEntry)
     return entry
 
 
@@ -179,9 +176,17 @@ def fingerprint(item: Item) -> str:
     return digest
 
 
+_SHORT = 4000
+
+
 def pack(data: str) -> bytes:
     """Text, compressed; quickly rather than well, since every session writes some."""
-    return zlib.compress(data.encode(), 1)
+    raw = data.encode()
+    if len(raw) > _SHORT:
+        return zlib.compress(raw, 1)
+    # Most texts are short, and clearing the memory for a large window takes six times as long as compressing them.
+    packer = zlib.compressobj(1, zlib.DEFLATED, 12, 5)
+    return packer.compress(raw) + packer.flush()
 
 
 pack_shared = functools.lru_cache(maxsize=64)(pack)

@@ -6,23 +6,26 @@ Nothing outside this package sees SQL.
 from __future__ import annotations
 
 import dataclasses
-import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from immy_nornir.errors import HistoryError
-from immy_nornir.history import codec, locks
-from immy_nornir.model.facts import Facts
-from immy_nornir.model.items import Item
-from immy_nornir.model.plan import Desire
-from immy_nornir.model.playbooks import CHANGING, ActionType
-from immy_nornir.model.record.entries import JobEnded, JobSeen, Resolved, Stamped
-from immy_nornir.model.record.run import RunSpec, RunStamped
-from immy_nornir.model.record.session import SessionSpec, Status
+from immy_nornir.history import locks
+from immy_nornir.model.record.status import Status
 
+# What reads whole records is imported where that is done: a list of sessions takes a third of the time without it.
+if TYPE_CHECKING:
+    from immy_nornir.model.facts import Facts
+    from immy_nornir.model.items import Item
+    from immy_nornir.model.plan import Desire
+    from immy_nornir.model.record.entries import Stamped
+    from immy_nornir.model.record.run import RunSpec
+    from immy_nornir.model.record.session import SessionSpec
+
+FILE = "history.db"
 OPEN = (Status.CREATED, Status.RUNNING, Status.WAITING)
 
 
@@ -137,7 +140,18 @@ class Asked:
     ids: Sequence[str] = field(default=())
 
 
-_DOING = frozenset({*CHANGING, ActionType.UNDETERMINED})
+def _doing() -> frozenset[str]:
+    """Types of the actions that do something, as far as is known."""
+    from immy_nornir.model.playbooks import CHANGING, ActionType
+
+    return frozenset({*CHANGING, ActionType.UNDETERMINED})
+
+
+_COLUMNS = (
+    "id, run_id, computer, tenant, type, play, status, reason, stage, waiting, created_at, started_at, ended_at, "
+    "owner, reboots"
+)
+"""Without the spec, which is the largest and no part of a row."""
 
 
 def _phases(placed: Iterable[tuple[str, int]]) -> tuple[tuple[str, ...], ...]:
@@ -153,47 +167,6 @@ def open_sessions(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     return list(
         connection.execute(f"SELECT id, owner FROM sessions WHERE status IN ({marks})", [s.value for s in OPEN])  # noqa: S608 - marks
     )
-
-
-def record(
-    connection: sqlite3.Connection, session_id: str
-) -> tuple[SessionSpec, dict[str, Item], list[Stamped]] | None:
-    """A session's whole record with the definitions that it pinned; None when there is none."""
-    row = connection.execute("SELECT spec FROM sessions WHERE id=?", (session_id,)).fetchone()
-    if row is None:
-        return None
-    spec: SessionSpec = codec.load(json.loads(codec.unpack(row[0])), SessionSpec)
-    entries: list[Stamped] = []
-    digests: set[str] = set()
-    sql = "SELECT seq, at, data, packed FROM entries WHERE session_id=? ORDER BY seq"
-    for seq, at, data, packed in connection.execute(sql, (session_id,)):
-        entry = codec.entry_from(codec.unpack(packed) if packed is not None else data)
-        if isinstance(entry, Resolved):
-            digests |= {one.definition for one in entry.desires if one.definition}
-        entries.append(Stamped(seq, at, entry))
-    return spec, definitions(connection, digests), entries
-
-
-def run_record(connection: sqlite3.Connection, run_id: str) -> tuple[RunSpec, list[RunStamped]] | None:
-    """A run's whole record; None when there is none, or it is from before runs were records."""
-    row = connection.execute("SELECT spec FROM runs WHERE id=?", (run_id,)).fetchone()
-    if row is None or row[0] is None:
-        return None
-    spec: RunSpec = codec.load(json.loads(codec.unpack(row[0])), RunSpec)
-    sql = "SELECT seq, at, data FROM run_entries WHERE run_id=? ORDER BY seq"
-    return spec, [
-        RunStamped(seq, at, codec.run_entry_from(data)) for seq, at, data in connection.execute(sql, (run_id,))
-    ]
-
-
-def definitions(connection: sqlite3.Connection, digests: set[str]) -> dict[str, Item]:
-    """Stored item definitions by hash."""
-    found: dict[str, Item] = {}
-    for digest in digests:
-        row = connection.execute("SELECT data FROM blobs WHERE hash=?", (digest,)).fetchone()
-        if row is not None:
-            found[digest] = codec.load(json.loads(codec.unpack(row[0])), Item)
-    return found
 
 
 class Reader:
@@ -247,8 +220,9 @@ class Reader:
 
     def run_specs(self) -> list[RunSpec]:
         """What every run was asked to do that is a record and has not ended, newest first."""
-        sql = "SELECT spec FROM runs WHERE spec IS NOT NULL AND status<>'ended' ORDER BY started_at DESC, id DESC"
-        return [codec.load(json.loads(codec.unpack(row["spec"])), RunSpec) for row in self._rows(sql)]
+        from immy_nornir.history import records
+
+        return records.run_specs(self._connection)
 
     def sessions(self, asked: Asked, *, actions: bool = False) -> list[SessionRow]:
         """Sessions, newest first; with their actions when wanted."""
@@ -265,7 +239,10 @@ class Reader:
             stored = sorted({*asked.statuses, *(OPEN if Status.INTERRUPTED in asked.statuses else ())})
             where.append(f"status IN ({','.join('?' * len(stored))})")
             values += stored
-        sql = f"SELECT * FROM sessions WHERE {' AND '.join(where)} ORDER BY created_at DESC, run_id DESC, number DESC"  # noqa: S608 - columns above
+        order = "created_at DESC, run_id DESC, number DESC"
+        sql = f"SELECT {_COLUMNS} FROM sessions WHERE {' AND '.join(where)} ORDER BY {order}"  # noqa: S608 - columns above
+        if asked.limit is not None and not asked.statuses:
+            sql += f" LIMIT {asked.limit:d}"
         alive: dict[str, bool] = {}
         found: list[SessionRow] = []
         for row in self._rows(sql, values):
@@ -295,6 +272,7 @@ class Reader:
 
     def _session(self, row: sqlite3.Row, status: Status, *, with_actions: bool) -> SessionRow:
         actions = self.actions(row["id"]) if with_actions else []
+        doing = _doing() if actions else frozenset()
         return SessionRow(
             row["id"],
             row["run_id"],
@@ -313,7 +291,7 @@ class Reader:
             row["reboots"],
             tuple(actions),
             tuple(self._reboots(row["id"])) if with_actions else (),
-            _phases((one.id, one.planned_phase) for one in actions if one.held is None and one.type in _DOING),
+            _phases((one.id, one.planned_phase) for one in actions if one.held is None and one.type in doing),
             _phases((one.id, one.phase) for one in actions if one.phase is not None),
         )
 
@@ -343,46 +321,28 @@ class Reader:
         jobs = [JobRow(*row) for row in self._rows(sql, (session_id,))]
         if not jobs:
             return []
-        written: dict[str, list[str]] = {}
-        sql = (
-            "SELECT data, packed FROM entries WHERE session_id=? AND kind IN ('JobSeen', 'JobEnded') "
-            "AND (packed IS NOT NULL OR data LIKE '%\"output\":%') ORDER BY seq"
-        )
-        for row in self._rows(sql, (session_id,)):
-            entry = codec.entry_from(codec.unpack(row["packed"]) if row["packed"] is not None else row["data"])
-            if isinstance(entry, JobSeen | JobEnded):
-                written.setdefault(entry.job_id, []).append(entry.output)
-        return [dataclasses.replace(one, output=one.output + "".join(written.get(one.job_id, ()))) for one in jobs]
+        from immy_nornir.history import records
+
+        written = records.outputs(self._connection, session_id)
+        return [dataclasses.replace(one, output=one.output + written.get(one.job_id, "")) for one in jobs]
 
     def facts(self, computer: str) -> Facts:
         """The last known facts of a computer, with their age."""
-        rows = self._rows("SELECT section, value, collected_at FROM facts WHERE computer=?", (computer,))
-        values = {row["section"]: json.loads(codec.unpack(row["value"])) for row in rows}
-        return Facts(values, {row["section"]: row["collected_at"] for row in rows})
+        from immy_nornir.history import records
+
+        return records.facts(self._connection, computer)
 
     def last_desires(self, computer: str, before: str, now: tuple[Desire, ...] = ()) -> tuple[Desire, ...] | None:
         """What the computer's last session before this one pinned; None when there was none.
 
         Where nothing has changed since, that is `now` itself, which is much quicker than reading it again.
         """
-        sql = (
-            "SELECT e.data, e.packed FROM entries e JOIN sessions s ON s.id=e.session_id WHERE s.computer=? "
-            "AND (s.created_at, s.run_id, s.number) < (SELECT created_at, run_id, number FROM sessions WHERE id=?) "
-            "AND e.kind='Resolved' ORDER BY s.created_at DESC, s.run_id DESC, s.number DESC, e.seq DESC LIMIT 1"
-        )
-        for row in self._rows(sql, (computer, before)):
-            text = codec.unpack(row["packed"]) if row["packed"] is not None else row["data"]
-            if now and text == codec.entry_text(Resolved(now)):
-                return now
-            entry = codec.entry_from(text)
-            if isinstance(entry, Resolved):
-                return entry.desires
-        return None
+        from immy_nornir.history import records
+
+        return records.last_desires(self._connection, computer, before, now)
 
     def record(self, session_id: str) -> tuple[SessionSpec, Mapping[str, Item], Sequence[Stamped]] | None:
         """A session's whole record."""
-        self._connection.row_factory = None
-        try:
-            return record(self._connection, session_id)
-        finally:
-            self._connection.row_factory = sqlite3.Row
+        from immy_nornir.history import records
+
+        return records.record(self._connection, session_id)

@@ -7,7 +7,6 @@ in `queries`. One session at a time owns a computer, with an epoch that rises at
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import secrets
@@ -20,15 +19,16 @@ from pathlib import Path
 from immy_nornir.decide.runs.run_state import RunState, fold_run, fold_run_all
 from immy_nornir.decide.steps.state import State, fold, fold_all
 from immy_nornir.errors import HistoryError
-from immy_nornir.history import codec, locks, projection, queries, schema, sentences
+from immy_nornir.history import codec, locks, projection, queries, records, schema, sentences
 from immy_nornir.history.writer import Writer, blob_line, journal_line, run_line
 from immy_nornir.model.items import Item
 from immy_nornir.model.protocols import Clock
 from immy_nornir.model.record.entries import Interrupted, Stamped
 from immy_nornir.model.record.run import RunSpec, RunStamped
 from immy_nornir.model.record.session import SessionSpec
+from immy_nornir.text import json
 
-FILE = "history.db"
+FILE = queries.FILE
 _BLOB = "INSERT OR IGNORE INTO blobs (hash, kind, data) VALUES (?,?,?)"
 _NETWORK = ("nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "webdav")
 
@@ -124,7 +124,7 @@ class History:
             if row is None or row[0] != owner or row[1] not in queries.OPEN:
                 return
             try:
-                loaded = queries.record(connection, session_id)
+                loaded = records.record(connection, session_id)
                 if loaded is None:
                     return
                 state = fold_all(*loaded)
@@ -158,7 +158,7 @@ class History:
             touched: set[str] = set()
             for line in path.read_text(encoding="utf-8").splitlines():
                 try:
-                    row = json.loads(line)
+                    row = json.parse(line)
                     run_entry = codec.run_entry_from(row["entry"]) if "run" in row else None
                     entry = None if "blob" in row or run_entry else codec.entry_from(row["entry"])
                 except Exception:  # noqa: BLE001, S112 - cut off by the crash that made the journal needed
@@ -192,7 +192,7 @@ class History:
             self.append_run(fold_run(before, stamped), stamped)
 
     def _project_again(self, session_id: str) -> None:
-        loaded = self._writer.call(lambda connection: queries.record(connection, session_id))
+        loaded = self._writer.call(lambda connection: records.record(connection, session_id))
         if loaded is None:
             return
         spec, definitions, entries = loaded
@@ -230,7 +230,7 @@ class History:
 
     def run_of(self, run_id: str) -> RunState | None:
         """A stored run, folded; None when there is none of this id, or it is from before runs were records."""
-        found = self._writer.call(lambda connection: queries.run_record(connection, run_id))
+        found = self._writer.call(lambda connection: records.run_record(connection, run_id))
         return None if found is None else fold_run_all(*found)
 
     def claim_run(self, run_id: str) -> bool:
@@ -309,7 +309,7 @@ class History:
     def state_of(self, session_id: str) -> State | None:
         """A stored session, folded; None when there is none of this id, or its record is damaged, which ends it."""
         try:
-            loaded = self._writer.call(lambda connection: queries.record(connection, session_id))
+            loaded = self._writer.call(lambda connection: records.record(connection, session_id))
             return None if loaded is None else fold_all(*loaded)
         except (sqlite3.Error, HistoryError):
             raise

@@ -7,7 +7,6 @@ SQLite cannot be written, durable entries go to an fsynced journal beside it, wh
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import queue
 import sqlite3
@@ -19,6 +18,7 @@ from typing import Any, TypeVar
 
 from immy_nornir.errors import HistoryError
 from immy_nornir.history.projection import Statement
+from immy_nornir.text import json
 
 T = TypeVar("T")
 Journal = str | Callable[[], str]
@@ -219,14 +219,14 @@ def _sql(statement: Statement) -> str:
 
 def journal_line(session_id: str, seq: int, at: float, entry: str) -> str:
     """One entry as a line of the journal."""
-    return json.dumps({"session": session_id, "seq": seq, "at": at, "entry": entry}, ensure_ascii=True)
+    return json.line({"session": session_id, "seq": seq, "at": at, "entry": entry})
 
 
 def run_line(run_id: str, seq: int, at: float, entry: str) -> str:
     """One entry of a run's record as a line of the journal."""
-    return json.dumps({"run": run_id, "seq": seq, "at": at, "entry": entry}, ensure_ascii=True)
+    return json.line({"run": run_id, "seq": seq, "at": at, "entry": entry})
 
 
 def blob_line(digest: str, data: str) -> str:
     """One definition as a line of the journal."""
-    return json.dumps({"blob": digest, "data": data}, ensure_ascii=True)
+    return json.line({"blob": digest, "data": data})

@@ -6,12 +6,12 @@ import base64
 import binascii
 import gzip
 import hashlib
-import json
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from immy_nornir.model.wire import BUNDLE_ID, END_ID, FRAME_MARK, REQUEST_MAGIC
+from immy_nornir.text import json
 
 if TYPE_CHECKING:
     from immy_nornir.model.values import Json
@@ -49,7 +49,7 @@ def decode(stdin: bytes) -> Bundle:
         raise BundleError("the request's checksum does not match")
     nonce, _runner, *lines = payload.decode("utf-8").split("\n")
     try:
-        operations = tuple(json.loads(base64.b64decode(line)) for line in lines if line.strip())
+        operations = tuple(json.parse(base64.b64decode(line)) for line in lines if line.strip())
     except ValueError as error:
         raise BundleError(f"an operation cannot be read: {error}") from None
     return Bundle(nonce.strip(), operations)
@@ -57,7 +57,7 @@ def decode(stdin: bytes) -> Bundle:
 
 def frame(nonce: str, answer: dict[str, Json]) -> bytes:
     """One frame with its line's end."""
-    text = json.dumps(answer).encode()
+    text = json.line(answer).encode()
     data = base64.b64encode(gzip.compress(text, 1, mtime=0)).decode()
     return f"{FRAME_MARK} {nonce} {len(data)} {hashlib.sha256(text).hexdigest()} {data}\n".encode("ascii")
 

@@ -7,7 +7,6 @@ in, one comes back. Works the same on every system: no signals.
 from __future__ import annotations
 
 import hmac
-import json
 import os
 import secrets
 import socket
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from immy_nornir.errors import UsageError
+from immy_nornir.text import json
 
 if TYPE_CHECKING:
     from immy_nornir.lab.lab import Lab
@@ -41,7 +41,7 @@ class Control:
             timeout = _TIMEOUT
 
             def handle(self) -> None:
-                self.wfile.write(json.dumps(control.answer(self.rfile.readline(65536))).encode() + b"\n")
+                self.wfile.write(json.line(control.answer(self.rfile.readline(65536))).encode() + b"\n")
 
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -59,13 +59,13 @@ class Control:
         part = self._path.with_suffix(".part")
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(state, file, indent=1)
+            file.write(json.indented(state, 1))
         part.replace(self._path)
 
     def answer(self, line: bytes) -> dict[str, Json]:
         """The answer to one line."""
         try:
-            asked: Any = json.loads(line)
+            asked: Any = json.parse(line)
             token, verb = str(asked["token"]), str(asked["verb"])
         except (ValueError, KeyError, TypeError):
             return {"error": "no request"}
@@ -88,11 +88,11 @@ class Control:
 def ask(folder: Path, verb: str) -> dict[str, Any] | None:
     """Ask the lab of a state folder for `status` or `down`; None when none is running there."""
     try:
-        state = json.loads((folder / STATE_FILE).read_text("utf-8"))
+        state = json.parse((folder / STATE_FILE).read_text("utf-8"))
         with socket.create_connection(("127.0.0.1", int(state["control_port"])), _TIMEOUT) as connection:
-            connection.sendall(json.dumps({"token": state["token"], "verb": verb}).encode() + b"\n")
+            connection.sendall(json.line({"token": state["token"], "verb": verb}).encode() + b"\n")
             with connection.makefile("rb") as file:
-                answer = json.loads(file.readline())
+                answer = json.parse(file.readline())
     except (OSError, ValueError, KeyError):
         return None
     return answer if isinstance(answer, dict) and "error" not in answer else None

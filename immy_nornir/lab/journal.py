@@ -5,11 +5,12 @@ Tests of crashes and of doubled effects judge by this file alone, so every effec
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from immy_nornir.text import json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ class Journal:
 
     def write(self, event: str, computer: str, **fields: Json) -> None:
         """Append one event; after `close` it does nothing."""
-        line = json.dumps({"time": round(self._now(), 6), "computer": computer, "event": event, **fields})
+        line = json.line({"time": round(self._now(), 6), "computer": computer, "event": event, **fields})
         with self._lock:
             if not self._file.closed:
                 self._file.write(line.encode() + b"\n")
@@ -47,4 +48,4 @@ def read_events(path: Path) -> list[Event]:
     if not path.exists():
         return []
     lines = path.read_bytes().split(b"\n")
-    return [json.loads(line) for line in lines[:-1] if line]
+    return [json.parse(line) for line in lines[:-1] if line]

@@ -24,7 +24,6 @@ Statuses, outcomes and reasons are the history's words; `text` is the same for p
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from immy_nornir.model.values import Json
@@ -40,6 +39,7 @@ from immy_nornir.report.model import (
     Totals,
 )
 from immy_nornir.report.words import iso
+from immy_nornir.text import json
 
 
 def document(report: Report) -> dict[str, Json]:
@@ -54,7 +54,7 @@ def text(report: Report) -> str:
 
 def _pieces(report: Report) -> Iterator[str]:
     # json's own indentation is written in Python and takes seconds for 10,000 computers; a line for each does not.
-    head = json.dumps(_head(report), indent=2, ensure_ascii=False)
+    head = json.indented(_head(report), ascii=False)
     yield head.removesuffix("\n}")
     yield ',\n  "tenants": ['
     for number, tenant in enumerate(report.tenants):
@@ -69,7 +69,7 @@ def _pieces(report: Report) -> Iterator[str]:
 
 
 def _line(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.line(value, ascii=False)
 
 
 def _head(report: Report) -> dict[str, Json]:

@@ -8,7 +8,6 @@ from that, so they cannot say different things. Every problem below a node is re
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from immy_nornir.model.places import Place, Problem
 from immy_nornir.model.values import Json, SecretRef, Value
 from immy_nornir.shapes.files import Source, did_you_mean
 from immy_nornir.shapes.scalars import Schema, Shape, Unreadable, found, refuse
+from immy_nornir.text import json
 from immy_nornir.text.yaml import (
     MERGE,
     Dialect,
@@ -333,7 +333,7 @@ def problems_in(shape: Shape[object], value: Value, place: Place) -> list[Proble
     """What a shape says of a value that does not come from our own files (a variable of the inventory)."""
     problems: list[Problem] = []
     # JSON is YAML: so the value gets nodes without a second reader.
-    node, _ = compose(json.dumps(value, default=str), place.file, Dialect.OURS)
+    node, _ = compose(json.line(value, default=str), place.file, Dialect.OURS)
     if node is not None:
         with contextlib.suppress(Unreadable):
             shape.read(node, Source(Path(), Path(), place.file, problems))

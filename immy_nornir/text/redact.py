@@ -7,13 +7,14 @@ it is, the forms are found in which programs write it. Not here: guessing what m
 from __future__ import annotations
 
 import base64
-import json
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape, quoteattr
+
+from immy_nornir.text import json
 
 MASK: Final = "[secret]"
 SHORT: Final = 4
@@ -112,8 +113,8 @@ def _forms(value: str) -> Iterator[str]:
     for form in (quote(plain, safe=""), quote(plain), quote_plus(plain)):
         yield form
         yield re.sub("%[0-9A-F]{2}", lambda found: found.group().lower(), form)
-    yield json.dumps(value)[1:-1]
-    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield json.line(value)[1:-1]
+    yield json.line(value, ascii=False)[1:-1]
     yield _powershell_json(value)
     yield escape(value)
     yield quoteattr(value)[1:-1]
@@ -141,4 +142,4 @@ def _base64_forms(data: bytes) -> Iterator[str]:
 
 def _powershell_json(value: str) -> str:
     """As Windows PowerShell's ConvertTo-Json writes it: `<`, `>`, `&` and `'` as \\u escapes."""
-    return re.sub(r"[<>&']", lambda found: f"\\u{ord(found.group()):04x}", json.dumps(value, ensure_ascii=False)[1:-1])
+    return re.sub(r"[<>&']", lambda found: f"\\u{ord(found.group()):04x}", json.line(value, ascii=False)[1:-1])

@@ -101,6 +101,19 @@ def test_an_enormous_frame_is_dropped() -> None:
     assert (decoded.answers, decoded.damaged) == ((), 1)
 
 
+def test_a_frame_that_is_nested_too_deep_is_dropped() -> None:
+    raw = b'{"id": "a", "result": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    text = base64.b64encode(gzip.compress(raw)).decode()
+    frame = f"#IMMY {NONCE} {len(text)} {hashlib.sha256(raw).hexdigest()} {text}\n".encode()
+    decoded = frames.decode_answer(frame + END, NONCE)
+    assert (decoded.answers, decoded.damaged) == ((), 1)
+
+
+def test_numbers_of_any_size_are_read_as_they_are() -> None:
+    (answer,) = frames.decode_answer(_answer("a", result=[2**70, -(2**70), 1e-7, 2**63]) + END, NONCE).answers
+    assert answer.result == [2**70, -(2**70), 1e-7, 2**63]
+
+
 def test_noise_is_capped() -> None:
     assert len(frames.decode_answer(b"x" * 1_000_000, NONCE).noise) < 20_000
 

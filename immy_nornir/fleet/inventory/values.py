@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import base64
 import binascii
-import json
 import re
 import sys
 import warnings
@@ -18,6 +17,7 @@ from typing import cast
 from immy_nornir.fleet.inventory.draft import NOTHING, Draft, Spots, Variables, spot
 from immy_nornir.model.places import Place
 from immy_nornir.model.values import SecretRef, UnsafeText, Value
+from immy_nornir.text import json
 from immy_nornir.text.yaml import (
     BOOL,
     FLOAT,
@@ -167,7 +167,7 @@ class Reading:
         """One scalar as Ansible reads it."""
         tag, text = node.tag, str(node.value)
         if self._is_json and not node.style:
-            return cast(Value, json.loads(text))
+            return cast(Value, json.parse(text))
         known = self._scalars.get((tag, text), self)
         if known is self:
             known = self._scalars[tag, text] = self._new_scalar(node)
@@ -285,7 +285,7 @@ class Reading:
 def key_text(value: Value) -> str:
     """A key that is no text, as JSON writes it."""
     if value is None or isinstance(value, bool):
-        return json.dumps(value)
+        return json.line(value)
     return str(value)
 
 

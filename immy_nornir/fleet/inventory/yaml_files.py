@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping
 
 from immy_nornir.fleet.inventory.draft import NOTHING, Draft
 from immy_nornir.fleet.inventory.host_names import BadNameError, expand
 from immy_nornir.fleet.inventory.values import Reading
 from immy_nornir.model.places import Problem
+from immy_nornir.text import json
 from immy_nornir.text.yaml import NULL, STR, Dialect, MappingNode, Node, ScalarNode, compose
 
 _SECTIONS = ("hosts", "vars", "children")
@@ -21,11 +21,11 @@ def root_of(text: str, file: str) -> tuple[Node | None, list[Problem], bool]:
     if text.lstrip()[:1] not in ("{", "["):
         return node, problems, False
     try:
-        data = json.loads(text)
+        data = json.parse(text)
     except (ValueError, RecursionError):
         return node, problems, False  # YAML's own problems tell more
     if node is None:  # JSON that is no YAML, by its tabs for example: the lines are lost, the values are not
-        node, problems = compose(json.dumps(data), file, Dialect.ANSIBLE)
+        node, problems = compose(json.line(data), file, Dialect.ANSIBLE)
     return node, problems, True
 
 

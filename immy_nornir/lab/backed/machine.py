@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import shutil
 import sys
@@ -22,6 +21,7 @@ from immy_nornir.lab.commandline import encoded_script, translate
 from immy_nornir.lab.simulated.state import CHASSIS, State
 from immy_nornir.lab.spec import Misbehaviour
 from immy_nornir.model.wire import REQUEST_MAGIC
+from immy_nornir.text import json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,7 +104,7 @@ class BackedMachine:
 
     def _write(self, name: str, value: object) -> None:
         part = self.folder / f"{name}.part"
-        part.write_text(json.dumps(value, indent=1), "utf-8")
+        part.write_text(json.indented(value, 1), "utf-8")
         part.replace(self.folder / name)
 
     def environment(self, shell: Mapping[str, str]) -> dict[str, str]:
@@ -128,7 +128,7 @@ class BackedMachine:
             "IMMY_LAB_FOLDER": str(self.folder),
             "IMMY_LAB_COMPUTER": spec.name,
             "IMMY_LAB_LOG": str(site.journal.path),
-            "IMMY_LAB_POWERSHELL": json.dumps(self.powershell),
+            "IMMY_LAB_POWERSHELL": json.line(self.powershell),
             "IMMY_LAB_MODULE": str(self.module),
             "IMMY_LAB_PYTHON": sys.executable,
         }
@@ -159,7 +159,7 @@ class BackedMachine:
             self._patience = loop.time() + _PATIENCE_SECONDS
             return
         try:
-            wish = json.loads(asked.read_text("utf-8-sig"))
+            wish = json.parse(asked.read_text("utf-8-sig"))
         except ValueError:
             return
         # Windows, too, lets programs end: who asked has its answer before the computer goes down.
@@ -181,9 +181,9 @@ class BackedMachine:
         for path in (self.folder / "tasks").glob("*.pid"):
             path.unlink(missing_ok=True)
         (self.folder / "reboot").unlink(missing_ok=True)
-        registry = json.loads((self.folder / "registry.json").read_text("utf-8-sig"))
+        registry = json.parse((self.folder / "registry.json").read_text("utf-8-sig"))
         self.state.load_registry(registry)
-        services = json.loads((self.folder / "services.json").read_text("utf-8-sig"))
+        services = json.parse((self.folder / "services.json").read_text("utf-8-sig"))
         self.state.services = {name.lower(): str(value["state"]) for name, value in services.items()}
         self.state.reboot(self.computer.site.now())
         self._write("services.json", {name: self.state.service(name) for name in services})

@@ -8,7 +8,6 @@ start and its end. POSIX only, like backed computers.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from immy_nornir.lab.backed.processes import kill_group, leave_tree
 from immy_nornir.lab.commandline import translate
 from immy_nornir.lab.journal import Journal
+from immy_nornir.text import json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     """Carry out one verb on one task's file."""
     verb, path = arguments[0], Path(arguments[1])
     journal = Journal(Path(os.environ["IMMY_LAB_LOG"]))
-    task: dict[str, Any] = json.loads(path.read_text("utf-8-sig"))
+    task: dict[str, Any] = json.parse(path.read_text("utf-8-sig"))
     job_id = str(task["TaskName"])
     computer = os.environ["IMMY_LAB_COMPUTER"]
     match verb:
@@ -62,7 +62,7 @@ def start(path: Path, task: dict[str, Any], journal: Journal, computer: str) -> 
 def _supervise(path: Path, task: dict[str, Any], journal: Journal, computer: str) -> None:
     action, job_id = task["Actions"][0], str(task["TaskName"])
     line = f'"{action["Execute"]}" {action.get("Arguments") or ""}'
-    command = translate(line, json.loads(os.environ["IMMY_LAB_POWERSHELL"]), Path(os.environ["IMMY_LAB_MODULE"]))
+    command = translate(line, json.parse(os.environ["IMMY_LAB_POWERSHELL"]), Path(os.environ["IMMY_LAB_MODULE"]))
     folder = action.get("WorkingDirectory") or os.environ.get("TEMP")
     process = subprocess.Popen(command, start_new_session=True, cwd=folder)
     path.with_suffix(".pid").write_text(str(process.pid))

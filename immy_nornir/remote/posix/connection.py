@@ -6,7 +6,6 @@ Stands between sessions (which know Reader and Executor) and transports (`local`
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from immy_nornir.errors import GarbledError, RefusedError, TransportError
@@ -28,6 +27,7 @@ from immy_nornir.remote.posix.program import (
     read_replies,
 )
 from immy_nornir.remote.posix.shell_values import result_of, variables
+from immy_nornir.text import json
 
 _SLACK_SECONDS = 15.0
 _LADDER_SECONDS = 5.0
@@ -272,6 +272,6 @@ def _result(operation: ReadOperation, text: str) -> Json:
             return results.paths(text, _names(params, "paths"))
         case _:
             result = result_of(text)
-            if len(json.dumps(result)) > _LARGEST_RESULT:
+            if len(json.line(result)) > _LARGEST_RESULT:
                 raise ValueError(f"it is larger than {_LARGEST_RESULT} bytes")
             return result

@@ -5,7 +5,6 @@ Between `connection` and `program`; the programs of each kind of work come from 
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from immy_nornir.remote.posix.job_programs import work_of
 from immy_nornir.remote.posix.program import Part, Step, encoded, pairs, source
 from immy_nornir.remote.posix.results import Rows, rows_of
 from immy_nornir.remote.posix.shell_values import parsed, variables
+from immy_nornir.text import json
 
 LONGEST_WAIT = 20.0
 
@@ -61,7 +61,7 @@ def _spec_text(spec: JobSpec) -> str:
         "item": spec.item,
         "action": spec.action,
     }
-    return json.dumps(fields, ensure_ascii=True, indent=1) + "\n"
+    return json.indented(fields, 1) + "\n"
 
 
 def _user(context: str) -> str:
@@ -127,7 +127,7 @@ def _whole_characters(data: bytes) -> bytes:
 
 
 def _result(seen: Mapping[str, str], rows: Rows) -> JobResult:
-    word = json.loads(b64decode(seen["result"], validate=True).decode("utf-8", "replace"))
+    word = json.parse(b64decode(seen["result"], validate=True).decode("utf-8", "replace"))
     changes: list[Json] = [_change(row) for row in rows if row[0] == "change" and len(row) == 4]
     value: Json = changes or word.get("value")
     if value is None and "last" in seen:
@@ -138,7 +138,7 @@ def _result(seen: Mapping[str, str], rows: Rows) -> JobResult:
 
 def _change(row: Sequence[str]) -> Json:
     name, before, after = (b64decode(word).decode("utf-8", "replace") for word in row[1:])
-    return {"name": name, "before": json.loads(before), "after": json.loads(after)}
+    return {"name": name, "before": json.parse(before), "after": json.parse(after)}
 
 
 def _last_line(line: str) -> Json:

@@ -6,7 +6,6 @@ Pure text in, values out. It neither sends nor decides anything.
 from __future__ import annotations
 
 import contextlib
-import json
 import uuid
 from base64 import b64decode
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from collections.abc import Sequence
 from immy_nornir.model.facts import Boot, Identity
 from immy_nornir.model.items import Platform
 from immy_nornir.model.values import Json
+from immy_nornir.text import json
 
 _ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 # SMBIOS chassis types, DMTF DSP0134 section 7.4.1.
@@ -232,7 +232,7 @@ def _package(row: Sequence[str]) -> Json:
 
 def _applications(packed: str) -> list[Json]:
     try:
-        listed = json.loads(b64decode(packed)).get("SPApplicationsDataType", [])
+        listed = json.parse(b64decode(packed)).get("SPApplicationsDataType", [])
     except (ValueError, AttributeError):
         return []
     entries: list[Json] = []

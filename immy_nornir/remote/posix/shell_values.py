@@ -5,12 +5,12 @@ Pure. `connection` and `jobs` use it; it knows no operation.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 
 from immy_nornir.model.values import Json
 from immy_nornir.remote.posix.program import LONGEST_VARIABLE
+from immy_nornir.text import json
 
 DEEPEST = 32
 
@@ -41,7 +41,7 @@ def _text(value: Json) -> str:
         case str():
             return value
         case _:
-            return json.dumps(value, ensure_ascii=False)
+            return json.line(value, ascii=False)
 
 
 def result_of(text: str) -> Json:
@@ -59,7 +59,7 @@ def result_of(text: str) -> Json:
 def parsed(text: str) -> tuple[bool, Json]:
     """Whether the text is plain JSON, and its value; raises ValueError when it is deeper than 32."""
     try:
-        value: Json = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        value: Json = json.parse_strict(text)
     except RecursionError as error:
         raise ValueError(f"the result is deeper than {DEEPEST}") from error
     except ValueError:
@@ -69,17 +69,6 @@ def parsed(text: str) -> tuple[bool, Json]:
     if _depth(value) > DEEPEST:
         raise ValueError(f"the result is deeper than {DEEPEST}")
     return True, value
-
-
-def _no_constant(name: str) -> Json:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if number in (float("inf"), float("-inf")):
-        raise ValueError(f"{text} is no number that can be held")
-    return number
 
 
 def _depth(value: Json) -> int:

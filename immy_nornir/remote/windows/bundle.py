@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import json
 import re
 from enum import Enum
 from importlib import resources
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from immy_nornir.model.values import SameObjects
 from immy_nornir.model.wire import Effect, EffectOperation, Operation, ReadOperation
 from immy_nornir.remote import frames
+from immy_nornir.text import json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -110,7 +110,7 @@ def _encoded(operation: Operation) -> str:
         "script": script,
         "timeout": operation.timeout_seconds,
     }
-    return base64.b64encode(json.dumps(body, separators=(",", ":")).encode()).decode("ascii")
+    return base64.b64encode(json.compact(body).encode()).decode("ascii")
 
 
 def request(operations: Sequence[Operation], nonce: str) -> bytes:
