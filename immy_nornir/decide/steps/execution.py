@@ -159,7 +159,7 @@ def _intend(state: State, one: ActionState, attempt: int, step: int) -> Note:
 
 def current(state: State, job: Job, moment: Moment) -> Step:
     """The job under way, and what its end means for its action."""
-    one = state.actions[job.actions[0]]
+    one = state.actions[state.current]
     if not job.over:
         return _under_way(one, job, moment)
     if job.result is None:

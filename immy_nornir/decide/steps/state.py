@@ -162,8 +162,12 @@ class State:
 
     @property
     def current(self) -> str:
-        """The action whose job is under way; empty when there is none."""
-        return self.job.actions[0] if self.job is not None and self.job.actions else ""
+        """The action whose job is under way, of several the first that has no end yet; empty when there is none."""
+        return "" if self.job is None else next(iter(self.open_actions(self.job)), "")
+
+    def open_actions(self, job: Job) -> list[str]:
+        """The actions that a job serves and whose end, or next attempt, it has not come to yet."""
+        return [name for name in job.actions if (one := self.actions[name]).ended is None and one.retry_at is None]
 
     def serves(self, action_id: str) -> bool:
         """Whether the job under way is this action's."""
@@ -229,8 +233,7 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
         case JobEnded() as over:
             return _job_ended(state, over)
         case RetryLater() as later:
-            changed = _with_action(state, later.action_id, retry_at=later.at)
-            return replace(changed, job=None) if state.serves(later.action_id) else changed
+            return _released(_with_action(state, later.action_id, retry_at=later.at))
         case ActionEnded() as ended:
             return _action_ended(state, ended)
         case RebootIntended() as reboot:
@@ -359,11 +362,14 @@ def _action_ended(state: State, ended: ActionEnded) -> State:
     findings = changed.findings
     if ended.finding is not None:
         findings = {**findings, ended.action_id: ended.finding}
-    job = state.job
-    if job is not None and job.actions and all(changed.actions[name].ended is not None for name in job.actions):
-        job = None
     owed = state.owed or (due and ended.outcome in (Outcome.SUCCESS, Outcome.FAILED))
-    return replace(changed, findings=findings, job=job, owed=owed)
+    return _released(replace(changed, findings=findings, owed=owed))
+
+
+def _released(state: State) -> State:
+    """No job is under way any more once it has come to its end for all the actions that it serves."""
+    job = state.job
+    return replace(state, job=None) if job is not None and job.actions and not state.open_actions(job) else state
 
 
 def _rebooted(state: State, identity: Identity | None, message: str) -> State:

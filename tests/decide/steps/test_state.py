@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from immy_nornir.decide.steps.moment import NO_CONTACT, Contact
+from immy_nornir.decide.steps.execution import execute
+from immy_nornir.decide.steps.moment import NO_CONTACT, Contact, Moment
 from immy_nornir.decide.steps.state import Job, State, fold, fold_all
+from immy_nornir.decide.steps.step import Do, Perform
 from immy_nornir.model.facts import Boot, Facts, Finding, FindingStatus, Identity
 from immy_nornir.model.items import RebootNeed
 from immy_nornir.model.plan import Held, Plan
@@ -122,7 +124,10 @@ def test_a_job_of_several_actions_ends_with_the_last_of_them() -> None:
     assert [one.attempt for one in state.actions.values()][:2] == [1, 1]
     assert all(state.actions[name].reboot_due for name in ("a", "b"))
     first = after(both, JobEnded("s1/batch/1", JobResult(0)), ended("a"))
-    assert first.serves("b")
+    assert (first.serves("b"), first.current) == (True, "b")
+    assert execute(first, Moment(2000.0)) == Perform(Do.VERIFY_ACTION, "b")
+    again = after(both, JobEnded("s1/batch/1", JobResult(1618)), RetryLater("a", 3000.0, "again"), ended("b"))
+    assert (again.job, again.actions["a"].retry_at) == (None, 3000.0)
     assert after(both, JobEnded("s1/batch/1", JobResult(0)), ended("a"), ended("b")).job is None
 
 
