@@ -16,6 +16,9 @@ settings.load_profile("any machine")
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# An operator's Python buffers its streams; a developer's setting would hide what that does to the processes of tests.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--soak` runs full counts."""
