@@ -15,6 +15,7 @@ import pytest
 from immy_nornir.cli.main import COMMANDS, immy
 from immy_nornir.cli.main import run as run_immy
 from tests.docs.blocks import PAGES, ROOT, Block, blocks, missing, shown
+from tests.waiting import ENOUGH
 
 README = ROOT / "README.md"
 _CONSOLE = [block for page in PAGES for block in blocks(page, "console")]
@@ -31,7 +32,7 @@ def call(command: str, folder: Path) -> tuple[int, str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
+        timeout=ENOUGH,
         check=False,
     )
     return done.returncode, done.stdout
@@ -85,7 +86,7 @@ def test_make_demo_and_make_test_do_what_the_readme_says() -> None:
         pytest.skip("there is no make here")
     plan = {
         target: subprocess.run(
-            ["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True
+            ["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True, timeout=ENOUGH
         ).stdout.splitlines()
         for target in ("demo", "test")
     }

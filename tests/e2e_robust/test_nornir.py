@@ -32,8 +32,9 @@ from immy_nornir.plugins.runner import ImmyRunner
 from immy_nornir.plugins.tasks import maintain
 from immy_nornir.session.live import LiveSession, Parked
 from immy_nornir.session.specs import Asking
+from tests.waiting import ENOUGH
 
-from .fleets import ENOUGH, PASSWORD, Fleet, fleet, software_files
+from .fleets import PASSWORD, Fleet, fleet, software_files
 
 NAMES = tuple(f"h{number:02}" for number in range(12))
 

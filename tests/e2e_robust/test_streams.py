@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from .fleets import ENOUGH, IMMY, PASSWORD, Fleet, eventually, fleet, software_files
+from tests.waiting import ENOUGH, eventually, turns
+
+from .fleets import IMMY, PASSWORD, Fleet, fleet, software_files
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="descriptors are what POSIX has")]
 
@@ -125,8 +128,10 @@ def test_a_terminal_that_goes_away_costs_no_session(tmp_path: Path) -> None:
         process = one.start(*RUN, stderr=its)
         os.close(its)
         seen = b""
-        while b"0 of 3 computers" not in seen:  # the picture of `Live`
-            seen += os.read(ours, 4096)
+        for _ in turns("the picture of `Live`"):
+            seen += os.read(ours, 4096) if select.select([ours], [], [], 1)[0] else b""
+            if b"0 of 3 computers" in seen:
+                break
         eventually(lambda: len(one.lab.events("installer_started")) == 3)
         os.close(ours)
         one.lab.release()

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from immy_nornir.lab import ComputerSpec, Knobs, Lab
+from tests.waiting import eventually
 
-from .fleets import PASSWORD, Fleet, eventually, fleet, software_files, write
+from .fleets import PASSWORD, Fleet, fleet, software_files, write
 
 pytestmark = pytest.mark.slow
 ONE = software_files(("alpha",), ())

@@ -15,6 +15,7 @@ from immy_nornir.history.store import FILE, History, Run
 from immy_nornir.model.record.entries import Entry, Finished, Noted, Stamped
 from immy_nornir.model.record.session import Status
 from tests.history import sample
+from tests.waiting import ENOUGH
 
 SPEC = sample.spec()
 HALF = "half a character: \ud83d"
@@ -64,6 +65,6 @@ def test_more_computers_than_sockets_can_be_probed() -> None:
             "names = {str(n): one(str(n)) for n in range(300)}\n"
             "print(len(Probe().answering(names)))"
         )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=ENOUGH, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 50
