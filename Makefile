@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 IMMY := $(BIN)/immy
 # --tb=native: formatting a failure parses sources, which CPython 3.11 does badly beside other threads.
-PARALLEL := -n 4 --dist loadfile --tb=native --reruns 1 -rR
+PARALLEL := -n 4 --dist loadfile --tb=native
 
 .PHONY: help demo test fast lint bench soak coverage clean lock
 .DEFAULT_GOAL := help

@@ -15,6 +15,7 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 ROOT = Path(__file__).resolve().parent.parent
+SOAK_SECONDS = 4 * 3600
 
 # An operator's Python buffers its streams; a developer's setting would hide what that does to the processes of tests.
 os.environ.pop("PYTHONUNBUFFERED", None)
@@ -26,13 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Full counts run only when asked for."""
-    if config.getoption("--soak"):
-        return
-    skip = pytest.mark.skip(reason="full counts: make soak")
+    """Full counts run only when asked for, and may take hours then."""
+    asked = config.getoption("--soak")
+    mark = pytest.mark.timeout(SOAK_SECONDS) if asked else pytest.mark.skip(reason="full counts: make soak")
     for item in items:
         if "soak" in item.keywords:
-            item.add_marker(skip)
+            item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")
