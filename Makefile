@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 IMMY := $(BIN)/immy
 # --tb=native: formatting a failure parses sources, which CPython 3.11 does badly beside other threads.
-PARALLEL := -n 4 --dist loadfile --tb=native --reruns 1 -rR
+PARALLEL := -n 4 --dist loadfile --tb=native
 
-.PHONY: help demo test fast lint bench soak coverage clean lock
+.PHONY: help demo test tests fast lint bench soak coverage clean lock
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -25,6 +25,9 @@ demo: $(STAMP) ## the main job: full maintenance of the sample fleet, on simulat
 test: $(STAMP) ## everything: lint, types, all tests with coverage
 	$(MAKE) lint
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term:skip-covered -q
+
+tests: $(STAMP) ## all tests, without lint and coverage
+	$(BIN)/python -m pytest $(PARALLEL) -q
 
 fast: $(STAMP) ## the tests that take less than a minute together
 	$(BIN)/python -m pytest $(PARALLEL) -q -m "not slow"

@@ -4,11 +4,14 @@ import sys
 
 
 def main() -> None:
-    """Run the command line and end the process with its exit code."""
+    """Run the command line and end the process with its exit code, whatever became of the standard streams."""
     try:
+        from immy_nornir.cli import streams
+
+        streams.open_all()
         from immy_nornir.cli.main import run
 
-        code = run()
+        code = streams.settle(run())
     except KeyboardInterrupt:
         sys.stderr.write("immy: stopped\n")
         code = 130

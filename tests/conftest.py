@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -15,6 +14,10 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 ROOT = Path(__file__).resolve().parent.parent
+SOAK_SECONDS = 4 * 3600
+
+# An operator's Python buffers its streams; a developer's setting would hide what that does to the processes of tests.
+os.environ.pop("PYTHONUNBUFFERED", None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,28 +26,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Full counts run only when asked for."""
-    if config.getoption("--soak"):
-        return
-    skip = pytest.mark.skip(reason="full counts: make soak")
+    """Full counts run only when asked for, and may take hours then."""
+    asked = config.getoption("--soak")
+    mark = pytest.mark.timeout(SOAK_SECONDS) if asked else pytest.mark.skip(reason="full counts: make soak")
     for item in items:
         if "soak" in item.keywords:
-            item.add_marker(skip)
+            item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The project's folder."""
     return ROOT
-
-
-@pytest.fixture(scope="session")
-def powershell() -> str:
-    """A PowerShell, or a skip with the reason."""
-    found = os.environ.get("IMMY_PWSH") or shutil.which("pwsh")
-    if not found:
-        pytest.skip("no PowerShell: set IMMY_PWSH or put pwsh on the PATH")
-    return found
 
 
 @pytest.fixture(scope="session")

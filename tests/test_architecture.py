@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.waiting import ENOUGH
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "immy_nornir"
 
@@ -385,7 +387,7 @@ def test_exceptions_from_the_sizes_are_still_needed() -> None:
 def files_of_the_project() -> tuple[tuple[str, str], ...]:
     """Path and text of every file that Git would carry, as far as they are text."""
     command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=False)
+    listed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=ENOUGH)
     if listed.returncode != 0:
         pytest.skip("this copy of the project is not a Git checkout")
     found = []

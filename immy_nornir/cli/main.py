@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import importlib
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +119,8 @@ def run(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         click.echo("immy: stopped", err=True)
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except SystemExit as ended:  # click's answer to a pipe that nobody reads
+        return ended.code if isinstance(ended.code, int) else 1
     except Exception as error:  # noqa: BLE001 - the last resort: one line for the operator, the rest into a file
         if isinstance(error, OSError) and error.errno in _NO_SPACE:
             where = f"{error.filename} " if error.filename else "the output "

@@ -22,6 +22,7 @@ from immy_nornir.fleet.schema import SHAPES, schema_of
 from tests.docs import pages
 from tests.docs.blocks import ROOT
 from tests.fleet.kit import violations
+from tests.waiting import ENOUGH
 
 HEAVY = ("winrm", "requests", "nornir", "rich", "jinja2", "sqlite_utils", "cattrs", "yaml", "spnego", "cryptography")
 
@@ -79,7 +80,7 @@ def test_the_short_help_is_the_first_line_of_the_commands_own() -> None:
 
 def test_help_loads_no_heavy_library() -> None:
     code = "import sys; from immy_nornir.cli.main import run; code = run(['--help']); print(code, *sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=ENOUGH)
     last = done.stdout.splitlines()[-1].split()
     assert last[0] == "0"
     assert [one for one in HEAVY if one in last] == []
@@ -132,6 +133,6 @@ _Loader12.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|
 
 def test_schemas_are_written_for_editors(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "immy_nornir", "schema", "--write", str(tmp_path)]
-    subprocess.run(command, capture_output=True, check=True)
+    subprocess.run(command, capture_output=True, check=True, timeout=ENOUGH)
     written = {file.name.removesuffix(".schema.json"): json.loads(file.read_text()) for file in tmp_path.iterdir()}
     assert written == {kind: schema_of(kind) for kind in SHAPES}

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.world import Fleet
+from tests.waiting import ENOUGH
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="the operator's machine is Windows: local is POSIX only"
@@ -55,7 +56,7 @@ def test_the_samples_playbook_audits_this_computer_and_writes_nothing_unasked(sa
 def test_the_inventory_lists_the_software_that_dpkg_lists(sample: Fleet) -> None:
     assert sample.run("--on", "localhost", "--type", "inventory").status("localhost") == "passed"
     asked = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev}\t${Package}\t${Version}\n"]
-    lines = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
+    lines = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=ENOUGH).stdout.splitlines()
     there = {(name, version) for mark, name, version in (line.split("\t") for line in lines) if mark.startswith("ii")}
     found = {(row["name"], row["version"]) for row in _facts(sample)["software"]}
     assert there <= found, sorted(there - found)[:5]
@@ -82,14 +83,17 @@ def _deb(folder: Path, version: str) -> Path:
     )
     file = folder / f"{PACKAGE}_{version}_all.deb"
     subprocess.run(
-        ["dpkg-deb", "--build", "--root-owner-group", str(source), str(file)], check=True, capture_output=True
+        ["dpkg-deb", "--build", "--root-owner-group", str(source), str(file)],
+        check=True,
+        capture_output=True,
+        timeout=ENOUGH,
     )
     return file
 
 
 def _installed() -> str | None:
     asked = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Version}", PACKAGE]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=ENOUGH)
     state, _, version = done.stdout.partition(" ")
     return version.strip() if done.returncode == 0 and state.startswith("ii") else None
 
@@ -133,7 +137,7 @@ def own(tmp_path: Path) -> Iterator[Fleet]:
     fleet.write("playbooks/all.yml", [{"name": "all", "hosts": "localhost"}])
     assert len(debs) == 2
     yield fleet
-    subprocess.run(["dpkg", "--purge", PACKAGE], capture_output=True, check=False)
+    subprocess.run(["dpkg", "--purge", PACKAGE], capture_output=True, check=False, timeout=ENOUGH)
 
 
 def _deploy(fleet: Fleet, state: str, greeting: str = "hello") -> None:

@@ -19,11 +19,10 @@ import yaml
 
 from immy_nornir.lab.lab import Lab
 from immy_nornir.lab.spec import ComputerSpec, Knobs
+from tests.waiting import ENOUGH
 
 USER, PASSWORD = "immy", "the lab's pass word"
 FULL = ("--yes", "--no-report")
-ENOUGH = 300.0
-"""Seconds for what a command does on any machine: only what hangs takes them."""
 
 
 @dataclass(frozen=True, slots=True)

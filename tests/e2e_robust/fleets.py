@@ -8,9 +8,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +17,11 @@ from typing import Any
 
 from immy_nornir.lab import ComputerSpec, Knobs, Lab
 from immy_nornir.model.values import Json
+from tests.waiting import ENOUGH
 
 PASSWORD = "L4b-Secret-Passw0rd"
 IMMY = [sys.executable, "-m", "immy_nornir"]
 SOFTWARE = ("alpha", "beta", "gamma")
-ENOUGH = 180.0
-"""Seconds for what comes in moments on any machine: only what hangs takes them."""
 
 BOOK = """
 - name: all
@@ -173,14 +171,6 @@ def fleet(
         inventory = {"all": {"children": {"tenants": {"children": groups, "vars": every}}}}
         write(root, {"inventory/hosts.yml": json.dumps(inventory), **(software_files() if files is None else files)})
         yield Fleet(root, lab)
-
-
-def eventually(what: Callable[[], object], seconds: float = ENOUGH) -> None:
-    """Wait until something is so."""
-    ends = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < ends, f"it did not come so within {seconds:g} s"
-        time.sleep(0.01)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

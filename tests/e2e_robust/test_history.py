@@ -17,8 +17,9 @@ import pytest
 
 from immy_nornir.history.store import file_system
 from immy_nornir.lab import Knobs
+from tests.waiting import ENOUGH, eventually, turns
 
-from .fleets import ENOUGH, PASSWORD, SOFTWARE, Fleet, eventually, fleet, kill, software_files
+from .fleets import PASSWORD, SOFTWARE, Fleet, fleet, kill, software_files
 
 pytestmark = pytest.mark.slow
 RUN = ("run", "playbooks/all.yml", "--yes")
@@ -37,7 +38,9 @@ def test_the_record_is_read_by_others_while_the_run_goes_on(one: Fleet) -> None:
     eventually(lambda: len(one.lab.events("installer_started")) == 4)
     seen: list[int] = []
     statuses: set[str] = set()
-    while process.poll() is None:
+    for _ in turns("the run's end"):
+        if process.poll() is not None:
+            break
         rows = one.sessions("--run", "last")
         statuses |= {row["status"] for row in rows}
         assert {row["computer"] for row in rows} == {"pc001", "pc002", "pc003", "pc004"}
@@ -61,9 +64,9 @@ def test_of_two_runs_on_a_computer_one_is_missed_and_names_the_other(one: Fleet,
         eventually(lambda: len(one.lab.events("installer_started")) == 4)
     second = one.start(*RUN)
     eventually(lambda: len(one.lab.events("installer_started")) == 4)
-    eventually(lambda: [row["status"] for row in one.sessions()].count("missed") == 4, 60)
+    eventually(lambda: [row["status"] for row in one.sessions()].count("missed") == 4)
     one.lab.release()
-    codes = {first.wait(60), second.wait(60)}
+    codes = {first.wait(ENOUGH), second.wait(ENOUGH)}
     rows = one.sessions()
     assert len(rows) == 8
     for name in ("pc001", "pc002", "pc003", "pc004"):
@@ -254,7 +257,9 @@ def test_secrets_are_in_no_file_and_on_no_command_line(tmp_path: Path) -> None:
         one.environment = {"IMMY_TEST_TOKEN": TOKEN, "IMMY_SPOOL": str(tmp_path / "spool")}
         process = one.start(*RUN)
         lines: set[bytes] = set()
-        while process.poll() is None:
+        for _ in turns("the run's end"):
+            if process.poll() is not None:
+                break
             for path in Path("/proc").glob("[0-9]*/cmdline"):
                 with contextlib.suppress(OSError):
                     lines.add(path.read_bytes())

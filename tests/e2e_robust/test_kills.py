@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from immy_nornir.lab import Knobs
+from tests.waiting import eventually
 
 from .fleets import SOFTWARE, Fleet, fleet, kill
 
@@ -32,8 +33,7 @@ def kill_at(one: Fleet, moment: str, chance: random.Random, arguments: tuple[str
         time.sleep(chance.uniform(0.1, 0.8) if moment == "soon" else chance.uniform(0.8, 4.0))
     else:
         wanted = before + chance.randint(1, 4)
-        while process.poll() is None and len(one.lab.events(moment)) < wanted:
-            time.sleep(0.01)
+        eventually(lambda: process.poll() is not None or len(one.lab.events(moment)) >= wanted, moment)
         time.sleep(chance.choice((0.0, 0.02, 0.3)))
     alive = process.poll() is None
     kill(process)

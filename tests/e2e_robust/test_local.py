@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from immy_nornir.lab import Lab
+from tests.waiting import ENOUGH, eventually
 
-from .fleets import ENOUGH, Fleet, eventually, kill, write
+from .fleets import Fleet, kill, write
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="local computers are POSIX ones")]
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from immy_nornir.lab import Knobs
+from tests.waiting import ENOUGH, eventually
 
-from .fleets import ENOUGH, eventually, fleet, software_files
+from .fleets import fleet, software_files
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from .fleets import ENOUGH, Fleet, eventually, fleet, kill, software_files, write
+from tests.waiting import ENOUGH, eventually
+
+from .fleets import Fleet, fleet, kill, software_files, write
 
 pytestmark = pytest.mark.slow
 ONE = software_files(("alpha",), ())

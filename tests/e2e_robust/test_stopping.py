@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from immy_nornir.lab import Knobs
+from tests.waiting import ENOUGH, eventually
 
-from .fleets import ENOUGH, SOFTWARE, Fleet, eventually, fleet, kill, software_files
+from .fleets import SOFTWARE, Fleet, fleet, kill, software_files
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="signals are what POSIX has")]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from immy_nornir.lab import ComputerSpec, Knobs, Lab
+from tests.waiting import eventually
 
-from .fleets import ENOUGH, PASSWORD, Fleet, eventually, fleet, software_files, write
+from .fleets import PASSWORD, Fleet, fleet, software_files, write
 
 pytestmark = pytest.mark.slow
 ONE = software_files(("alpha",), ())
@@ -193,15 +193,3 @@ def test_a_computer_that_left_the_inventory_keeps_its_status_and_is_named(tmp_pa
         one.immy("sessions", "resume", "--due", expect=None)
         assert "pc002" in one.said
         assert one.statuses()["pc002"] == "waiting"
-
-
-def test_a_reader_that_goes_away_costs_no_session(tmp_path: Path) -> None:
-    with fleet(tmp_path, 3, ONE) as one:
-        one.lab.hold()
-        process = one.start(*RUN, stderr=subprocess.PIPE)
-        assert process.stderr is not None
-        assert any(b"attempt 1" in line for line in process.stderr)
-        process.stderr.close()
-        one.lab.release()
-        assert process.wait(ENOUGH) == 0
-        assert set(one.statuses().values()) == {"passed"}

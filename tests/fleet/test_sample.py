@@ -22,6 +22,7 @@ from immy_nornir.model.deployments import Enforcement, StateKind, TaskMode
 from immy_nornir.model.items import Declarative, Task
 from immy_nornir.model.places import Level
 from immy_nornir.text.yaml import Dialect, compose, plain
+from tests.waiting import ENOUGH
 
 from .kit import fleet, violations
 
@@ -128,7 +129,7 @@ def test_all_playbooks_of_the_sample_are_loaded() -> None:
 @pytest.mark.skipif("IMMY_PWSH" not in os.environ, reason="IMMY_PWSH names no PowerShell")
 def test_the_samples_powershell_is_that_of_5_1_too() -> None:
     command = [os.environ["IMMY_PWSH"], "-Check51", *map(str, POWERSHELL)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=ENOUGH)
     if "Check51" in done.stderr:
         pytest.skip("this PowerShell has no -Check51")
     assert (done.returncode, done.stdout) == (0, "")
@@ -146,7 +147,7 @@ def test_the_samples_powershell_parses(tmp_path: Path) -> None:
         "}\n"
     )
     command = [os.environ["IMMY_PWSH"], "-NoProfile", "-File", str(script), *map(str, POWERSHELL)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=ENOUGH)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -154,7 +155,9 @@ def test_the_samples_powershell_parses(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", SHELL, ids=[path.name for path in SHELL])
 def test_the_samples_shell_scripts_run(path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "IMMY_LEAST_GB": "0"}
-    done = subprocess.run(["sh", str(path)], capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        ["sh", str(path)], capture_output=True, text=True, env=environment, check=False, timeout=ENOUGH
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -162,7 +165,9 @@ def test_the_samples_shell_scripts_run(path: Path) -> None:
 def test_too_little_free_disk_is_told_by_the_exit_code() -> None:
     environment = {"PATH": os.environ["PATH"], "IMMY_LEAST_GB": "100000000"}
     script = ROOT / "tasks/maintenance/disk_space/test.sh"
-    done = subprocess.run(["sh", str(script)], capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        ["sh", str(script)], capture_output=True, text=True, env=environment, check=False, timeout=ENOUGH
+    )
     assert (done.returncode, done.stdout) == (1, "")
 
 

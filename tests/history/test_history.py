@@ -32,6 +32,7 @@ from immy_nornir.model.record.entries import (
 from immy_nornir.model.record.run import RunSpec
 from immy_nornir.model.record.session import Status
 from tests.history import sample
+from tests.waiting import ENOUGH, all_end
 
 DATA = Path(__file__).parent / "data"
 
@@ -124,7 +125,9 @@ def test_a_session_of_a_dead_process_is_interrupted_for_readers_at_once(tmp_path
         "history = History(Path(sys.argv[1]), sample.StillClock())\nhistory.begin_run(RunSpec('run', 'immy run'))\n"
         "sample.fill(history, sample.ENTRIES[:10])\nhistory.flush()\nos.kill(os.getpid(), 9)\n"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False, cwd=DATA.parent.parent.parent)
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=False, cwd=DATA.parent.parent.parent, timeout=ENOUGH
+    )
     with Reader(tmp_path / FILE) as reader:
         assert reader.sessions(Asked())[0].status is Status.INTERRUPTED
         assert reader.runs()[0].status == "interrupted"
@@ -258,8 +261,7 @@ def test_threads_may_append_together_and_nothing_is_lost(history: History, tmp_p
     ]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    all_end(threads)
     history.close()
     with Reader(tmp_path / FILE) as reader:
         rows = reader.sessions(Asked())

@@ -15,6 +15,7 @@ from winrm.exceptions import WinRMOperationTimeoutError
 from winrm.protocol import Protocol
 
 from immy_nornir.lab import ComputerSpec, Lab
+from tests.waiting import turns
 
 BOOTSTRAP = "# stands for the bootstrap: IMMY1 on stdin"
 POWERSHELL = "powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand"
@@ -81,7 +82,7 @@ def run(client: Protocol, line: str, stdin: bytes = b"") -> tuple[bytes, bytes, 
         client.send_command_input(shell, command, stdin, end=True)
         out: list[bytes] = []
         err: list[bytes] = []
-        while True:
+        for _ in turns("the command's end"):
             try:
                 stdout, stderr, code, done = client.get_command_output_raw(shell, command)
             except WinRMOperationTimeoutError:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import winrm
 
+from tests.waiting import ENOUGH
+
 pytestmark = pytest.mark.slow
 INVENTORY = """
 all:
@@ -38,7 +40,7 @@ def immy(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
         env={"LAB_PASSWORD": "geheim"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=ENOUGH,
         check=False,
     )
 

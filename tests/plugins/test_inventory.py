@@ -14,6 +14,7 @@ from nornir.core.filter import F
 from immy_nornir.errors import FilesError
 from immy_nornir.model.values import SecretRef
 from immy_nornir.plugins.inventory import ImmyInventory
+from tests.waiting import ENOUGH
 
 FLEET = """\
 tenants:
@@ -52,7 +53,9 @@ def fleet(tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_a_three_line_script_filters_by_group_and_data(fleet: Path) -> None:
     (fleet / "script.py").write_text(SCRIPT)
-    ended = subprocess.run([sys.executable, "script.py"], cwd=fleet, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "script.py"], cwd=fleet, capture_output=True, text=True, check=False, timeout=ENOUGH
+    )
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout) == {
         "all": ["pc1", "pc2", "pc3"],

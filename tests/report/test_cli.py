@@ -34,6 +34,7 @@ from immy_nornir.model.record.entries import (
 from immy_nornir.model.record.run import RunSpec
 from immy_nornir.model.record.session import Outcome, OutcomeReason, SessionSpec, Status
 from immy_nornir.model.wire import JobResult
+from tests.waiting import ENOUGH
 
 VPN = PlannedAction(
     "software/vpn",
@@ -244,6 +245,7 @@ def test_a_pipe_gets_utf_8_whatever_the_system_speaks(fleet: Path) -> None:
         env={**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"},
         capture_output=True,
         check=False,
+        timeout=ENOUGH,
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert "Straße" in done.stdout.decode("utf-8")

@@ -13,6 +13,7 @@ from immy_nornir.model.protocols import Secrets
 from immy_nornir.model.values import SecretRef
 from immy_nornir.secrets import SecretStore
 from immy_nornir.text.redact import Redactor
+from tests.waiting import all_end
 
 
 def test_the_store_is_what_the_protocol_says(tmp_path: Path) -> None:
@@ -94,6 +95,5 @@ def test_many_threads_reveal_at_the_same_time(tmp_path: Path) -> None:
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    all_end(threads)
     assert wrong == []

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from immy_nornir.text.redact import Redactor
+from tests.waiting import all_end
 
 SECRETS = ["S3cr3t!", "p\"a'ss<w>&\\d", "pässwörd €", "with space/+=", "tab\tand\nline two", "x" * 200]
 
@@ -111,6 +112,5 @@ def test_threads_add_and_clean_at_the_same_time() -> None:
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    all_end(threads)
     assert wrong == []

@@ -9,6 +9,7 @@ import pytest
 
 from immy_nornir.model.values import SecretRef, Value
 from immy_nornir.text.templates import TemplateError, expand
+from tests.waiting import all_end
 
 SECRET = SecretRef("env:PASSWORD")
 VARIABLES: dict[str, object] = {
@@ -166,6 +167,5 @@ def test_many_threads_expand_at_the_same_time() -> None:
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    all_end(threads)
     assert wrong == []

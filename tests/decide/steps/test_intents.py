@@ -26,9 +26,7 @@ def cut_after(kind: type[Any], *actions: Any, options: dict[str, Any], at: float
     """A session whose process died right after this intent was durable."""
     begun = session(*actions, options=options, spec=SPEC, now=at)
     object.__setattr__(begun.state.spec, "created_at", at)
-    while not begun.notes(kind):
-        begun.go_once()
-    return begun
+    return begun.go_until(lambda: begun.notes(kind))
 
 
 def later(begun: Session, at: float) -> Session:
@@ -45,8 +43,7 @@ def test_a_reboot_that_was_intended_last_night_is_not_asked_for_at_noon(options:
     given = {"reboot": Reboot.AUTOMATIC, **options}
     begun = cut_after(RebootIntended, act("a", reboot=RebootNeed.AFTER), options=given)
     again = later(begun, NEXT_NOON)
-    while "reboot" not in again.order:
-        again.go_once()
+    again.go_until(lambda: "reboot" in again.order)
     assert datetime.fromtimestamp(again.world.now, UTC).strftime("%H") == "18"
     assert again.go().state.finished is not None
 
@@ -81,8 +78,7 @@ def test_a_job_that_was_intended_long_ago_is_asked_for_before_another_is_begun()
 
 def test_a_wall_clock_that_is_set_back_holds_nothing_up() -> None:
     begun = cut_after(JobIntended, act("a"), options={})
-    while not begun.waits:
-        begun.go_once()
+    begun.go_until(lambda: begun.waits)
     state, contact = begun.state, replace(begun.contact, connected=True)
     step = next_step(state, Moment(begun.world.now - 3600, contact))
     assert step == Perform(Do.POLL_JOB, "a")

@@ -316,8 +316,7 @@ def test_business_hours_that_never_end_hold_back_every_reboot(option: Reboot, ho
 
 def test_a_stop_ends_the_wait_for_a_window() -> None:
     begun = windowed("22:30", actions=[act("a"), act("p", always=True)])
-    while not begun.waits:
-        begun.go_once()
+    begun.go_until(lambda: begun.waits)
     begun.append(StopAsked("cancel", "cancelled by ana"))
     begun.world.now = MONDAY_NOON + 60
     begun.go(20)
@@ -351,8 +350,7 @@ def test_a_stop_in_any_state_starts_nothing_new_but_post_actions(number: int) ->
 
 def test_a_stop_while_the_computer_is_away_ends_at_once() -> None:
     begun = session(act("a"), act("p", always=True), options={"offline": Offline.APPLY_ON_CONNECT})
-    while begun.state.plan is None:
-        begun.go_once()
+    begun.go_until(lambda: begun.state.plan is not None)
     begun.world.reachable = False
     begun.append(ContactLost("dropped", "cut off", "start_job"))
     begun.append(StopAsked("cancel", "cancelled by ana"))

@@ -256,6 +256,14 @@ class Session:
         last = ", ".join(str(one) for one in self.steps[-6:])
         raise AssertionError(f"no end within {bound} steps: {last}")
 
+    def go_until(self, holds: Callable[[], object], bound: int = 2000) -> Session:
+        """To the first state in which this is so."""
+        for _ in range(bound):
+            if holds():
+                return self
+            self.go_once()
+        raise AssertionError(f"not so within {bound} steps: {', '.join(str(one) for one in self.steps[-6:])}")
+
     def go_once(self, number: int = -2) -> None:
         """One step, the one with this number."""
         if number == self.stop_at and self.state.finished is None:

@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import ENOUGH
+
 CASES = Path(__file__).parent / "cases"
 PATTERNS = (
     *("all", "*", "ungrouped", "web", "web:lab", "web,tenants", "all:!web", "web:&acme", "!web", "&web"),
@@ -60,7 +62,9 @@ def _absolute(case: Path) -> list[str]:
 def run_ansible(command: list[str], folder: Path) -> str:
     """What a command of Ansible prints when it runs in `folder`."""
     environment = {**os.environ, "ANSIBLE_LOCALHOST_WARNING": "0"}
-    return subprocess.run(command, env=environment, cwd=folder, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        command, env=environment, cwd=folder, check=True, capture_output=True, text=True, timeout=ENOUGH
+    ).stdout
 
 
 def select_by_ansible(given: list[str], patterns: list[str], folder: Path) -> list[list[str] | None]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from winrm.protocol import Protocol
 
 from immy_nornir.lab import ComputerSpec, Lab
 from tests.lab.client import command_line, protocol, run
+from tests.waiting import eventually
 
 PWSH = os.environ.get("IMMY_PWSH", "")
 pytestmark = [
@@ -39,13 +39,6 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture
 def client(lab: Lab) -> Protocol:
     return protocol(lab, SPEC)
-
-
-def until(claim: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not claim():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.05)
 
 
 def test_an_encoded_script_reads_stdin_and_gives_its_exit_code(client: Protocol) -> None:
@@ -93,11 +86,11 @@ def test_signal_ends_the_whole_tree(client: Protocol, lab: Lab) -> None:
     script = f"& /bin/sh -c 'sleep 100 & echo $! > {mark}; wait'"
     shell = client.open_shell()
     command = client.run_command(shell, command_line(script), console_mode_stdin=False)
-    until(lambda: mark.exists() and bool(mark.read_text().strip()))
+    eventually(lambda: mark.exists() and bool(mark.read_text().strip()))
     pid = int(mark.read_text())
     client.cleanup_command(shell, command)
     client.close_shell(shell)
-    until(lambda: not running(pid))
+    eventually(lambda: not running(pid))
 
 
 def running(pid: int) -> bool:
@@ -128,8 +121,8 @@ def test_a_scheduled_task_outlives_its_shell(client: Protocol, lab: Lab, tmp_pat
     written = lab.folder / "computers" / "PC7" / "ProgramData" / "job-1.txt"
     assert not written.exists()
     gate.touch()
-    until(written.exists)
-    until(lambda: bool(lab.events("installer_finished")))
+    eventually(written.exists)
+    eventually(lambda: bool(lab.events("installer_finished")))
     assert [one["event"] for one in lab.events() if one.get("job_id") == "job-1"] == [
         "job_created",
         "installer_started",
@@ -142,10 +135,10 @@ def test_a_reboot_ends_tasks_and_changes_the_boot(client: Protocol, lab: Lab, tm
     boot = f"(Get-ItemProperty 'HKLM:\\SYSTEM\\{prefetch}').BootId"
     before = int(run(client, command_line(boot))[0])
     run(client, command_line(TASK.replace("{gate}", str(tmp_path / "never")).replace("{name}", "job-2")))
-    until(lambda: any(one.get("job_id") == "job-2" for one in lab.events("installer_started")))
+    eventually(lambda: any(one.get("job_id") == "job-2" for one in lab.events("installer_started")))
     pid = next(int(str(one["pid"])) for one in lab.events("installer_started") if one.get("job_id") == "job-2")
     run(client, command_line("shutdown.exe /r /t 0 /c 'test'"))
-    until(lambda: bool(lab.events("booted")))
+    eventually(lambda: bool(lab.events("booted")))
     assert [one["job_id"] for one in lab.events("job_lost")] == ["job-2"]
     assert not running(pid)
     assert int(run(protocol(lab, SPEC), command_line(boot))[0]) == before + 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import fnmatch
 import threading
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ import requests
 from immy_nornir.lab import ComputerSpec, Knobs, Lab
 from immy_nornir.model.values import Json
 from tests.lab.client import Reply, ask, protocol
+from tests.waiting import all_end, eventually, turns
 
 PC = ComputerSpec(
     "pc1",
@@ -230,8 +230,7 @@ def test_a_job_of_one_id_is_started_once() -> None:
         threads = [threading.Thread(target=lambda: replies.append(start(lab, PC, one))) for _ in range(4)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        all_end(threads)
         assert sorted(reply["created"] for reply in replies) == [False, False, False, True]
         assert {reply["state"] for reply in replies} == {"finished"}
         assert [len(lab.events(name)) for name in ("job_created", "installer_started", "installer_finished")] == [
@@ -280,10 +279,7 @@ def test_a_reboot_loses_what_runs_and_comes_back_as_another_boot() -> None:
 
 
 def wait_for(lab: Lab, event: str, count: int = 1) -> None:
-    end = time.monotonic() + 60
-    while len(lab.events(event)) < count:
-        assert time.monotonic() < end, f"no {event}"
-        time.sleep(0.02)
+    eventually(lambda: len(lab.events(event)) >= count, event)
 
 
 def test_jobs_that_are_held_back_end_when_they_are_released() -> None:
@@ -320,7 +316,9 @@ def test_who_is_connected_has_its_answer_before_the_computer_goes_down() -> None
         assert read(lab, PC, "reboot", delay_seconds=0, reason="r", boot=boot) == {"asked": True}
         down = threading.Event()
         threading.Timer(0.5, down.set).start()
-        while not down.is_set():
+        for _ in turns("half a second"):
             assert not lab.events("reboot")
+            if down.is_set():
+                break
         client.close_shell(shell)
         wait_for(lab, "booted")

@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -87,16 +87,6 @@ def job(text: str, **more: object) -> JobSpec:
 def job_of(kind: str, work: Mapping[str, object], **more: object) -> JobSpec:
     fields: dict[str, object] = {"job_id": f"s-1/a/{uuid.uuid4().hex[:8]}", "kind": kind, "work": work, **more}
     return JobSpec(**fields)  # type: ignore[arg-type]
-
-
-def until(holds: Callable[[], bool], seconds: float = 60) -> bool:
-    """Whether it becomes true in time."""
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def alive(pid: int) -> bool:

@@ -17,6 +17,7 @@ import pytest
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import JobResult, JobState, Read, ReadOperation
 from immy_nornir.remote.posix.connection import PosixConnection
+from tests.waiting import ENOUGH, turns
 
 from .conftest import ROOT, job, job_of, script
 
@@ -24,9 +25,13 @@ PACKAGE = "immy-test-hello"
 
 
 def result(connection: PosixConnection, kind: str, work: dict[str, Json], **more: object) -> JobResult:
-    status = connection.start_job(job_of(kind, work, **more), 20)
-    while status.state is not JobState.FINISHED:
-        status = connection.wait_job(job_of(kind, work).job_id, 0, 20)
+    spec = job_of(kind, work, **more)
+    status = connection.start_job(spec, 20)
+    for _ in turns("the job's end"):
+        if status.state not in (JobState.STARTING, JobState.RUNNING):
+            break
+        status = connection.wait_job(spec.job_id, 0, 20)
+    assert status.state is JobState.FINISHED, status
     assert status.result is not None
     return status.result
 
@@ -138,7 +143,7 @@ def init_service() -> Iterator[str]:
     path.chmod(0o755)
     yield path.name
     path.unlink()
-    subprocess.run(["update-rc.d", path.name, "remove"], check=True, capture_output=True)
+    subprocess.run(["update-rc.d", path.name, "remove"], check=True, capture_output=True, timeout=ENOUGH)
     Path("/run/immy-test-service").unlink(missing_ok=True)
 
 
@@ -171,7 +176,9 @@ def build(folder: Path, version: str) -> str:
     lines = [f"{name}: {value}" for name, value in {**control, "Description": "a package of a test"}.items()]
     (tree / "DEBIAN/control").write_text("\n".join(lines) + "\n")
     deb = folder / f"{PACKAGE}_{version}_all.deb"
-    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", str(tree), str(deb)], check=True, capture_output=True)
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-b", str(tree), str(deb)], check=True, capture_output=True, timeout=ENOUGH
+    )
     return str(deb)
 
 
@@ -180,7 +187,7 @@ def dpkg() -> Iterator[None]:
     if not ROOT or shutil.which("dpkg-deb") is None or shutil.which("apt-get") is None:
         pytest.skip("needs root on a Debian")
     yield
-    subprocess.run(["dpkg", "--purge", PACKAGE], check=False, capture_output=True)
+    subprocess.run(["dpkg", "--purge", PACKAGE], check=False, capture_output=True, timeout=ENOUGH)
 
 
 @pytest.mark.usefixtures("dpkg")

@@ -14,16 +14,17 @@ from immy_nornir.model.protocols import RawAnswer
 from immy_nornir.model.wire import AnswerStatus
 from immy_nornir.remote.local import LocalTransport
 from immy_nornir.remote.posix.connection import PosixConnection
+from tests.waiting import ENOUGH, eventually
 
-from .conftest import RealClock, alive, script, until
+from .conftest import RealClock, alive, script
 
 TIME_OUTS = (1, 5, 25, 125)
 """What has to be under way when its time is over: the next longer one is tried where a machine was too slow."""
 
 
 def pid_in(path: Path) -> int:
-    assert until(path.exists)
-    assert until(lambda: path.read_text().endswith("\n"))
+    eventually(path.exists)
+    eventually(lambda: path.read_text().endswith("\n"))
     return int(path.read_text())
 
 
@@ -70,13 +71,13 @@ def test_a_time_out_ends_the_whole_tree(each_shell: PosixConnection, tmp_path: P
         assert time.monotonic() - begun < 500  # it was not waited for what sleeps
         if (tmp_path / "pid").exists():
             break
-    assert until(lambda: not alive(pid_in(tmp_path / "pid")))
+    eventually(lambda: not alive(pid_in(tmp_path / "pid")))
 
 
 def test_what_a_finished_script_left_running_is_ended(connection: PosixConnection, tmp_path: Path) -> None:
     answer = connection.read([script(f"sleep 100 & echo $! >{tmp_path / 'pid'}; echo 1")])["s"]
     assert answer.result == 1
-    assert until(lambda: not alive(pid_in(tmp_path / "pid")))
+    eventually(lambda: not alive(pid_in(tmp_path / "pid")))
 
 
 def test_scripts_share_nothing(connection: PosixConnection) -> None:
@@ -110,11 +111,13 @@ LocalTransport().request(make_program([step], new_nonce()), {seconds})
 """
     for seconds in TIME_OUTS:
         text = program.format(pid=tmp_path / "pid", seconds=seconds)
-        ended = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+        ended = subprocess.run(
+            [sys.executable, "-c", text], capture_output=True, text=True, check=False, timeout=ENOUGH
+        )
         assert "TransportTimeoutError" in ended.stderr
         if (tmp_path / "pid").exists():
             break
-    assert until(lambda: not alive(pid_in(tmp_path / "pid")))
+    eventually(lambda: not alive(pid_in(tmp_path / "pid")))
     with pytest.raises(TransportTimeoutError):
         transport.request(b"sleep 100\n", 0.2)
 

@@ -18,15 +18,18 @@ from immy_nornir.model.facts import Boot
 from immy_nornir.model.wire import JobSpec, JobState, JobStatus
 from immy_nornir.remote import local
 from immy_nornir.remote.posix.connection import PosixConnection
+from tests.waiting import ENOUGH, eventually, turns
 
-from .conftest import SIGKILL, NoSecrets, RealClock, address, alive, job, job_of, script, until
+from .conftest import SIGKILL, NoSecrets, RealClock, address, alive, job, job_of, script
 
 
 def finish(connection: PosixConnection, spec: JobSpec) -> JobStatus:
     """Start a job and wait for its end, with its whole output."""
     status = connection.start_job(spec, 10)
     output, offset = status.output, status.next_offset
-    while status.state in (JobState.STARTING, JobState.RUNNING) or status.output:
+    for _ in turns("the job's end"):
+        if status.state not in (JobState.STARTING, JobState.RUNNING) and not status.output:
+            break
         status = connection.wait_job(spec.job_id, offset, 10)
         output, offset = output + status.output, status.next_offset
     return JobStatus(status.state, output, offset, status.result)
@@ -88,7 +91,7 @@ print(connection.start_job(spec, 10).created)
     paths = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-c", program]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": paths}) for _ in "123"]
-    said = [process.communicate()[0] for process in started]
+    said = [process.communicate(timeout=ENOUGH)[0] for process in started]
     assert sorted(said) == [b"False\n", b"False\n", b"True\n"]
     assert (tmp_path / "runs").read_text() == "run\n"
 
@@ -135,7 +138,9 @@ def test_a_job_outlives_our_killed_process(connection: PosixConnection, spool: P
     text = f"echo run >>{tmp_path / 'runs'}; echo first; sleep 1; echo last; exit 5"
     paths = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")])
     program = KILLED.format(spool=str(spool), text=text)
-    ended = subprocess.run([sys.executable, "-c", program], check=False, env=os.environ | {"PYTHONPATH": paths})
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=False, env=os.environ | {"PYTHONPATH": paths}, timeout=ENOUGH
+    )
     assert ended.returncode == -SIGKILL
     status = finish(connection, JobSpec("s/a/1", "script", {"script": text}))
     assert (status.state, status.output) == (JobState.FINISHED, "first\nlast\n")
@@ -145,7 +150,7 @@ def test_a_job_outlives_our_killed_process(connection: PosixConnection, spool: P
 
 
 def pids(path: Path, count: int) -> list[int]:
-    assert until(lambda: path.exists() and len(path.read_text().split()) == count)
+    eventually(lambda: path.exists() and len(path.read_text().split()) == count)
     return [int(word) for word in path.read_text().split()]
 
 
@@ -249,8 +254,7 @@ def test_two_jobs_of_one_item_never_run_side_by_side(connection: PosixConnection
     assert connection.wait_job(second.job_id, 0, 0).state is JobState.ABSENT
     assert connection.start_job(of("software/xy", "true")).created
     (tmp_path / "go").touch()
-    while connection.wait_job(first.job_id, 0, 5).state is not JobState.FINISHED:
-        pass
+    eventually(lambda: connection.wait_job(first.job_id, 0, 5).state is JobState.FINISHED, "the first job's end")
     assert connection.start_job(second).created
 
 
@@ -261,7 +265,7 @@ def test_a_secret_reaches_the_work_and_nothing_else(connection: PosixConnection,
     text = f'printf %s "$IMMY_LICENSE" | sha256sum >{tmp_path / "sum"}; while [ ! -e {tmp_path / "go"} ]; do sleep 0.1; done; echo "$IMMY_OTHER"'  # noqa: E501
     spec = job(text, params={"other": "plain"}, secrets={"license": SECRET})
     connection.start_job(spec)
-    assert until((tmp_path / "sum").exists)
+    eventually((tmp_path / "sum").exists)
     mark = SECRET.split("'", maxsplit=1)[0].encode()
     coded = b"czNjcjN0"
     seen = b""
@@ -278,7 +282,9 @@ def test_a_secret_reaches_the_work_and_nothing_else(connection: PosixConnection,
     (tmp_path / "go").touch()
     status = connection.wait_job(spec.job_id, 0, 10)
     assert status.output == "plain\n"
-    digest = subprocess.run(["sha256sum"], input=SECRET.encode(), capture_output=True, check=True).stdout.split()[0]
+    digest = subprocess.run(
+        ["sha256sum"], input=SECRET.encode(), capture_output=True, check=True, timeout=ENOUGH
+    ).stdout.split()[0]
     assert (tmp_path / "sum").read_bytes().split()[0] == digest
 
 
@@ -339,6 +345,6 @@ def test_a_reboot_is_asked_for_in_the_boot_that_is_meant_only(fake_reboot: Path,
         with pytest.raises(RefusedError, match="boot"):
             connection.reboot(other, 0, "no")
     connection.reboot(Boot(None, boot.time + 20), 0, 'it\'s "needed"')
-    assert until(fake_reboot.exists)
-    assert until(lambda: 'immy: it\'s "needed"' in fake_reboot.read_text())
+    eventually(fake_reboot.exists)
+    eventually(lambda: 'immy: it\'s "needed"' in fake_reboot.read_text())
     assert "other" not in fake_reboot.read_text()

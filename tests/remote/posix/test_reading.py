@@ -17,6 +17,7 @@ from immy_nornir.model.items import Language, Platform
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import AnswerStatus, Effect, EffectOperation, Read, ReadOperation
 from immy_nornir.remote.posix.connection import PosixConnection
+from tests.waiting import ENOUGH
 
 from .conftest import script
 
@@ -144,7 +145,9 @@ def test_files_by_path(each_shell: PosixConnection, tmp_path: Path) -> None:
 
 @DPKG
 def test_packages_are_what_dpkg_says(connection: PosixConnection) -> None:
-    version = subprocess.run(["dpkg-query", "-W", "-f=${Version}", "dpkg"], capture_output=True, text=True, check=True)
+    version = subprocess.run(
+        ["dpkg-query", "-W", "-f=${Version}", "dpkg"], capture_output=True, text=True, check=True, timeout=ENOUGH
+    )
     result = one(connection, ReadOperation("p", Read.PACKAGES, {"manager": "apt", "names": ["dpkg", "no-such-thing"]}))
     assert isinstance(result, dict)
     dpkg = result["dpkg"]
@@ -162,7 +165,9 @@ def test_software_lists_every_package_once(connection: PosixConnection) -> None:
     words = "key scope view sid name version publisher product_code uninstall quiet_uninstall location install_date"
     assert set(entries[0]) == {*words.split(), "system_component", "upgrade_code"}
     assert str(entries[0]["publisher"]).startswith("Dpkg Developers")
-    count = subprocess.run(["dpkg-query", "-W", "-f=${db:Status-Abbrev}\n"], capture_output=True, text=True, check=True)
+    count = subprocess.run(
+        ["dpkg-query", "-W", "-f=${db:Status-Abbrev}\n"], capture_output=True, text=True, check=True, timeout=ENOUGH
+    )
     listed = [one for one in result if isinstance(one, dict) and str(one["key"]).startswith("dpkg/")]
     assert len(listed) == sum(line[1:2] == "i" for line in count.stdout.splitlines())
 

@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,8 +28,9 @@ from immy_nornir.model.values import SecretRef, Value
 from immy_nornir.model.wire import AnswerStatus, JobState
 from immy_nornir.remote import ssh
 from immy_nornir.remote.posix.connection import PosixConnection
+from tests.waiting import ENOUGH, all_end, eventually
 
-from .conftest import ROOT, SIGKILL, NoSecrets, RealClock, alive, job, script, until
+from .conftest import ROOT, SIGKILL, NoSecrets, RealClock, alive, job, script
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +44,7 @@ def find_sshd() -> str:
     if shutil.which("sshd", path=places) is None and root and shutil.which("apt-get"):
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         for command in (["update"], ["install", "-y", "--no-install-recommends", "openssh-server"]):
-            subprocess.run(["apt-get", "-q", *command], check=False, capture_output=True, env=environment)
+            subprocess.run(["apt-get", "-q", *command], check=False, capture_output=True, env=environment, timeout=600)
     found = shutil.which("sshd", path=places)
     if found is None:
         pytest.skip("there is no sshd, and it can be installed as root on a Debian only")
@@ -64,7 +64,7 @@ class Server:
             "ansible_ssh_common_args": known,
             "immy_spool": str(self.folder / "spool"),
         }
-        user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+        user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True, timeout=ENOUGH).stdout.strip()
         return Address("there", "ssh", "127.0.0.1", self.port, user, settings={**base, **settings})
 
     def connect(self, **settings: Value) -> PosixConnection:
@@ -72,8 +72,13 @@ class Server:
 
 
 def key(path: Path) -> str:
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True, timeout=ENOUGH)
     return path.with_suffix(".pub").read_text()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="module")
@@ -101,15 +106,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (folder / "config").write_text("\n".join(lines) + "\n")
     log = (folder / "log").open("wb")
     with subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "config")], stderr=log) as process:
-        end = time.monotonic() + 60
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert time.monotonic() < end, (folder / "log").read_text()
-            time.sleep(0.05)
-        yield Server(process, folder, port)
-        process.terminate()
+        try:
+            eventually(lambda: listens(port), f"sshd, which writes to {folder / 'log'}")
+            yield Server(process, folder, port)
+        finally:
+            process.kill()
     log.close()
 
 
@@ -155,7 +156,7 @@ def test_closing_leaves_nothing_behind(server: Server, short_temporary: Path) ->
     there = masters(short_temporary)
     assert there
     connection.close()
-    assert until(lambda: not any(alive(pid) for pid in there))
+    eventually(lambda: not any(alive(pid) for pid in there))
     assert list(short_temporary.iterdir()) == []
 
 
@@ -173,7 +174,9 @@ def test_a_job_outlives_the_connection(server: Server, tmp_path: Path) -> None:
 
 def masters(folder: Path) -> list[int]:
     """The ssh processes whose control socket lies there."""
-    said = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, text=True, check=False).stdout
+    said = subprocess.run(
+        ["pgrep", "-f", str(folder)], capture_output=True, text=True, check=False, timeout=ENOUGH
+    ).stdout
     return [int(word) for word in said.split()]
 
 
@@ -183,7 +186,7 @@ def test_a_connection_that_breaks_while_it_is_used_is_dropped(
     connection = server.connect()
 
     def cut() -> None:
-        assert until((tmp_path / "runs").exists)
+        eventually((tmp_path / "runs").exists)
         for pid in masters(short_temporary):
             os.kill(pid, SIGKILL)
 
@@ -192,7 +195,7 @@ def test_a_connection_that_breaks_while_it_is_used_is_dropped(
     waits = f"touch {tmp_path / 'runs'}; while [ ! -e {tmp_path / 'over'} ]; do sleep 0.1; done"
     with pytest.raises((DroppedError, GarbledError)):
         connection.read([script(waits, timeout=120)])
-    cutter.join()
+    all_end([cutter])
     (tmp_path / "over").touch()
     connection.close()
 
@@ -242,14 +245,19 @@ def password_user() -> Iterator[tuple[str, str]]:
     # A name of its own: a run that was killed leaves its user behind.
     name, password = f"immy-test-{secrets.token_hex(4)}", f'it\'s $x "{secrets.token_hex(8)}"'
     coded = subprocess.run(
-        ["openssl", "passwd", "-6", "-stdin"], input=password, text=True, capture_output=True, check=True
+        ["openssl", "passwd", "-6", "-stdin"],
+        input=password,
+        text=True,
+        capture_output=True,
+        check=True,
+        timeout=ENOUGH,
     )
-    subprocess.run(["useradd", "-m", "-s", "/bin/sh", "-p", coded.stdout.strip(), name], check=True)
+    subprocess.run(["useradd", "-m", "-s", "/bin/sh", "-p", coded.stdout.strip(), name], check=True, timeout=ENOUGH)
     try:
         yield name, password
     finally:
         # Also where sshd has not quite let the user go.
-        subprocess.run(["userdel", "-f", "-r", name], check=False, capture_output=True)
+        subprocess.run(["userdel", "-f", "-r", name], check=False, capture_output=True, timeout=ENOUGH)
 
 
 class OneSecret:

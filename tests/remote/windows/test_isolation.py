@@ -19,6 +19,7 @@ from immy_nornir.model.protocols import RawAnswer
 from immy_nornir.model.wire import Answer, AnswerStatus, Effect, EffectOperation, Read, ReadOperation
 from immy_nornir.remote.windows.connection import MARGIN_SECONDS, PowerShellConnection
 from tests.remote.windows.processes import Machine, ProcessTransport, needs_pwsh, script, value
+from tests.waiting import ENOUGH
 
 pytestmark = [needs_pwsh, pytest.mark.slow]
 
@@ -200,7 +201,7 @@ def test_a_killed_process_alone_is_told_from_a_computer_that_never_answers(machi
 
 
 def _alive(mark: str) -> bool:
-    return subprocess.run(["pgrep", "-f", mark], capture_output=True, check=False).returncode == 0
+    return subprocess.run(["pgrep", "-f", mark], capture_output=True, check=False, timeout=ENOUGH).returncode == 0
 
 
 def test_time_outs_end_what_can_be_ended_and_send_the_rest_to_a_new_process(machine: Machine) -> None:

@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from immy_nornir.model.values import Json
 from immy_nornir.model.wire import JobSpec, JobState, JobStatus
 from immy_nornir.remote.windows.connection import PowerShellConnection
 from tests.remote.windows.processes import PWSH, Machine, needs_pwsh
+from tests.waiting import eventually, turns
 
 pytestmark = [needs_pwsh, pytest.mark.slow]
 
@@ -58,17 +59,12 @@ def _script(job_id: str, text: str, deadline: int = 60, **params: Json) -> JobSp
 def _finish(connection: PowerShellConnection, spec: JobSpec) -> JobStatus:
     status = connection.start_job(spec, 20)
     assert status.created
-    while status.state in {JobState.STARTING, JobState.RUNNING}:
+    for _ in turns("the job's end"):
+        if status.state not in {JobState.STARTING, JobState.RUNNING}:
+            break
         status = connection.wait_job(spec.job_id, 0, 20)
     assert status.state is JobState.FINISHED, status
     return status
-
-
-def _until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def _folder(machine: Machine, job_id: str) -> Path:
@@ -77,7 +73,7 @@ def _folder(machine: Machine, job_id: str) -> Path:
 
 def _running(machine: Machine, job_id: str) -> int:
     started = _folder(machine, job_id) / "started"
-    _until(lambda: started.exists() and bool(started.read_text()))
+    eventually(lambda: started.exists() and bool(started.read_text()))
     return int(json.loads(started.read_text())["pid"])
 
 
@@ -129,8 +125,8 @@ def test_output_streams_while_the_job_runs_and_stop_ends_the_tree(
     mark = machine.folder / "grandchild"
     text = f"Write-Host 'begun'; & sh -c 'echo $$ > {mark}; sleep 300; true'"
     assert connection.start_job(_script("s1/stop/1", text)).state in {JobState.STARTING, JobState.RUNNING}
-    _until(lambda: mark.exists() and mark.read_text().strip() != "")
-    _until(lambda: connection.wait_job("s1/stop/1", 0, 0).output.strip() != "")
+    eventually(lambda: mark.exists() and mark.read_text().strip() != "")
+    eventually(lambda: connection.wait_job("s1/stop/1", 0, 0).output.strip() != "")
     status = connection.wait_job("s1/stop/1", 0, 0)
     assert (status.state, status.output.strip()) == (JobState.RUNNING, "begun")
     connection.stop_job("s1/stop/1")
@@ -138,7 +134,7 @@ def test_output_streams_while_the_job_runs_and_stop_ends_the_tree(
     assert status.state is JobState.FINISHED
     assert status.result is not None
     assert (status.result.exit_code, status.result.error) == (None, "stopped")
-    _until(lambda: not Path(f"/proc/{mark.read_text().strip()}").exists())
+    eventually(lambda: not Path(f"/proc/{mark.read_text().strip()}").exists())
 
 
 def test_the_deadline_is_kept_by_the_job_itself(connection: PowerShellConnection) -> None:
@@ -196,7 +192,7 @@ def test_two_jobs_of_one_item_never_run_side_by_side(machine: Machine, connectio
     assert connection.wait_job("s2/x/1", 0, 0).state is JobState.ABSENT
     assert connection.start_job(JobSpec("s2/y/1", "script", {"script": "1"}, item="software/y")).created
     gate.touch()
-    _until(lambda: connection.wait_job("s1/x/1", 0, 20).state is JobState.FINISHED)
+    eventually(lambda: connection.wait_job("s1/x/1", 0, 20).state is JobState.FINISHED)
     assert connection.start_job(spec("s2/x/1", "1")).created
 
 

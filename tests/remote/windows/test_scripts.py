@@ -14,6 +14,7 @@ from immy_nornir.model.wire import Read, ReadOperation
 from immy_nornir.remote.windows import bundle
 from tests.remote.windows import test_isolation, test_reads
 from tests.remote.windows.processes import PWSH, Machine, needs_pwsh, script
+from tests.waiting import ENOUGH
 
 FILES = sorted(Path(str(resources.files("immy_nornir.remote.windows"))).rglob("*.ps1"))
 MINIMUM = 75.0
@@ -34,7 +35,9 @@ def test_scripts_pass_the_check_for_windows_powershell(tmp_path: Path) -> None:
     texts["all-job.ps1"] = bundle.job_text()
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
-    done = subprocess.run([PWSH, "-Check51", *sorted(tmp_path.iterdir())], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [PWSH, "-Check51", *sorted(tmp_path.iterdir())], capture_output=True, text=True, check=False, timeout=ENOUGH
+    )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
@@ -83,7 +86,9 @@ def test_reading_requests_reach_most_statements(edition: str, tmp_path: Path) ->
     runner.write_text(text)
     library = text[text.index("{") + 1 : text.index("\n}\n$ImmyJobText") + 1]
     digests = {hashlib.sha256(one.encode()).hexdigest() for one in (text, library)}
-    listed = subprocess.run([PWSH, "-Statements", runner], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        [PWSH, "-Statements", runner], capture_output=True, text=True, check=True, timeout=ENOUGH
+    ).stdout
     machine = Machine(tmp_path / "computer", edition, test_reads.REGISTRY)
     test_reads.add_package_managers(machine)
     operations = [
@@ -103,6 +108,7 @@ def test_reading_requests_reach_most_statements(edition: str, tmp_path: Path) ->
         env=environment,
         stdin=subprocess.DEVNULL,
         check=True,
+        timeout=ENOUGH,
     )
     assert done.stdout.count(b"#IMMY 0") == len(operations) + 1
     ran = {span for digest, span in _spans(coverage.read_text()) if digest in digests}

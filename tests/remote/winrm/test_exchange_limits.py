@@ -13,6 +13,7 @@ from immy_nornir.errors import GarbledError, TransportError, TransportTimeoutErr
 from immy_nornir.model.protocols import Address
 from immy_nornir.remote.winrm.transport import connect
 from tests.remote.winrm.test_transport import PASSWORD, PLAIN, RealClock, Vault
+from tests.waiting import all_end
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +39,7 @@ def server(answer: Callable[[socket.socket, threading.Event], object]) -> Iterat
         finally:
             over.set()
             listening.shutdown(socket.SHUT_RDWR)
-    thread.join(10)
+    all_end([thread])
 
 
 def drip(peer: socket.socket, over: threading.Event) -> None:

@@ -7,6 +7,7 @@ import random
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from immy_nornir.model.values import SecretRef
 from immy_nornir.model.wire import AnswerStatus, Read, ReadOperation
 from immy_nornir.remote.windows.connection import PowerShellConnection
 from immy_nornir.remote.winrm.transport import connect
+from tests.waiting import eventually
 
 PASSWORD = "s3cret-Pa55"
 BAD = {
@@ -141,16 +143,13 @@ def test_a_kept_connection_that_died_is_replaced(lab: Lab) -> None:
     connection = _connect(lab, "good", ansible_winrm_transport="ntlm")
     before = connection.identify().boot
     lab.reboot("good")
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            after = connection.identify().boot
-        except (UnreachableError, DroppedError):
-            after = before
-        if after.differs(before):
-            break
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+
+    def is_back() -> bool:
+        with suppress(UnreachableError, DroppedError):
+            return connection.identify().boot.differs(before)
+        return False
+
+    eventually(is_back, "the computer with its next boot")
     connection.close()
 
 
