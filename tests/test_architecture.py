@@ -62,7 +62,7 @@ OWNERS: dict[str, str] = {
     "nornir": r"plugins/\w+",
     "nornir_utils": r"plugins/\w+",
     "rich": r"cli/progress",
-    "click": r"cli/\w+",
+    "click": r"cli/(?:commands/)?\w+",
 }
 """Library -> the modules that may know it. One that is not here has no owner yet, and that is an error too."""
 

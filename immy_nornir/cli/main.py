@@ -16,21 +16,18 @@ import click
 from immy_nornir import __version__
 from immy_nornir.errors import FilesError, ImmyError
 
-# name -> (module:attribute, first line of its help); tests hold the help against the commands themselves.
-COMMANDS: dict[str, tuple[str, str]] = {
-    "run": ("immy_nornir.cli.run:run", "Run a playbook, or one maintenance type on a pattern."),
-    "explain": ("immy_nornir.cli.explain:explain", "Why an item is deployed to a computer as it is, or not at all."),
-    "lint": ("immy_nornir.cli.lint:lint", "Check all files of the fleet; exit code 2 when there are errors."),
-    "schema": ("immy_nornir.cli.schema:schema", "Print the JSON Schemas of the fleet's files, for editors."),
-    "inventory": (
-        "immy_nornir.cli.inventory:inventory",
-        "Show computers, groups and variables as the inventory's files give them.",
-    ),
-    "sessions": ("immy_nornir.cli.sessions:sessions", "Look at maintenance sessions, and take up interrupted ones."),
-    "report": ("immy_nornir.cli.report:report", "Show a run as a report."),
-    "lab": ("immy_nornir.cli.lab:lab", "Start and stop simulated computers, to try everything without Windows."),
-    "demo": ("immy_nornir.cli.demo:demo", "Run the sample fleet's full maintenance on simulated computers."),
-    "init": ("immy_nornir.cli.init:init", "Copy the sample fleet to a new folder."),
+# name, which is also that of its module and function -> first line of its help, which tests hold against the command.
+COMMANDS: dict[str, str] = {
+    "run": "Run a playbook, or one maintenance type on a pattern.",
+    "explain": "Why an item is deployed to a computer as it is, or not at all.",
+    "lint": "Check all files of the fleet; exit code 2 when there are errors.",
+    "schema": "Print the JSON Schemas of the fleet's files, for editors.",
+    "inventory": "Show computers, groups and variables as the inventory's files give them.",
+    "sessions": "Look at maintenance sessions, and take up interrupted ones.",
+    "report": "Show a run as a report.",
+    "lab": "Start and stop simulated computers, to try everything without Windows.",
+    "demo": "Run the sample fleet's full maintenance on simulated computers.",
+    "init": "Copy the sample fleet to a new folder.",
 }
 
 
@@ -43,13 +40,12 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in COMMANDS:
             return None
-        module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        command: click.Command = getattr(importlib.import_module(f"immy_nornir.cli.commands.{cmd_name}"), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl(list(COMMANDS.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -35,7 +35,7 @@ all:
 
 def immy(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from immy_nornir.cli.lab import main; main()", *words],
+        [sys.executable, "-c", "from immy_nornir.cli.commands.lab import main; main()", *words],
         cwd=folder,
         env={"LAB_PASSWORD": "geheim"},
         capture_output=True,

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from immy_nornir.cli.inventory import inventory
+from immy_nornir.cli.commands.inventory import inventory
 
 FLEET = """\
 all:

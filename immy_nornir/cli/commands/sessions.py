@@ -195,7 +195,7 @@ def resume(
     A run that was left goes on with its waves, and under its brakes. A SESSION that is named goes on at once.
     """
     from immy_nornir.cli.approval import approve_rest
-    from immy_nornir.cli.run import refuse_frozen
+    from immy_nornir.cli.commands.run import refuse_frozen
     from immy_nornir.model.record.run import Pace
     from immy_nornir.session.taking_up import left_runs
 
@@ -240,8 +240,8 @@ def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], *, due: bool) -> lis
 
 
 def _resume(engine: Engine, runs: Sequence[LiveRun], alone: Sequence[LiveSession], pace: Pace, form: str) -> int:
+    from immy_nornir.cli.commands.run import stops
     from immy_nornir.cli.progress import progress_for
-    from immy_nornir.cli.run import stops
     from immy_nornir.cli.summary import end_runs, exit_code, record_code, show_summary
     from immy_nornir.plugins import batches
 

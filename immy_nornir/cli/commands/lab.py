@@ -162,7 +162,7 @@ def _detach(arguments: Sequence[str], state: Path) -> None:
         flags = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from immy_nornir.cli.lab import main; main()", *own],
+            [sys.executable, "-c", "from immy_nornir.cli.commands.lab import main; main()", *own],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
