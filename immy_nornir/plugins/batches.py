@@ -20,7 +20,7 @@ from immy_nornir.session.crew.crew import Crew
 from immy_nornir.session.engine import Engine
 from immy_nornir.session.live import LiveSession
 from immy_nornir.session.runs import LiveRun, Work
-from immy_nornir.session.taking_up import computers_alone, take_up
+from immy_nornir.session.taking_up import by_age, computers_alone, take_up
 
 
 def nornir_of(names: Sequence[str], runner: RunnerPlugin) -> Nornir:
@@ -57,16 +57,22 @@ def execute(engine: Engine, run: LiveRun, pace: Pace) -> None:
 
 
 def resume(engine: Engine, runs: Sequence[LiveRun], alone: Sequence[LiveSession], pace: Pace) -> None:
-    """Go on with runs that were left, oldest first, after the sessions that no wave holds any more.
+    """Go on with runs that were left, oldest first, and with the sessions that no wave holds any more.
 
     Sessions of one computer follow each other, oldest first.
     """
     with crew_of(engine, pace) as crew:
         work = work_of(engine, pace, crew)
-        for sessions in computers_alone(alone):
-            if not engine.stop.level:
-                work("resume", sessions)
+        before, after = by_age(alone, runs)
+        _by_themselves(engine, before, work)
         for run in runs:
             if not engine.stop.level:
                 take_up(run)
                 run.go(work)
+        _by_themselves(engine, after, work)
+
+
+def _by_themselves(engine: Engine, alone: Sequence[LiveSession], work: Work) -> None:
+    for sessions in computers_alone(alone):
+        if not engine.stop.level:
+            work("resume", sessions)

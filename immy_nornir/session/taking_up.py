@@ -18,7 +18,8 @@ from immy_nornir.history.queries import SessionRow
 from immy_nornir.model.record.run import RunEnded, RunTakenUp
 from immy_nornir.model.record.session import TERMINAL, EndReason, SessionSpec, Status
 from immy_nornir.session.live import LiveSession
-from immy_nornir.session.runs import LiveRun, PlayRun
+from immy_nornir.session.recap import recap_of
+from immy_nornir.session.runs import LiveRun, PlayRun, standing_of
 from immy_nornir.session.specs import Asking, specs_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def make_specs(engine: Engine, run_id: str, plays: Sequence[PlayRun], asking: As
     Raises: UsageError for an option of a computer, a play or the command line.
     """
     with engine.history.read() as reader:
-        seen = {computer.name: reader.facts(computer.name) for run in plays for computer in run.computers}
+        seen = {name: reader.facts(name) for name in {one.name for run in plays for one in run.computers}}
     first, now = 1, engine.clock.now()
     for run in plays:
         run.specs = specs_of(run_id, first, run.play, run.type, run.computers, seen, asking, now)
@@ -70,9 +71,10 @@ def make_sessions(engine: Engine, plays: Sequence[PlayRun]) -> tuple[list[Sessio
 
 def end_excluded(plays: Sequence[PlayRun], fresh: Sequence[SessionSpec]) -> None:
     """End sessions that may not begin: a computer that is excluded from maintenance still gives its inventory."""
+    new = {spec.id for spec in fresh}
     for run in plays:
         for live in run.sessions.values():
-            if run.type.name == "inventory" or live.spec not in fresh:
+            if run.type.name == "inventory" or live.id not in new:
                 continue
             if is_excluded(known_names(live.engine.computer(live.computer), live.spec.vars)):
                 live.end(Status.CANCELLED, EXCLUDED, EndReason.EXCLUDED)
@@ -153,19 +155,19 @@ def left_runs(engine: Engine, rows: Sequence[SessionRow], *, in_waves: bool) -> 
         alone += [live for name, live in lives.items() if name in over]
         lives = {name: live for name, live in lives.items() if name not in over}
         with engine.history.read() as reader:
-            others = {row.id: _standing(row) for row in reader.sessions_of([one for one in ids if one not in lives])}
-        runs.append(LiveRun(engine, state, lives, others))
+            held = reader.sessions_of([one for one in ids if one not in lives and one not in over])
+        runs.append(LiveRun(engine, state, lives, {row.id: _standing(engine, row) for row in held}))
     alone += _lives(engine, [row for row in rows if row.id not in taken])
     alone.sort(key=lambda live: (live.spec.created_at, live.id))
     return runs[::-1], alone
 
 
-def _standing(row: SessionRow) -> Standing:
+def _standing(engine: Engine, row: SessionRow) -> Standing:
+    """How a session stands that is not advanced here: one that has ended, or is left or others' business."""
     if row.status not in TERMINAL:
         return Standing.LEFT
-    if row.status is Status.MISSED:
-        return Standing.MISSED
-    return Standing.FAILED if row.status is Status.FAILED else Standing.FINE
+    state = engine.stored(row.id)
+    return Standing.LEFT if state is None else standing_of(recap_of(state), left=True)
 
 
 def _lives(engine: Engine, rows: Sequence[SessionRow]) -> list[LiveSession]:
@@ -185,6 +187,18 @@ def end_run(engine: Engine, run_id: str) -> None:
         engine.history.end_run(run_id, "ended")
     elif state.finished is None and engine.history.claim_run(run_id):
         LiveRun(engine, state, {}).append(RunEnded("its last sessions went on without it"))
+
+
+def by_age(
+    alone: Sequence[LiveSession], runs: Sequence[LiveRun]
+) -> tuple[Sequence[LiveSession], Sequence[LiveSession]]:
+    """Sessions that go on by themselves, before these runs and after them: a computer's older session comes first."""
+    oldest: dict[str, float] = {}
+    for run in runs:
+        for live in run.sessions.values():
+            oldest[live.computer] = min(live.spec.created_at, oldest.get(live.computer, live.spec.created_at))
+    later = {live.id for live in alone if live.spec.created_at > oldest.get(live.computer, live.spec.created_at)}
+    return [live for live in alone if live.id not in later], [live for live in alone if live.id in later]
 
 
 def computers_alone(lives: Sequence[LiveSession]) -> list[Mapping[str, LiveSession]]:

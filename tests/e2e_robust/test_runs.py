@@ -138,3 +138,22 @@ def test_two_processes_do_not_go_on_with_one_run_at_once(tmp_path: Path) -> None
         one.lab.release()
         assert first.wait(ENOUGH) == 0
         assert set(one.installs().values()) == {1}
+
+
+def test_what_failed_in_part_before_the_run_was_left_counts_as_failed(tmp_path: Path) -> None:
+    files = software_files(("alpha", "beta"), ())
+    specs = {name: {"exits": {"software/beta": 1603}} for name in ("pc001", "pc002")}
+    with fleet(tmp_path, 6, files, specs=specs) as one:
+        book(tmp_path, serial=3, max_fail_percentage=50)
+        # The third of the wave stays at its installer until its process is gone; the two others end in part.
+        one.lab.hold()
+        process = one.start(*RUN)
+        eventually(lambda: len(one.lab.events("installer_started")) >= 3)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(ENOUGH) == 130
+        one.lab.release()
+        one.immy("sessions", "resume", "pc001", "pc002", expect=1)
+        assert one.statuses()["pc001"] == "partially_passed"
+        one.immy("sessions", "resume", expect=1)
+        statuses = one.statuses()
+        assert [statuses[f"pc00{n}"] for n in range(3, 7)] == ["passed", *["cancelled"] * 3]
