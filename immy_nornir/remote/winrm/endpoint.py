@@ -376,3 +376,13 @@ def open_protocol(endpoint: Endpoint, method: Any) -> Protocol:
     except WinRMError as error:
         raise mapped(error, Stage.OPEN, endpoint) from None
     return protocol
+
+
+def close_sockets(protocol: Protocol) -> None:
+    """Close the sockets that a Protocol keeps: those of a closed session stay open until its garbage is collected."""
+    session = protocol.transport.session
+    for adapter in () if session is None else session.adapters.values():
+        if isinstance(adapter, HTTPAdapter):
+            pools = adapter.poolmanager.pools
+            for key in pools.keys():  # noqa: SIM118 - the container refuses to be iterated over
+                pools[key].close()

@@ -26,7 +26,7 @@ from immy_nornir.errors import (
 from immy_nornir.model.protocols import RawAnswer
 from immy_nornir.remote.windows import powershell
 from immy_nornir.remote.windows.connection import PowerShellConnection
-from immy_nornir.remote.winrm.endpoint import Endpoint, endpoint_of, open_protocol
+from immy_nornir.remote.winrm.endpoint import Endpoint, close_sockets, endpoint_of, open_protocol
 from immy_nornir.remote.winrm.errors import FOREIGN, Stage, mapped
 from immy_nornir.remote.winrm.exchange_limits import MAXIMUM_BYTES
 
@@ -260,6 +260,7 @@ class WinrmTransport:
         self._protocol, self._shell, self._finished = None, "", ""
         if protocol is not None:
             with contextlib.suppress(*FOREIGN):
+                close_sockets(protocol)
                 protocol.transport.close_session()
 
     # --- posting --------------------------------------------------------------------------------------------

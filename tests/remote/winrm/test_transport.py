@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import random
 import ssl
@@ -112,6 +113,21 @@ def test_every_way_in_answers(lab: Lab, way: str) -> None:
     finally:
         connection.close()
     assert "good" not in lab.shells()
+
+
+@pytest.mark.parametrize("settings", [PLAIN, {"ansible_winrm_transport": "ntlm"}], ids=["basic", "ntlm"])
+def test_a_connection_that_is_closed_holds_no_socket(lab: Lab, settings: dict[str, Any]) -> None:
+    gc.collect()
+    gc.disable()  # many sessions collect rarely: what only garbage lets go stays open for minutes
+    try:
+        before = lab.status()["connections"]
+        connections = [_connect(lab, "good", **settings) for _ in range(3)]
+        for connection in connections:
+            connection.identify()
+            connection.close()
+        eventually(lambda: lab.status()["connections"] == before, "the end of the sockets")
+    finally:
+        gc.enable()
 
 
 def test_a_request_larger_than_a_send_arrives_whole(lab: Lab) -> None:
