@@ -32,23 +32,27 @@ def approve(preview: Preview, brakes: Brakes, *, yes: bool) -> Approved:
 def approve_rest(engine: Engine, run: LiveRun, *, yes: bool) -> None:
     """Hold the rest of a run that was left to its brakes, and ask again where it would now do more than was approved.
 
+    What was done counts with what is left: of sessions that have a plan its open actions, of others all that may be.
     Raises: as `approve`.
     """
     from immy_nornir.session.preview import preview
 
-    state, brakes = run.state, run.state.spec.brakes
-    rest = preview(engine, [live.spec for live in run.sessions.values() if live.never_begun])
-    done = [name for play in state.spec.plays for wave in play.waves for name in wave]
+    spec = run.state.spec
+    lives = [live for live in run.sessions.values() if live.spec.type.executes and not live.spec.check]
+    unplanned = preview(engine, [live.spec for live in lives if live.state.plan is None])
+    planned = [(live.state, live.state.plan) for live in lives if live.state.plan is not None]
     with engine.history.read() as reader:
-        rows = reader.sessions_of(done, actions=True) if brakes != type(brakes)() else []
-    changes = rest.changes + sum(1 for row in rows for one in row.actions if one.attempts)
-    reboots = rest.reboots + sum(row.reboots for row in rows)
-    _hold(changes, reboots, brakes, f"run {state.spec.id}")
-    before = state.approved or Approved("nobody")
-    if rest.changes <= before.changes and rest.reboots <= before.reboots:
+        changes, reboots = reader.work_done([name for play in spec.plays for wave in play.waves for name in wave])
+    actions = (one for state, _ in planned for one in state.actions.values())
+    changes += unplanned.changes + sum(one.plan.to_do and not one.attempt and one.ended is None for one in actions)
+    reboots += unplanned.reboots + sum(plan.reboots > state.reboots for state, plan in planned)
+    _hold(changes, reboots, spec.brakes, f"run {spec.id}")
+    before = run.state.approved or Approved("nobody")
+    if changes <= before.changes and reboots <= before.reboots:
         return
-    click.echo(f"What is left of run {state.spec.id} changes more than was approved: {rest}.", err=True)
-    run.append(Approved(_asked(yes=yes), rest.changes, rest.reboots))
+    told = f"{changes} actions and {reboots} reboots, and {before.changes} and {before.reboots} were approved"
+    click.echo(f"Run {spec.id} would now change more than was approved: in all {told}.", err=True)
+    run.append(Approved(_asked(yes=yes), changes, reboots))
 
 
 def _hold(changes: int, reboots: int, brakes: Brakes, what: str) -> None:

@@ -261,6 +261,18 @@ class Reader:
             found += self.sessions(Asked(ids=ids[start : start + 500]), actions=actions)
         return found
 
+    def work_done(self, ids: Sequence[str]) -> tuple[int, int]:
+        """How many actions these sessions have begun, and how often they have rebooted their computers."""
+        actions = reboots = 0
+        for start in range(0, len(ids), 500):
+            some = ids[start : start + 500]
+            marks = ",".join("?" * len(some))
+            sql = f"SELECT count(*) FROM actions WHERE attempts>0 AND session_id IN ({marks})"  # noqa: S608 - marks
+            actions += int(self._rows(sql, some)[0][0])
+            sql = f"SELECT coalesce(sum(reboots), 0) FROM sessions WHERE id IN ({marks})"  # noqa: S608 - marks
+            reboots += int(self._rows(sql, some)[0][0])
+        return actions, reboots
+
     def _status(self, row: sqlite3.Row, alive: dict[str, bool]) -> Status:
         status = Status(row["status"])
         owner = row["owner"]

@@ -5,6 +5,7 @@ Functions of a connection, for the store's thread and for readers alike; rows of
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 
 from immy_nornir.history import codec
@@ -63,7 +64,11 @@ def run_record(connection: sqlite3.Connection, run_id: str) -> tuple[RunSpec, li
 def run_specs(connection: sqlite3.Connection) -> list[RunSpec]:
     """What every run was asked to do that is a record and has not ended, newest first."""
     sql = "SELECT spec FROM runs WHERE spec IS NOT NULL AND status<>'ended' ORDER BY started_at DESC, id DESC"
-    return [_run_spec(row[0]) for row in connection.execute(sql)]
+    found = []
+    for row in connection.execute(sql):
+        with contextlib.suppress(Exception):  # a damaged one is as a run of old: its sessions go on by themselves
+            found.append(_run_spec(row[0]))
+    return found
 
 
 def _run_spec(packed: bytes) -> RunSpec:

@@ -30,7 +30,21 @@ from immy_nornir.text import json
 
 FILE = queries.FILE
 _BLOB = "INSERT OR IGNORE INTO blobs (hash, kind, data) VALUES (?,?,?)"
+_GUARD = (
+    "SELECT 1 FROM active WHERE computer=? AND session_id=? AND owner=? "
+    "AND NOT EXISTS (SELECT 1 FROM entries WHERE session_id=? AND seq=?)"
+)
+"""The computer is the session's and ours, and nobody else has written an entry at this place of the record."""
 _NETWORK = ("nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "webdav")
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The computer is this process's."""
+
+    epoch: int
+    entries: int
+    """How many entries the session's record has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,15 +244,28 @@ class History:
 
     def run_of(self, run_id: str) -> RunState | None:
         """A stored run, folded; None when there is none of this id, or it is from before runs were records."""
-        found = self._writer.call(lambda connection: records.run_record(connection, run_id))
-        return None if found is None else fold_run_all(*found)
+        try:
+            found = self._writer.call(lambda connection: records.run_record(connection, run_id))
+            return None if found is None else fold_run_all(*found)
+        except (sqlite3.Error, HistoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - of what damaged bytes may be, nothing can be said beforehand
+            damage = type(error).__name__
+        # Without its record it is as a run of old: its sessions go on by themselves.
+        sql = "UPDATE runs SET spec=NULL, note=? WHERE id=?"
+        self._writer.commit(
+            [(sql, (f"its record is damaged ({damage}); its waves are not known any more", run_id))], ""
+        )
+        return None
 
     def claim_run(self, run_id: str) -> bool:
-        """Be the process that is at a run; False where another living one is."""
+        """Be the process that is at a run; False where another living one is, or it has ended."""
 
         def take(connection: sqlite3.Connection) -> bool:
             row = connection.execute("SELECT owner, status FROM runs WHERE id=?", (run_id,)).fetchone()
-            if row is None or (row[1] == "running" and row[0] != self.owner and locks.is_alive(self.owners, row[0])):
+            if row is None or row[1] == "ended":
+                return False
+            if row[1] == "running" and row[0] != self.owner and locks.is_alive(self.owners, row[0]):
                 return False
             connection.execute("UPDATE runs SET owner=?, status='running' WHERE id=?", (self.owner, run_id))
             return True
@@ -250,10 +277,10 @@ class History:
         sql = "UPDATE runs SET ended_at=?, status=? WHERE id=?"
         self._writer.commit([(sql, (self._clock.now(), status, run_id))], "")
 
-    def claim(self, computer: str, session_id: str) -> int | Busy:
-        """Make a session the active one of its computer: its epoch, or who else is at work."""
+    def claim(self, computer: str, session_id: str) -> Claimed | Busy:
+        """Make a session the active one of its computer, or say who else is at work."""
 
-        def take(connection: sqlite3.Connection) -> int | Busy:
+        def take(connection: sqlite3.Connection) -> Claimed | Busy:
             row = connection.execute(
                 "SELECT session_id, owner, epoch FROM active WHERE computer=?", (computer,)
             ).fetchone()
@@ -262,13 +289,15 @@ class History:
             if row is not None and row[1] != self.owner and locks.is_alive(self.owners, row[1]):
                 return Busy(row[0], row[1])
             own = connection.execute("SELECT epoch FROM sessions WHERE id=?", (session_id,)).fetchone()
+            sql = "SELECT coalesce(max(seq), 0) FROM entries WHERE session_id=?"
+            entries = int(connection.execute(sql, (session_id,)).fetchone()[0])
             epoch = max(row[2] if row else 0, own[0] if own else 0) + 1
             connection.execute(
                 "INSERT OR REPLACE INTO active (computer, session_id, owner, epoch) VALUES (?,?,?,?)",
                 (computer, session_id, self.owner, epoch),
             )
             connection.execute("UPDATE sessions SET owner=? WHERE id=?", (self.owner, session_id))
-            return epoch
+            return Claimed(epoch, entries)
 
         return self._writer.call(take)
 
@@ -287,11 +316,9 @@ class History:
         if not durable:
             self._writer.put(statements, line)
             return
-        guard = (
-            "SELECT 1 FROM active WHERE computer=? AND session_id=? AND owner=?",
-            (state.spec.computer, state.spec.id, self.owner),
-        )
-        self._writer.commit(statements, line, guard)
+        session = state.spec.id
+        values = (state.spec.computer, session, self.owner, session, stamped.seq)
+        self._writer.commit(statements, line, (_GUARD, values))
 
     def keep_definitions(self, definitions: Mapping[str, Item]) -> None:
         """Store item definitions by content hash; known ones are not stored again."""

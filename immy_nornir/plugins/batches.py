@@ -6,6 +6,7 @@ Not here: which sessions these are (session.runs), threads and waiting (session.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from nornir.core import Nornir
 from nornir.core.configuration import Config, LoggingConfig
@@ -61,18 +62,18 @@ def resume(engine: Engine, runs: Sequence[LiveRun], alone: Sequence[LiveSession]
 
     Sessions of one computer follow each other, oldest first.
     """
+    before, after = by_age(alone, runs)
+    _by_themselves(engine, before, pace)
+    for run in runs:
+        if not engine.stop.level:
+            take_up(run)
+            execute(engine, run, replace(run.state.spec.pace, workers=pace.workers, wait=pace.wait))
+    _by_themselves(engine, after, pace)
+
+
+def _by_themselves(engine: Engine, alone: Sequence[LiveSession], pace: Pace) -> None:
     with crew_of(engine, pace) as crew:
         work = work_of(engine, pace, crew)
-        before, after = by_age(alone, runs)
-        _by_themselves(engine, before, work)
-        for run in runs:
+        for sessions in computers_alone(alone):
             if not engine.stop.level:
-                take_up(run)
-                run.go(work)
-        _by_themselves(engine, after, work)
-
-
-def _by_themselves(engine: Engine, alone: Sequence[LiveSession], work: Work) -> None:
-    for sessions in computers_alone(alone):
-        if not engine.stop.level:
-            work("resume", sessions)
+                work("resume", sessions)

@@ -176,8 +176,8 @@ class LiveSession:
                     self.append(Waiting(wait.kind, wait.until, about, deferred=True))
                 return parked
             case Settled(Status.INTERRUPTED, message) if before.refused is None:
-                text = f"before it began; session {before.id} comes first: {message}"
-                self.append(Interrupted(text))
+                if self._recap is None:
+                    self.append(Interrupted(f"before it began; session {before.id} comes first: {message}"))
                 return self._settle()
             case Settled():
                 self.before = None
@@ -215,8 +215,9 @@ class LiveSession:
                     self._perform(do, action_id)
 
     def _moment(self) -> Moment:
-        engine = self.engine
-        return Moment(engine.clock.now(), self.leg.contact, engine.stop.level > 0, engine.frozen())
+        engine, spec = self.engine, self.spec
+        frozen = engine.frozen() if spec.type.executes and not spec.check else ""
+        return Moment(engine.clock.now(), self.leg.contact, engine.stop.level > 0, frozen)
 
     def begin(self) -> Settled | None:
         """Own the session's computer from now on; the end where somebody else does, or the session has ended.
@@ -229,7 +230,7 @@ class LiveSession:
         return self.refused
 
     def _claim(self) -> Settled | None:
-        if self._recap is not None or self.state.finished is not None:
+        if self._state is None or self._state.finished is not None:
             return Settled(self.recap.status, self.recap.message)
         claimed = self.engine.history.claim(self.computer, self.id)
         if isinstance(claimed, Busy):
@@ -238,18 +239,19 @@ class LiveSession:
                 return self.leave(message)
             self.append(Finished(Status.MISSED, message, EndReason.BUSY))
             return self._settle()
-        if self.state.entries and self._catch_up():
+        if claimed.entries > self.state.entries:  # another process was at it since our reading of its record
+            self._catch_up()
+        if self.state.finished is not None:
             self.engine.history.release([self.computer])
             return self._settle()
-        self.append(Resumed(self.engine.history.owner, claimed))
+        self.append(Resumed(self.engine.history.owner, claimed.epoch))
         return None
 
-    def _catch_up(self) -> bool:
-        """Take in what another process wrote between our reading of the record and our owning it; whether it ended."""
+    def _catch_up(self) -> None:
+        """Take in what another process wrote between our reading of the record and our owning it."""
         newest = self.engine.stored(self.id)
         if newest is not None and newest.entries > self.state.entries:
             self._state = newest
-        return self.state.finished is not None
 
     def end(self, status: Status, message: str, reason: EndReason) -> None:
         """End a session from outside: one that may not begin, or never came to its turn."""

@@ -90,6 +90,7 @@ class LiveRun:
         self.state = state
         self.sessions = sessions
         self._others = others or {}
+        self._worked_on: set[str] = set()
         self.unwritten = ""
         """Why the run's record does not hold how it went on; empty when it does."""
 
@@ -129,10 +130,13 @@ class LiveRun:
         live = self.sessions.get(session)
         if live is None:
             return self._others.get(session, Standing.LEFT)
+        if live.before is not None and session not in self._worked_on:
+            return Standing.PENDING  # an older session waits to be settled, whatever becomes of this one
         return standing_of(live.recap, left=live.rests)
 
     def _work(self, play: int, ids: Sequence[str], work: Work) -> None:
         lives = [self.sessions[one] for one in ids]
+        self._worked_on.update(ids)
         for live in lives:
             older = live.before
             while older is not None:
@@ -142,15 +146,15 @@ class LiveRun:
 
     def _end(self) -> None:
         """End the sessions whose wave never comes, leave those whose wave may come, and write down how it stands."""
-        for name, why in never_begun(self.state).items():
-            live = self.sessions.get(name)
-            if live is None or live.rests or not live.never_begun:
+        never = never_begun(self.state)
+        for name, live in self.sessions.items():
+            if live.rests or not live.never_begun:
                 continue  # taken up again, it stays as it was left
-            if why:
+            if why := never.get(name, ""):
                 live.end(Status.CANCELLED, why, EndReason.HALTED)
             elif live.recap.status is not Status.INTERRUPTED:
                 live.interrupt("stopped by the operator before it began")
-        if any(live.recap.status is Status.INTERRUPTED for live in self.sessions.values()):
+        if any(live.recap.reason is None and not live.recap.deferred for live in self.sessions.values()):
             self.append(
                 RunLeft("stopped by the operator" if self.engine.stop.level else "some sessions were interrupted")
             )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from immy_nornir.decide.detect.facts import known_names
 from immy_nornir.decide.resolve.host_variables import is_excluded
 from immy_nornir.decide.runs.next_wave import Standing
+from immy_nornir.decide.runs.run_state import RunState
 from immy_nornir.decide.steps.state import State
 from immy_nornir.history.queries import Asked as Question
 from immy_nornir.history.queries import SessionRow
@@ -74,10 +75,15 @@ def end_excluded(plays: Sequence[PlayRun], fresh: Sequence[SessionSpec]) -> None
     new = {spec.id for spec in fresh}
     for run in plays:
         for live in run.sessions.values():
-            if run.type.name == "inventory" or live.id not in new:
-                continue
-            if is_excluded(known_names(live.engine.computer(live.computer), live.spec.vars)):
-                live.end(Status.CANCELLED, EXCLUDED, EndReason.EXCLUDED)
+            if live.id in new:
+                _end_if_excluded(live)
+
+
+def _end_if_excluded(live: LiveSession) -> None:
+    if live.spec.type.name == "inventory":
+        return
+    if is_excluded(known_names(live.engine.computer(live.computer), live.spec.vars)):
+        live.end(Status.CANCELLED, EXCLUDED, EndReason.EXCLUDED)
 
 
 def _left_over(engine: Engine, names: set[str]) -> dict[str, list[State]]:
@@ -124,10 +130,11 @@ def _values(spec: SessionSpec) -> tuple[object, ...]:
 
 
 def left_runs(engine: Engine, rows: Sequence[SessionRow], *, in_waves: bool) -> tuple[list[LiveRun], list[LiveSession]]:
-    """Runs that go on with these sessions in their waves, oldest first, and sessions that no run's waves hold any more.
+    """Runs that go on with these sessions in their waves, oldest first, and sessions that go on by themselves.
 
-    A session is its newest run's; where that has ended its wave, or is no record yet, it goes on by itself.
-    Runs that another process is at are left alone, with their sessions. Without `in_waves` all go on by themselves.
+    A session is its newest run's. Those whose wave is over, and those that were begun before in a wave that a halt
+    forbids, go on by themselves: what they left is settled. Runs that another process is at are left alone, with their
+    sessions; a run of which nothing is left is ended. Without `in_waves` all sessions go on by themselves.
     """
     wanted = {row.id: row for row in rows}
     runs: list[LiveRun] = []
@@ -139,27 +146,57 @@ def left_runs(engine: Engine, rows: Sequence[SessionRow], *, in_waves: bool) -> 
         ids = [one for play in spec.plays for wave in play.waves for one in wave]
         mine = [wanted[one] for one in ids if one in wanted and one not in taken]
         taken.update(ids)
-        if not mine:
+        if not mine and not _nothing_left(engine, ids):
             continue
-        state = engine.history.run_of(spec.id)
-        if state is None or not engine.history.claim_run(spec.id):
+        # Owned before it is read: another process may be writing its last entry now.
+        state = engine.history.run_of(spec.id) if engine.history.claim_run(spec.id) else None
+        if state is None:
+            taken.difference_update(one.id for one in mine)
             continue
-        lives = {live.id: live for live in _lives(engine, mine)}
-        over = {
-            one
-            for number, play in enumerate(spec.plays)
-            for wave, members in enumerate(play.waves)
-            for one in members
-            if (number, wave) in state.ended
-        }
-        alone += [live for name, live in lives.items() if name in over]
-        lives = {name: live for name, live in lives.items() if name not in over}
-        with engine.history.read() as reader:
-            held = reader.sessions_of([one for one in ids if one not in lives and one not in over])
-        runs.append(LiveRun(engine, state, lives, {row.id: _standing(engine, row) for row in held}))
+        lives = _lives(engine, mine)
+        apart = _apart(state, lives)
+        alone += apart
+        held = {live.id: live for live in lives if live not in apart}
+        runs.append(LiveRun(engine, state, held, _others(engine, state, held)))
     alone += _lives(engine, [row for row in rows if row.id not in taken])
     alone.sort(key=lambda live: (live.spec.created_at, live.id))
     return runs[::-1], alone
+
+
+def _nothing_left(engine: Engine, ids: Sequence[str]) -> bool:
+    """Whether every session of a run has ended: its process died before it could write the run's end."""
+    with engine.history.read() as reader:
+        return all(row.status in TERMINAL for row in reader.sessions_of(ids))
+
+
+def _apart(state: RunState, lives: Sequence[LiveSession]) -> list[LiveSession]:
+    places = {
+        session: (number, wave)
+        for number, play in enumerate(state.spec.plays)
+        for wave, sessions in enumerate(play.waves)
+        for session in sessions
+    }
+    found = []
+    for live in lives:
+        number, wave = places[live.id]
+        over = wave < state.ended.get(number, 0)
+        forbidden = wave >= state.began.get(number, 0) and bool(state.why_halted(number))
+        if over or (forbidden and not live.never_begun):
+            found.append(live)
+    return found
+
+
+def _others(engine: Engine, state: RunState, held: Mapping[str, LiveSession]) -> dict[str, Standing]:
+    """How the sessions stand that are not advanced here, as far as their wave is not over."""
+    ids = [
+        one
+        for number, play in enumerate(state.spec.plays)
+        for sessions in play.waves[state.ended.get(number, 0) : state.began.get(number, 0)]
+        for one in sessions
+        if one not in held
+    ]
+    with engine.history.read() as reader:
+        return {row.id: _standing(engine, row) for row in reader.sessions_of(ids)}
 
 
 def _standing(engine: Engine, row: SessionRow) -> Standing:
@@ -171,8 +208,13 @@ def _standing(engine: Engine, row: SessionRow) -> Standing:
 
 
 def _lives(engine: Engine, rows: Sequence[SessionRow]) -> list[LiveSession]:
+    """Sessions that can go on; those of computers that are excluded by now end before they ever began."""
     states = (engine.stored(row.id) for row in sorted(rows, key=lambda one: (one.created_at, one.id)))
-    return [LiveSession(engine, state) for state in states if state is not None and state.finished is None]
+    lives = [LiveSession(engine, state) for state in states if state is not None and state.finished is None]
+    for live in lives:
+        if live.never_begun:
+            _end_if_excluded(live)
+    return [live for live in lives if not live.rests]
 
 
 def take_up(run: LiveRun) -> None:
@@ -182,10 +224,12 @@ def take_up(run: LiveRun) -> None:
 
 def end_run(engine: Engine, run_id: str) -> None:
     """Write down the end of a run of which nothing is left, unless its process lives or has done so."""
+    if not engine.history.claim_run(run_id):
+        return
     state = engine.history.run_of(run_id)
     if state is None:
         engine.history.end_run(run_id, "ended")
-    elif state.finished is None and engine.history.claim_run(run_id):
+    else:
         LiveRun(engine, state, {}).append(RunEnded("its last sessions went on without it"))
 
 

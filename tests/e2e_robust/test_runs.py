@@ -119,7 +119,7 @@ def test_a_run_that_would_now_do_more_than_was_approved_needs_a_yes(tmp_path: Pa
         more = software_files(("alpha", "beta", "gamma", "delta"), ())
         write(tmp_path, {name: text for name, text in more.items() if name != "playbooks/all.yml"})
         one.immy("sessions", "resume", expect=2)
-        assert "changes more than was approved" in one.said
+        assert "change more than was approved" in one.said
         assert "--yes" in one.said
         assert len(begun(one)) == 2
         one.immy("sessions", "resume", "--yes")

@@ -16,7 +16,7 @@ from immy_nornir.decide.steps.state import State, fold_all
 from immy_nornir.errors import HistoryError
 from immy_nornir.history import codec, locks, store
 from immy_nornir.history.queries import Asked, Reader
-from immy_nornir.history.store import FILE, Busy, History, new_id
+from immy_nornir.history.store import FILE, Busy, Claimed, History, new_id
 from immy_nornir.history.writer import journal_line
 from immy_nornir.model.plan import Plan, Request, RequestKind
 from immy_nornir.model.record.entries import (
@@ -245,12 +245,12 @@ def test_one_session_at_a_time_owns_a_computer(tmp_path: Path) -> None:
     two = History(tmp_path, sample.StillClock())
     one.begin_run(RunSpec("run", "immy run"))
     one.create_sessions([sample.spec(1), sample.spec(2)])
-    assert one.claim("pc1", "run-1") == 1
+    assert one.claim("pc1", "run-1") == Claimed(1, 0)
     busy = two.claim("pc1", "run-2")
     assert isinstance(busy, Busy)
     assert busy.session_id == "run-1"
     one.close()
-    assert two.claim("pc1", "run-2") == 2
+    assert two.claim("pc1", "run-2") == Claimed(2, 0)
     two.close()
 
 

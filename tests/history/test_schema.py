@@ -10,11 +10,13 @@ from typing import get_args
 
 import pytest
 
+from immy_nornir.decide.steps.state import State, fold
+from immy_nornir.errors import HistoryError
 from immy_nornir.history import codec
 from immy_nornir.history.queries import Asked, Reader
 from immy_nornir.history.store import FILE, History
 from immy_nornir.history.writer import run_line
-from immy_nornir.model.record.entries import JobEnded, JobIntended, JobSeen, StopAsked, Waiting
+from immy_nornir.model.record.entries import JobEnded, JobIntended, JobSeen, Stamped, StopAsked, Waiting
 from immy_nornir.model.record.run import RunEntry
 from immy_nornir.model.wire import JobResult
 from tests.history import sample
@@ -194,3 +196,30 @@ def test_entries_of_a_run_that_lie_in_a_journal_are_imported(tmp_path: Path) -> 
     assert state is not None
     assert (state.entries, state.left) == (3, "stopped by the operator")
     assert rows(tmp_path, "SELECT status FROM runs") == [("interrupted",)]
+
+
+def test_an_intent_is_refused_where_another_entry_has_its_place(tmp_path: Path) -> None:
+    history = History(tmp_path, sample.StillClock())
+    history.begin_run(sample.RUN)
+    sample.fill(history, sample.ENTRIES[:10])
+    stale = State(sample.spec(), sample.DEFINITIONS)
+    for number, entry in enumerate(sample.ENTRIES[:9], 1):
+        stale = fold(stale, Stamped(number, sample.NOW, entry))
+    again = Stamped(10, sample.NOW, JobIntended("run-1/software-7zip/1", ("software/7zip",)))
+    with pytest.raises(HistoryError):
+        history.append(fold(stale, again), again, durable=True)
+    assert history.claim("pc1", "run-1").entries == 10  # type: ignore[union-attr]  # nobody else is there
+    history.close()
+
+
+def test_a_run_whose_record_is_damaged_is_as_one_of_old(tmp_path: Path) -> None:
+    history = History(tmp_path, sample.StillClock())
+    sample.fill_run(history, sample.RUN_ENTRIES[:2])
+    history._writer.call(lambda connection: connection.execute("UPDATE runs SET spec=X'00'"))
+    with history.read() as reader:
+        assert reader.run_specs() == []
+    assert history.run_of("run") is None
+    history.close()
+    assert rows(tmp_path, "SELECT spec FROM runs") == [(None,)]
+    with Reader(tmp_path / FILE) as reader:
+        assert "damaged" in reader.runs()[0].note

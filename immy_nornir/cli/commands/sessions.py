@@ -206,10 +206,19 @@ def resume(
     try:
         rows = _left(engine, fleet, ids, due=due)
         runs, alone = left_runs(engine, rows, in_waves=not ids)
-        for run in runs:
-            approve_rest(engine, run, yes=yes)
+        held: list[UsageError] = []
+        for run in list(runs):
+            try:
+                approve_rest(engine, run, yes=yes)
+            except UsageError as error:
+                held.append(error)
+                runs.remove(run)
+        if held and not (runs or alone):
+            raise held[0]
+        for why in held:
+            click.echo(f"immy: {why}; it is left as it is", err=True)
         if runs or alone:
-            code = _resume(engine, runs, alone, Pace(workers, wait=wait), form)
+            code = _resume(engine, runs, alone, Pace(workers, wait=wait), form) or min(1, len(held))
         else:
             code = 0
             click.echo("no session is interrupted", err=True)
@@ -224,11 +233,17 @@ def resume(
 
 def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], *, due: bool) -> list[SessionRow]:
     """The sessions that are meant; those of computers that the inventory has no more are told and left."""
-    from immy_nornir.history.queries import Asked
+    from immy_nornir.history.queries import OPEN, Asked
 
     with engine.history.read() as reader:
         if ids:
             rows = [find(reader, one) for one in ids]
+            for row in rows:
+                if row.status in OPEN and row.owner:
+                    raise UsageError(
+                        f"session {row.id} of {row.computer} is {row.status}: {row.owner} is at it",
+                        "wait for its end, or stop that process",
+                    )
         else:
             wanted = [Status.INTERRUPTED, *([Status.WAITING] if due else [])]
             found = reader.sessions(Asked(statuses=wanted))

@@ -56,15 +56,12 @@ StandingOf = Callable[[str], Standing]
 def next_wave(run: RunState, standing_of: StandingOf) -> Begin | Write | End:
     """The one next step of a run."""
     for number, play in enumerate(run.spec.plays):
-        for wave, sessions in enumerate(play.waves):
-            if (number, wave) in run.ended:
-                continue
-            if (number, wave) not in run.began:
-                if run.why_halted(number):
-                    break
-                return Write((WaveBegan(number, wave),))
-            pending = tuple(one for one in sessions if standing_of(one) is Standing.PENDING)
+        wave = run.ended.get(number, 0)
+        if wave < run.began.get(number, 0):
+            pending = tuple(one for one in play.waves[wave] if standing_of(one) is Standing.PENDING)
             return Begin(number, pending) if pending else Write(_ended(play, number, wave, standing_of))
+        if wave < len(play.waves) and not run.why_halted(number):
+            return Write((WaveBegan(number, wave),))
     return End()
 
 
@@ -72,7 +69,8 @@ def _ended(play: PlaySpec, number: int, wave: int, standing_of: StandingOf) -> t
     """The end of a wave, with what must not follow it.
 
     One whose failures pass the play's percentage is followed by no other wave of the run, one that failed as a whole by
-    none of its play: a computer that is off says nothing about what was done to the others.
+    none of its play: a computer that is off says nothing about what was done to the others. The halt stands before the
+    end: whoever is killed between the two halts again.
     """
     sessions = play.waves[wave]
     stands = [standing_of(one) for one in sessions]
@@ -82,9 +80,9 @@ def _ended(play: PlaySpec, number: int, wave: int, standing_of: StandingOf) -> t
     ended = WaveEnded(number, wave, settled, bad)
     told = f"{bad} of {settled:,} computer{'' if settled == 1 else 's'} of a wave failed"
     if settled and 100.0 * bad / settled > play.max_fail_percentage:
-        return ended, RunHalted(None, f"{told}: more than max_fail_percentage {play.max_fail_percentage:g}")
+        return RunHalted(None, f"{told}: more than max_fail_percentage {play.max_fail_percentage:g}"), ended
     if failed and bad == len(sessions):
-        return ended, RunHalted(number, f"{told}: a wave that fails as a whole is the last of its play")
+        return RunHalted(number, f"{told}: a wave that fails as a whole is the last of its play"), ended
     return (ended,)
 
 
@@ -93,8 +91,7 @@ def never_begun(run: RunState) -> dict[str, str]:
     return {
         session: run.why_halted(number)
         for number, play in enumerate(run.spec.plays)
-        for wave, sessions in enumerate(play.waves)
-        if (number, wave) not in run.began
+        for sessions in play.waves[run.began.get(number, 0) :]
         for session in sessions
     }
 

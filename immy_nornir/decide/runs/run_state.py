@@ -18,9 +18,6 @@ from immy_nornir.model.record.run import (
     WaveEnded,
 )
 
-Wave = tuple[int, int]
-"""The numbers of a play and of one of its waves."""
-
 
 @dataclass(frozen=True, slots=True)
 class RunState:
@@ -29,8 +26,9 @@ class RunState:
     spec: RunSpec
     entries: int = 0
     approved: Approved | None = None
-    began: frozenset[Wave] = frozenset()
-    ended: frozenset[Wave] = frozenset()
+    began: Mapping[int, int] = field(default_factory=dict)
+    """How many waves of a play have begun, by the play's number: they begin and end in order."""
+    ended: Mapping[int, int] = field(default_factory=dict)
     halted: Mapping[int | None, str] = field(default_factory=dict)
     """Why no further wave begins, by the play's number; None: of the whole run."""
     left: str = ""
@@ -51,9 +49,9 @@ def fold_run(state: RunState, stamped: RunStamped) -> RunState:
         case RunTakenUp():
             return replace(state, left="", finished=None)
         case WaveBegan(play, wave):
-            return replace(state, began=state.began | {(play, wave)})
+            return replace(state, began={**state.began, play: wave + 1})
         case WaveEnded(play, wave):
-            return replace(state, ended=state.ended | {(play, wave)})
+            return replace(state, ended={**state.ended, play: wave + 1})
         case RunHalted(play, why):
             return replace(state, halted={**state.halted, play: why})
         case RunLeft(why):

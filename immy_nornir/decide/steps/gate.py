@@ -71,8 +71,13 @@ def effect_of(state: State, step: Step) -> Effect | None:
 
 def may_begin(state: State, effect: Effect, moment: Moment) -> Step | None:
     """None when it may; else what is to be done instead: a wait, a note that ends it, a look whether it is there."""
-    if moment.frozen:
+    instead = _held(state, effect, moment)
+    if instead is None and moment.frozen:
         return Note(Interrupted(f"{moment.frozen}; stopped{left_open(state)}"))
+    return instead
+
+
+def _held(state: State, effect: Effect, moment: Moment) -> Step | None:
     match effect:
         case Begin(action_id):
             return _action(state, state.actions[action_id], moment)
@@ -83,6 +88,9 @@ def may_begin(state: State, effect: Effect, moment: Moment) -> Step | None:
         case Reboot(asked) if asked and state.reboot is not None:
             return _asking(state, state.reboot, moment)
         case Reboot():
+            if state.failure is not None:  # what always runs after a failure runs in this boot or not at all
+                wants = next(one.plan.id for one in state.actions.values() if one.ended is None)
+                return Note(ActionEnded(wants, Outcome.SKIPPED, OutcomeReason.STOPPED, state.failure.message))
             return times.window(state, moment.now) or times.business_hours(state, moment.now)
 
 

@@ -200,11 +200,12 @@ class Crew:
 
     def _settle(self, place: _Place, outcome: Any, error: BaseException | None) -> None:
         batch = place.batch
+        if isinstance(outcome, Parked) and not batch.over:
+            self._park(place, outcome)
+            self._turns.done(place.seat.tenant)
+            return
         self._turns.done(place.seat.tenant)
         if batch.over:
-            return
-        if isinstance(outcome, Parked):
-            self._park(place, outcome)
             return
         if error is None:
             batch.ended[place.seat.name] = outcome
@@ -254,5 +255,9 @@ class Crew:
             error = raised
             _log.warning("%s ended with an error", place.seat.name, exc_info=True)
         with self._lock:
-            self._settle(place, outcome, error)
+            try:
+                self._settle(place, outcome, error)
+            except Exception as raised:  # noqa: BLE001 - whoever waits for this run would wait for ever
+                _log.warning("%s could not be parked", place.seat.name, exc_info=True)
+                self._settle(place, None, raised)
         return True

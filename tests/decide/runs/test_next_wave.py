@@ -107,6 +107,18 @@ def test_a_wave_that_was_left_in_the_middle_goes_on_before_the_next_begins() -> 
     assert next_wave(state, {"a": FINE, "b": LEFT, "c": PENDING}.__getitem__) == Write((WaveEnded(0, 0, 1, 0),))
 
 
+def test_a_halt_is_written_before_the_end_of_the_wave_that_it_follows_from() -> None:
+    """Killed between the two, the next process halts again rather than going on."""
+    state = fold_run(run((("a",), ("b",)), most=0), RunStamped(1, 0.0, WaveBegan(0, 0)))
+    stands = {"a": FAILED, "b": PENDING}
+    step = next_wave(state, stands.__getitem__)
+    assert isinstance(step, Write)
+    assert [type(one) for one in step.entries] == [RunHalted, WaveEnded]
+    killed = fold_run(state, RunStamped(2, 0.0, step.entries[0]))
+    _, after = play(killed, {"a": FAILED})
+    assert after.began == {0: 1}
+
+
 def test_a_run_that_is_taken_up_remembers_what_halted_it() -> None:
     entries: list[RunEntry] = [
         Approved("--yes", 3, 1),

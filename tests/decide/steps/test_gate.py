@@ -16,6 +16,7 @@ from immy_nornir.model.items import RebootNeed
 from immy_nornir.model.playbooks import ActionType
 from immy_nornir.model.playbooks import Reboot as Option
 from immy_nornir.model.record.entries import Interrupted, JobIntended, RebootIntended
+from immy_nornir.model.record.session import Status, WaitKind
 from tests.decide.steps.world import Session, act, random_faults, session
 
 PACKAGE = Path(immy_nornir.__file__).parent
@@ -114,3 +115,30 @@ def callers(name: str, *folders: str) -> set[str]:
 )
 def test_nothing_else_starts_an_effect(name: str, places: set[str]) -> None:
     assert callers(name, "decide", "session", "plugins", "cli") == places
+
+
+@pytest.mark.parametrize("hours", [None, "rubbish"])
+@pytest.mark.parametrize("need", list(RebootNeed))
+@pytest.mark.parametrize("faults", [None, *range(6)])
+def test_a_window_that_never_opens_ends_the_session_whatever_always_runs(
+    hours: str | None, need: RebootNeed, faults: int | None
+) -> None:
+    done = session(
+        act("a", reboot=RebootNeed.AFTER),
+        act("z", always=True, reboot=need),
+        options={"reboot": Option.AUTOMATIC, "window": "after_hours"},
+        spec={"business_hours": hours},
+        faults=None if faults is None else random_faults(faults),
+    ).go()
+    assert [one for one in done.world.log if "by others" not in one] == []
+    assert done.state.finished is not None
+    assert done.state.finished.status in (Status.FAILED, Status.MISSED)
+    assert all(one.ended is not None for one in done.state.actions.values())
+
+
+def test_who_waits_for_a_window_goes_on_waiting_while_the_fleet_is_frozen() -> None:
+    begun = session(act("a"), options={"window": "2030-01-01T00:00:00Z"})
+    begun.frozen = "the fleet is frozen"
+    begun.go_until(lambda: begun.waits)
+    assert begun.waits[0].kind is WaitKind.WINDOW
+    assert begun.notes(Interrupted) == []
