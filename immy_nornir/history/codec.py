@@ -146,9 +146,17 @@ def fingerprint(item: Item) -> str:
     return digest
 
 
+_SHORT = 4000
+
+
 def pack(data: str) -> bytes:
     """Text, compressed; quickly rather than well, since every session writes some."""
-    return zlib.compress(data.encode(), 1)
+    raw = data.encode()
+    if len(raw) > _SHORT:
+        return zlib.compress(raw, 1)
+    # Most texts are short, and clearing the memory for a large window takes six times as long as compressing them.
+    packer = zlib.compressobj(1, zlib.DEFLATED, 12, 5)
+    return packer.compress(raw) + packer.flush()
 
 
 pack_shared = functools.lru_cache(maxsize=64)(pack)

@@ -29,6 +29,9 @@ MAXIMUM_FRAME_BYTES = 4_000_000
 NOISE_LIMIT = 16_384
 # RFC 1952: deflate, no name, no time, unknown system.
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_LAST = zlib.compressobj(9, zlib.DEFLATED, -15).flush()
+"""The empty block that ends a deflate stream."""
+_SHORT = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,10 @@ class Packed:
 def pack(text: str) -> Packed:
     """Compress a part of payloads once for all requests."""
     raw = text.encode()
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    # A large window for a few bytes takes much longer to make ready than to use.
+    packer = (
+        zlib.compressobj(9, zlib.DEFLATED, -15) if len(raw) > _SHORT else zlib.compressobj(9, zlib.DEFLATED, -12, 5)
+    )
     return Packed(raw, packer.compress(raw) + packer.flush(zlib.Z_FULL_FLUSH))
 
 
@@ -74,9 +80,8 @@ def encode_request(parts: Sequence[str | Packed]) -> bytes:
     """The stdin of one request, ASCII: header line with length and sha256, then base64 of the gzipped payload."""
     packed = [part if isinstance(part, Packed) else pack(part) for part in parts]
     raw = b"".join(part.raw for part in packed)
-    last = zlib.compressobj(9, zlib.DEFLATED, -15).flush()
     trailer = struct.pack("<LL", zlib.crc32(raw), len(raw) & 0xFFFFFFFF)
-    body = base64.b64encode(_GZIP_HEADER + b"".join(part.deflated for part in packed) + last + trailer)
+    body = base64.b64encode(_GZIP_HEADER + b"".join(part.deflated for part in packed) + _LAST + trailer)
     header = f"{REQUEST_MAGIC} {len(body)} {hashlib.sha256(raw).hexdigest()}\n"
     return header.encode("ascii") + body + b"\n"
 
