@@ -8,9 +8,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
-import platform
 import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +138,9 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
 
 
 def _log_bug(folder: Path) -> str:
+    import platform
+    import traceback
+
     path = folder / "bug.log"
     text = f"immy {__version__}, Python {platform.python_version()}, {platform.platform()}\n{traceback.format_exc()}"
     try:

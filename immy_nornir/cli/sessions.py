@@ -12,7 +12,7 @@ import click
 
 from immy_nornir.cli import options, startup
 from immy_nornir.errors import UsageError
-from immy_nornir.model.record.session import Status
+from immy_nornir.model.record.status import Status
 from immy_nornir.text import json
 
 if TYPE_CHECKING:
@@ -27,10 +27,9 @@ def sessions() -> None:
 
 
 def _reader(ctx: click.Context) -> Reader:
-    from immy_nornir.history import store
-    from immy_nornir.history.queries import Reader
+    from immy_nornir.history.queries import FILE, Reader
 
-    return Reader(startup.state_of(ctx, startup.root_of(ctx)) / store.FILE)
+    return Reader(startup.state_of(ctx, startup.root_of(ctx)) / FILE)
 
 
 @sessions.command("list")

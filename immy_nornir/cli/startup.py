@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-import getpass
-import platform
 import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.decide.resolve.winning_deployments import Targets
 from immy_nornir.errors import FilesError, UsageError
-from immy_nornir.model.inventory import Computer, Inventory
-from immy_nornir.model.places import Level
-from immy_nornir.model.playbooks import Fleet, Playbook
-from immy_nornir.model.values import SecretRef, Value
+
+# Commands that only look at the history need no fleet: they start twice as quickly without its model.
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from immy_nornir.model.inventory import Computer, Inventory
+    from immy_nornir.model.playbooks import Fleet, Playbook
+    from immy_nornir.model.values import Value
 
 STATE = ".immy"
 
@@ -51,6 +51,7 @@ def load(
     from immy_nornir.fleet.checks.fleet import check_fleet
     from immy_nornir.fleet.checks.rules import is_tie
     from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
+    from immy_nornir.model.places import Level
 
     if not sources and not (root / "inventory").exists():
         raise UsageError(f"there is no inventory in {root}", "go to the fleet's folder, or use -C DIR or -i INVENTORY")
@@ -99,6 +100,7 @@ def given_variables(texts: Sequence[str]) -> dict[str, Value]:
     What looks like a secret is refused as a value: a command line is seen by everybody, and kept in the record.
     """
     from immy_nornir.fleet.checks.values import looks_secret
+    from immy_nornir.model.values import SecretRef
 
     found: dict[str, Value] = {}
     for name, text in pairs(texts).items():
@@ -139,6 +141,7 @@ def read_lines(path: str) -> list[str]:
 
 def engine_of(root: Path, state: Path, fleet: Fleet, implicit: Mapping[str, Computer]) -> Any:
     """The engine of this process, with its history open for writing."""
+    from immy_nornir.decide.resolve.winning_deployments import Targets
     from immy_nornir.fleet.inventory.addresses import address_of
     from immy_nornir.history.store import History
     from immy_nornir.remote.connect import connect
@@ -203,6 +206,9 @@ def _anchored(address: Any, root: Path) -> Any:
 
 def who() -> tuple[str, str]:
     """The user and the machine that this runs as and on."""
+    import getpass
+    import platform
+
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

@@ -9,18 +9,21 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from immy_nornir.errors import HistoryError
-from immy_nornir.history import codec, locks
-from immy_nornir.model.facts import Facts
-from immy_nornir.model.items import Item
-from immy_nornir.model.plan import Desire
-from immy_nornir.model.playbooks import CHANGING, ActionType
-from immy_nornir.model.record.entries import Resolved, Stamped
-from immy_nornir.model.record.session import SessionSpec, Status
-from immy_nornir.text import json
+from immy_nornir.history import locks
+from immy_nornir.model.record.status import Status
 
+# What reads whole records is imported where that is done: a list of sessions takes a third of the time without it.
+if TYPE_CHECKING:
+    from immy_nornir.model.facts import Facts
+    from immy_nornir.model.items import Item
+    from immy_nornir.model.plan import Desire
+    from immy_nornir.model.record.entries import Stamped
+    from immy_nornir.model.record.session import SessionSpec
+
+FILE = "history.db"
 OPEN = (Status.CREATED, Status.RUNNING, Status.WAITING)
 
 
@@ -135,7 +138,18 @@ class Asked:
     ids: Sequence[str] = field(default=())
 
 
-_DOING = frozenset({*CHANGING, ActionType.UNDETERMINED})
+def _doing() -> frozenset[str]:
+    """Types of the actions that do something, as far as is known."""
+    from immy_nornir.model.playbooks import CHANGING, ActionType
+
+    return frozenset({*CHANGING, ActionType.UNDETERMINED})
+
+
+_COLUMNS = (
+    "id, run_id, computer, tenant, type, play, status, reason, stage, waiting, created_at, started_at, ended_at, "
+    "owner, reboots"
+)
+"""Without the spec, which is the largest and no part of a row."""
 
 
 def _phases(placed: Iterable[tuple[str, int]]) -> tuple[tuple[str, ...], ...]:
@@ -157,6 +171,11 @@ def record(
     connection: sqlite3.Connection, session_id: str
 ) -> tuple[SessionSpec, dict[str, Item], list[Stamped]] | None:
     """A session's whole record with the definitions that it pinned; None when there is none."""
+    from immy_nornir.history import codec
+    from immy_nornir.model.record.entries import Resolved, Stamped
+    from immy_nornir.model.record.session import SessionSpec
+    from immy_nornir.text import json
+
     row = connection.execute("SELECT spec FROM sessions WHERE id=?", (session_id,)).fetchone()
     if row is None:
         return None
@@ -174,6 +193,10 @@ def record(
 
 def definitions(connection: sqlite3.Connection, digests: set[str]) -> dict[str, Item]:
     """Stored item definitions by hash."""
+    from immy_nornir.history import codec
+    from immy_nornir.model.items import Item
+    from immy_nornir.text import json
+
     found: dict[str, Item] = {}
     for digest in digests:
         row = connection.execute("SELECT data FROM blobs WHERE hash=?", (digest,)).fetchone()
@@ -246,7 +269,9 @@ class Reader:
             stored = sorted({*asked.statuses, *(OPEN if Status.INTERRUPTED in asked.statuses else ())})
             where.append(f"status IN ({','.join('?' * len(stored))})")
             values += stored
-        sql = f"SELECT * FROM sessions WHERE {' AND '.join(where)} ORDER BY created_at DESC, id DESC"  # noqa: S608 - columns above
+        sql = f"SELECT {_COLUMNS} FROM sessions WHERE {' AND '.join(where)} ORDER BY created_at DESC, id DESC"  # noqa: S608 - columns above
+        if asked.limit is not None and not asked.statuses:
+            sql += f" LIMIT {asked.limit:d}"
         alive: dict[str, bool] = {}
         found: list[SessionRow] = []
         for row in self._rows(sql, values):
@@ -269,6 +294,7 @@ class Reader:
 
     def _session(self, row: sqlite3.Row, status: Status, *, with_actions: bool) -> SessionRow:
         actions = self.actions(row["id"]) if with_actions else []
+        doing = _doing() if actions else frozenset()
         return SessionRow(
             row["id"],
             row["run_id"],
@@ -287,7 +313,7 @@ class Reader:
             row["reboots"],
             tuple(actions),
             tuple(self._reboots(row["id"])) if with_actions else (),
-            _phases((one.id, one.planned_phase) for one in actions if one.held is None and one.type in _DOING),
+            _phases((one.id, one.planned_phase) for one in actions if one.held is None and one.type in doing),
             _phases((one.id, one.phase) for one in actions if one.phase is not None),
         )
 
@@ -318,6 +344,10 @@ class Reader:
 
     def facts(self, computer: str) -> Facts:
         """The last known facts of a computer, with their age."""
+        from immy_nornir.history import codec
+        from immy_nornir.model.facts import Facts
+        from immy_nornir.text import json
+
         rows = self._rows("SELECT section, value, collected_at FROM facts WHERE computer=?", (computer,))
         values = {row["section"]: json.parse(codec.unpack(row["value"])) for row in rows}
         return Facts(values, {row["section"]: row["collected_at"] for row in rows})
@@ -327,6 +357,9 @@ class Reader:
 
         Where nothing has changed since, that is `now` itself, which is much quicker than reading it again.
         """
+        from immy_nornir.history import codec
+        from immy_nornir.model.record.entries import Resolved
+
         sql = (
             "SELECT e.data, e.packed FROM entries e JOIN sessions s ON s.id=e.session_id WHERE s.computer=? AND s.id<? "
             "AND e.kind='Resolved' ORDER BY s.created_at DESC, e.seq DESC LIMIT 1"

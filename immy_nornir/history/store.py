@@ -26,7 +26,7 @@ from immy_nornir.model.record.entries import Interrupted, Stamped
 from immy_nornir.model.record.session import SessionSpec, Status
 from immy_nornir.text import json
 
-FILE = "history.db"
+FILE = queries.FILE
 _BLOB = "INSERT OR IGNORE INTO blobs (hash, kind, data) VALUES (?,?,?)"
 _NETWORK = ("nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "webdav")
 

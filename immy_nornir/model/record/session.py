@@ -8,24 +8,9 @@ from enum import StrEnum
 
 from immy_nornir.model.inventory import DEFAULT_TENANT
 from immy_nornir.model.playbooks import MaintenanceType, Options, Stage
+from immy_nornir.model.record.status import TERMINAL as TERMINAL  # noqa: PLC0414 - one of this module's words
+from immy_nornir.model.record.status import Status as Status  # noqa: PLC0414 - one of this module's words
 from immy_nornir.model.values import Value
-
-
-class Status(StrEnum):
-    """Statuses of a session."""
-
-    CREATED = "created"
-    RUNNING = "running"
-    WAITING = "waiting"
-    PASSED = "passed"
-    PARTIALLY_PASSED = "partially_passed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    MISSED = "missed"
-    INTERRUPTED = "interrupted"
-
-
-TERMINAL = frozenset({Status.PASSED, Status.PARTIALLY_PASSED, Status.FAILED, Status.CANCELLED, Status.MISSED})
 
 
 class WaitKind(StrEnum):

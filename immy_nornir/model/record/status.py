@@ -1,0 +1,22 @@
+"""The statuses of a session; apart from what a session is, for commands that only list them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Statuses of a session."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    WAITING = "waiting"
+    PASSED = "passed"
+    PARTIALLY_PASSED = "partially_passed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    MISSED = "missed"
+    INTERRUPTED = "interrupted"
+
+
+TERMINAL = frozenset({Status.PASSED, Status.PARTIALLY_PASSED, Status.FAILED, Status.CANCELLED, Status.MISSED})
