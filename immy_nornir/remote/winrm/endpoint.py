@@ -191,6 +191,7 @@ class _Adapter(HTTPAdapter):
         self._endpoint = endpoint
         self._context = context
         self._pool: Any = None
+        self._path = ""
         self._connection: Any = None
         super().__init__(pool_connections=1, pool_maxsize=1)
 
@@ -215,6 +216,14 @@ class _Adapter(HTTPAdapter):
 
             self._pool.ConnectionCls = connection
         return self._pool
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        """The path, which is that of all messages without a proxy; requests would take the URL apart for each."""
+        if proxies:
+            return super().request_url(request, proxies)
+        if not self._path:
+            self._path = super().request_url(request, {})
+        return self._path
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         kwargs["socket_options"] = [
@@ -267,9 +276,26 @@ class _Tuned(PywinrmTransport):
     def build_session(self) -> requests.Session:
         """Tune each new session once; a sealed one is tuned before its first message (`setup_encryption`)."""
         known = self.session
-        session: requests.Session = super().build_session()
+        plain = known is None and self._is_plain()
+        session: requests.Session = self._plain_session() if plain else super().build_session()
         if session is not known:
             self._tune(session)
+        return session
+
+    def _is_plain(self) -> bool:
+        """Whether sessions need nothing but Basic authentication: no proxy, no certificate of ours, nothing sealed."""
+        basic = self.auth_method in {"basic", "plaintext"} or (
+            self.auth_method == "ssl" and not self.cert_pem and not self.cert_key_pem
+        )
+        return basic and self.proxy is None and self.message_encryption != "always"
+
+    def _plain_session(self) -> requests.Session:
+        """The session that pywinrm makes then; it would look through the whole environment to find no proxy."""
+        session = requests.Session()
+        session.proxies = {"no_proxy": "*"}
+        session.auth = HTTPBasicAuth(self.username or "", self.password or "")
+        session.headers.update(self.default_headers)
+        self.session = session
         return session
 
     def send_message(self, message: str | bytes) -> bytes:
