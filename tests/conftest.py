@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -38,6 +39,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def root() -> Path:
     """The project's folder."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def powershell() -> str:
+    """A PowerShell, or a skip with the reason."""
+    found = os.environ.get("IMMY_PWSH") or shutil.which("pwsh")
+    if not found:
+        pytest.skip("no PowerShell: set IMMY_PWSH or put pwsh on the PATH")
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -250,14 +250,11 @@ def on_interrupt(levels: Sequence[Callable[[], None]]) -> Callable[[], None]:
     return restore
 
 
-def ready_for_many() -> None:
-    """Before many sessions: less garbage collection and fewer switches of threads than Python's defaults."""
-    # The fleet stays for ever, and looking through all of it again and again costs a tenth.
+def collect_rarely() -> None:
+    """Before many sessions: the fleet stays for ever, and looking through all of it again and again costs a tenth."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-    # Each thread that waits for its turn wakes up so often to ask for it; with fifty of them that costs a sixth.
-    sys.setswitchinterval(0.02)
 
 
 def ignore_interrupts() -> None:

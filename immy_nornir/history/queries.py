@@ -169,6 +169,21 @@ def open_sessions(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     )
 
 
+def _bring_up(path: Path) -> None:
+    """Bring a history of an older version, or one whose making was cut off, to the schema that is asked for here."""
+    from immy_nornir.history import schema
+
+    with locks.alone(path.parent / "opening.lock"):
+        connection = sqlite3.connect(path, timeout=30.0)
+        try:
+            tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
+            if tables - {"_sqlite_migrations", "sqlite_sequence"} and "runs" not in tables:
+                raise sqlite3.DatabaseError("it holds tables of something else")
+            schema.migrate(connection)
+        finally:
+            connection.close()
+
+
 class Reader:
     """A reading connection for one thread at a time. Use as a context manager."""
 
@@ -177,11 +192,23 @@ class Reader:
             raise HistoryError(f"there is no history at {path} yet", "immy run makes it; --state names another folder")
         self._path = path
         try:
-            self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30.0, check_same_thread=False)
-            self._connection.row_factory = sqlite3.Row
+            self._connection = self._connected()
+            if not self._is_of_today():
+                self._connection.close()
+                _bring_up(path)
+                self._connection = self._connected()
             self._connection.execute("SELECT id FROM runs LIMIT 1")
         except sqlite3.Error as error:
             raise HistoryError(f"{path} cannot be read: {error}", "is it a history of immy?") from error
+
+    def _connected(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=30.0, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        return connection
+
+    def _is_of_today(self) -> bool:
+        sql = "SELECT 1 FROM sqlite_master WHERE type='table' AND name='meta'"
+        return self._connection.execute(sql).fetchone() is not None
 
     def __enter__(self) -> Reader:
         return self
@@ -194,7 +221,10 @@ class Reader:
         self._connection.close()
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        return self._connection.execute(sql, values).fetchall()
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise HistoryError(f"{self._path} cannot be read: {error}", "is it a history of immy?") from error
 
     def runs(self, limit: int | None = None) -> list[RunRow]:
         """Runs, newest first; one whose process died is 'interrupted'."""

@@ -124,6 +124,7 @@ def test_a_reader_that_goes_away_costs_no_session(tmp_path: Path) -> None:
 def test_a_terminal_that_goes_away_costs_no_session(tmp_path: Path) -> None:
     with fleet(tmp_path, 3, ONE) as one:
         one.lab.hold()
+        one.environment["TERM"] = "xterm"  # there is no picture on a dumb one
         ours, its = os.openpty()
         process = one.start(*RUN, stderr=its)
         os.close(its)

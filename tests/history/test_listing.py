@@ -8,6 +8,7 @@ from pathlib import Path
 
 from immy_nornir.history.store import History
 from immy_nornir.session.engine import SystemClock
+from tests.waiting import ENOUGH
 
 HEAVY = {
     "cattrs",
@@ -34,6 +35,7 @@ def test_a_list_of_sessions_is_made_without_the_libraries_of_a_run(tmp_path: Pat
         [sys.executable, "-c", PROGRAM, "--state", str(tmp_path), "sessions", "list"],
         capture_output=True,
         text=True,
+        timeout=ENOUGH,
         cwd=tmp_path,
         check=False,
     )

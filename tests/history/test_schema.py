@@ -223,3 +223,24 @@ def test_a_run_whose_record_is_damaged_is_as_one_of_old(tmp_path: Path) -> None:
     assert rows(tmp_path, "SELECT spec FROM runs") == [(None,)]
     with Reader(tmp_path / FILE) as reader:
         assert "damaged" in reader.runs()[0].note
+
+
+@pytest.mark.parametrize("made", ["by the first version", "in part"])
+def test_who_only_reads_brings_an_older_history_to_the_schema_that_is_read(tmp_path: Path, made: str) -> None:
+    if made == "in part":
+        sqlite3.connect(tmp_path / FILE).close()
+    else:
+        shutil.copy(DATA / "v1.db", tmp_path / FILE)
+    with Reader(tmp_path / FILE) as reader:
+        assert len(reader.sessions(Asked(), actions=True)) == (made != "in part")
+
+
+def test_who_only_reads_leaves_what_is_no_history_as_it_is(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / FILE)
+    other.execute("CREATE TABLE recipes (name TEXT)")
+    other.commit()
+    other.close()
+    before = (tmp_path / FILE).read_bytes()
+    with pytest.raises(HistoryError, match="something else"):
+        Reader(tmp_path / FILE)
+    assert (tmp_path / FILE).read_bytes() == before

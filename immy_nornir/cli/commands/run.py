@@ -225,7 +225,7 @@ def _run(engine: Engine, run: LiveRun, wishes: _Wishes) -> int:
     from immy_nornir.plugins import batches
 
     spec, sessions = run.state.spec, list(run.sessions.values())
-    startup.ready_for_many()
+    startup.collect_rarely()
     restore = startup.on_interrupt(stops(engine))
     try:
         with progress_for(len(sessions)) as progress:

@@ -263,7 +263,7 @@ def _resume(engine: Engine, runs: Sequence[LiveRun], alone: Sequence[LiveSession
     lives = [*alone, *(live for run in runs for live in run.sessions.values())]
     with progress_for(len(lives)) as progress:
         engine.listener = progress
-        startup.ready_for_many()
+        startup.collect_rarely()
         restore = startup.on_interrupt(stops(engine))
         try:
             batches.resume(engine, runs, alone, pace)

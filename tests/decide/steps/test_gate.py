@@ -60,8 +60,7 @@ def test_nothing_acts_while_the_fleet_is_frozen_wherever_that_comes(block: int) 
 
 def test_a_session_that_is_stopped_by_freeze_says_what_it_leaves_open() -> None:
     begun = session(act("a"))
-    while not begun.notes(JobIntended):
-        begun.go_once()
+    begun.go_until(lambda: begun.notes(JobIntended))
     begun.frozen = "the fleet is frozen by FREEZE: Christmas"
     begun.go_once()
     (left,) = begun.notes(Interrupted)

@@ -36,9 +36,9 @@ class Answers:
             self._news.notify_all()
         self._then(number)
 
-    def wait_for(self, *numbers: int) -> None:
+    def hear(self, *numbers: int) -> None:
         with self._news:
-            assert self._news.wait_for(lambda: set(numbers) <= set(self.numbers), ENOUGH)
+            assert self._news.wait_for(lambda: set(numbers) <= set(self.numbers), timeout=ENOUGH)
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
@@ -81,7 +81,7 @@ def test_a_computer_that_answers_is_told_of_once() -> None:
     with listening() as port, probing(answers) as probe:
         for number in range(300):
             probe.watch(number, at(port), NOW)
-        answers.wait_for(*range(300))
+        answers.hear(*range(300))
     assert sorted(answers.numbers) == list(range(300))
 
 
@@ -91,10 +91,10 @@ def test_a_computer_that_refuses_is_asked_until_it_answers() -> None:
         closed.bind(("127.0.0.1", 0))
         probe.watch(1, at(closed.getsockname()[1]), NOW)
         probe.watch(2, at(open_port), NOW)
-        answers.wait_for(2)
+        answers.hear(2)
         assert answers.numbers == [2]
         closed.listen()
-        answers.wait_for(1)
+        answers.hear(1)
 
 
 def test_what_cannot_be_reached_at_all_has_not_answered() -> None:
@@ -105,7 +105,7 @@ def test_what_cannot_be_reached_at_all_has_not_answered() -> None:
         probe.watch(2, at(port, "no such name, and no name at all"), NOW)
         probe.watch(3, at(port, "x" * 80), NOW)
         probe.watch(4, at(port), NOW)
-        answers.wait_for(4)
+        answers.hear(4)
     assert answers.numbers == [4]
 
 
@@ -116,7 +116,7 @@ def test_nobody_is_asked_before_its_time_nor_after_it_was_forgotten() -> None:
         probe.watch(2, at(port), SystemClock().monotonic() + 0.2)
         probe.forget(2)
         probe.watch(3, at(port), SystemClock().monotonic() + 0.3)
-        answers.wait_for(3)
+        answers.hear(3)
     assert answers.numbers == [3]
 
 
@@ -127,7 +127,7 @@ def test_thousands_of_silent_computers_are_asked_at_once() -> None:
         for number in range(many - 1):
             probe.watch(number, at(dead), NOW)
         probe.watch(many, at(port), SystemClock().monotonic())
-        answers.wait_for(many)
+        answers.hear(many)
         assert eventually(lambda: probe.asking == many - 1)
         assert answers.numbers == [many]
 
@@ -193,10 +193,10 @@ def test_a_resolver_that_hangs_holds_up_nobody_else() -> None:
         for number in range(100):
             probe.watch(number, at(port, f"pc{number}.test"), NOW)
         probe.watch(100, at(port), SystemClock().monotonic())
-        answers.wait_for(100)
+        answers.hear(100)
         assert answers.numbers == [100]
         release.set()
-        answers.wait_for(*range(100))
+        answers.hear(*range(100))
     assert len(answers.numbers) == 101
 
 
@@ -218,8 +218,8 @@ def test_what_nobody_expects_does_not_end_the_probe(caplog: pytest.LogCaptureFix
     with listening() as port, probing(answers, names=Broken(SystemClock())) as probe:
         for number, host in enumerate(["127.0.0.1", "bad", "127.0.0.1", "127.0.0.1"]):
             probe.watch(number, at(port, host), NOW)
-        answers.wait_for(0, 2, 3)
+        answers.hear(0, 2, 3)
         probe.watch(4, at(port), NOW)
-        answers.wait_for(4)
+        answers.hear(4)
     assert sorted(answers.numbers) == [0, 2, 3, 4]
     assert "could not be probed" in caplog.text

@@ -10,8 +10,7 @@ from immy_nornir.session.crew.turns import Turns, Waiting
 
 
 def everything(turns: Turns[str]) -> Iterator[str]:
-    while (one := turns.take()) is not None:
-        yield one
+    yield from iter(turns.take, None)
 
 
 def test_tenants_take_turns_and_each_keeps_its_order() -> None:
