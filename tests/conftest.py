@@ -20,6 +20,12 @@ SOAK_SECONDS = 4 * 3600
 # An operator's Python buffers its streams; a developer's setting would hide what that does to the processes of tests.
 os.environ.pop("PYTHONUNBUFFERED", None)
 
+# Everything that tests talk to is on this machine; and requests changes what the environment says of proxies for
+# moments, over which threads of other clients stumble.
+for _scheme in ("http", "https", "all", "no"):
+    for _name in (f"{_scheme}_proxy", f"{_scheme}_proxy".upper()):
+        os.environ.pop(_name, None)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--soak` runs full counts."""

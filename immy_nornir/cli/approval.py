@@ -48,10 +48,12 @@ def approve_rest(engine: Engine, run: LiveRun, *, yes: bool) -> None:
     reboots += unplanned.reboots + sum(plan.reboots > state.reboots for state, plan in planned)
     _hold(changes, reboots, spec.brakes, f"run {spec.id}")
     before = run.state.approved or Approved("nobody")
-    if changes <= before.changes and reboots <= before.reboots:
+    # Reboots that were planned since come of what was found then, under the same approval.
+    if changes <= before.changes and unplanned.reboots <= before.reboots:
         return
-    told = f"{changes} actions and {reboots} reboots, and {before.changes} and {before.reboots} were approved"
-    click.echo(f"Run {spec.id} would now change more than was approved: in all {told}.", err=True)
+    told = f"{changes} actions in all, {unplanned.reboots} computers that may reboot"
+    approved = f"{before.changes} and {before.reboots} were approved"
+    click.echo(f"Run {spec.id} would now change more than was approved: {told}; {approved}.", err=True)
     run.append(Approved(_asked(yes=yes), changes, reboots))
 
 
