@@ -173,8 +173,11 @@ FREEZE = "FREEZE"
 def frozen_by(root: Path) -> str:
     """Why the fleet is frozen: the file and its first line; empty where it is not."""
     file = root / FREEZE
-    if not file.exists():
-        return ""
+    try:
+        if not file.exists():
+            return ""
+    except OSError as error:  # who cannot look does not act
+        return f"whether the fleet is frozen cannot be seen: {file}: {error.strerror}"
     try:
         why = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     except OSError:
