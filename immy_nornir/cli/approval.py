@@ -54,7 +54,7 @@ def approve_rest(engine: Engine, run: LiveRun, *, yes: bool) -> None:
     told = f"{changes} actions in all, {unplanned.reboots} computers that may reboot"
     approved = f"{before.changes} and {before.reboots} were approved"
     click.echo(f"Run {spec.id} would now change more than was approved: {told}; {approved}.", err=True)
-    run.append(Approved(_asked(yes=yes), changes, reboots))
+    run.append(Approved(_asked(yes=yes), changes, unplanned.reboots))
 
 
 def _hold(changes: int, reboots: int, brakes: Brakes, what: str) -> None:

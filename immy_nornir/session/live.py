@@ -186,7 +186,7 @@ class LiveSession:
     def _crashed(self, error: Exception) -> Settled:
         text = f"crashed: {type(error).__name__}: {self.engine.redactor.clean(str(error))}"
         with contextlib.suppress(HistoryError):
-            self.end(Status.FAILED, text, EndReason.CRASHED)
+            self.append(Finished(Status.FAILED, text, EndReason.CRASHED))
         return self._settle(Status.FAILED, text, EndReason.CRASHED)
 
     def _advance(self, *, woken: bool) -> Parked | Settled:

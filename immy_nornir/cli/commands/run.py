@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -220,20 +220,28 @@ def _begin(
     return run
 
 
-def _run(engine: Engine, run: LiveRun, wishes: _Wishes) -> int:
+@contextlib.contextmanager
+def watched(engine: Engine, sessions: int) -> Iterator[None]:
+    """What surrounds the work on so many sessions: progress is shown, and Ctrl-C stops in stages."""
     from immy_nornir.cli.progress import progress_for
-    from immy_nornir.plugins import batches
 
-    spec, sessions = run.state.spec, list(run.sessions.values())
     startup.collect_rarely()
     restore = startup.on_interrupt(stops(engine))
     try:
-        with progress_for(len(sessions)) as progress:
+        with progress_for(sessions) as progress:
             engine.listener = progress
-            batches.execute(engine, run, spec.pace)
+            yield
     finally:
         if not engine.stop.level:
             restore()
+
+
+def _run(engine: Engine, run: LiveRun, wishes: _Wishes) -> int:
+    from immy_nornir.plugins import batches
+
+    spec, sessions = run.state.spec, list(run.sessions.values())
+    with watched(engine, len(sessions)):
+        batches.execute(engine, run, spec.pace)
     code = exit_code(sessions, spec.check)
     if run.unwritten:
         click.echo(f"immy: the run's end was not written down: {run.unwritten}", err=True)

@@ -255,21 +255,13 @@ def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], *, due: bool) -> lis
 
 
 def _resume(engine: Engine, runs: Sequence[LiveRun], alone: Sequence[LiveSession], pace: Pace, form: str) -> int:
-    from immy_nornir.cli.commands.run import stops
-    from immy_nornir.cli.progress import progress_for
+    from immy_nornir.cli.commands.run import watched
     from immy_nornir.cli.summary import end_runs, exit_code, record_code, show_summary
     from immy_nornir.plugins import batches
 
     lives = [*alone, *(live for run in runs for live in run.sessions.values())]
-    with progress_for(len(lives)) as progress:
-        engine.listener = progress
-        startup.collect_rarely()
-        restore = startup.on_interrupt(stops(engine))
-        try:
-            batches.resume(engine, runs, alone, pace)
-        finally:
-            if not engine.stop.level:
-                restore()
+    with watched(engine, len(lives)):
+        batches.resume(engine, runs, alone, pace)
     for run in runs:
         if run.unwritten:
             click.echo(f"immy: the end of run {run.state.spec.id} was not written down: {run.unwritten}", err=True)
