@@ -171,7 +171,7 @@ class Writer:
                 return
             try:
                 for sql, some in itertools.groupby(work.statements, key=_sql):
-                    connection.executemany(sql, [values for _, values in some])
+                    _execute(connection, sql, [values for _, values in some])
             except (ValueError, OverflowError, TypeError) as error:
                 # One value that SQLite does not take must not end the thread that all sessions write through.
                 work.error = HistoryError(f"a value cannot be stored: {type(error).__name__}")
@@ -215,6 +215,21 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 def _sql(statement: Statement) -> str:
     return statement[0]
+
+
+_ROWS = 16
+"""Rows of one statement: each statement costs a change of threads."""
+
+
+def _execute(connection: sqlite3.Connection, sql: str, rows: list[tuple[Any, ...]]) -> None:
+    head, _, places = sql.partition(" VALUES ")
+    done = 0
+    if places and places.endswith("?)"):
+        many = f"{head} VALUES {','.join([places] * _ROWS)}"
+        while len(rows) - done >= _ROWS:
+            connection.execute(many, list(itertools.chain.from_iterable(rows[done : done + _ROWS])))
+            done += _ROWS
+    connection.executemany(sql, rows[done:])
 
 
 def journal_line(session_id: str, seq: int, at: float, entry: str) -> str:

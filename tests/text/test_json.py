@@ -49,6 +49,16 @@ def test_what_is_stored_has_the_bytes_of_the_standard_library(value: Any) -> Non
     assert json.stored(value) == canonical(value)
 
 
+@given(VALUES, st.booleans(), st.booleans())
+@example({"b": 1e-7, "a": "\x7f\u00e9", "c": [None, math.nan, [], {}]}, True, False)
+def test_several_lines_are_those_of_the_standard_library(value: Any, ascii_only: bool, sort_keys: bool) -> None:
+    try:
+        right = standard.dumps(value, indent=2, ensure_ascii=ascii_only, sort_keys=sort_keys)
+    except TypeError:  # keys of different kinds have no order
+        return
+    assert json.indented(value, ascii=ascii_only, sort_keys=sort_keys) == right
+
+
 @given(st.integers(0, 2**64 - 1))
 def test_every_float_is_stored_with_the_same_bytes(bits: int) -> None:
     number = struct.unpack("<d", struct.pack("<Q", bits))[0]

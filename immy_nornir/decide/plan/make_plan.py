@@ -122,7 +122,7 @@ def _sorted(planning: Planning, actions: Mapping[str, PlannedAction]) -> list[st
     keys = [
         OrderKey(one.id, one.order_class, one.place, one.fresh, priorities[one.id], one.id) for one in actions.values()
     ]
-    edges = {one.id: frozenset(one.after) for one in actions.values()}
+    edges = {one.id: frozenset(one.after) for one in actions.values() if one.after}
     return order.sort(keys, edges, {one.id: one.follows for one in actions.values() if one.follows})
 
 
@@ -328,7 +328,7 @@ class _Actions:
 
     def _with_edges(self, action: PlannedAction) -> PlannedAction:
         item = self.planning.definitions.get(action.definition)
-        if item is None:
+        if item is None or not (item.depends_on or item.prerequisites or action.requested_by):
             return action
         names = [*item.depends_on, *(need.item for need in item.prerequisites)]
         after = {one.id for name in names for one in self.done.values() if one.item == name and one.id != action.id}

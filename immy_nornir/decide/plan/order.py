@@ -57,6 +57,8 @@ def sort(
     makes a circle. Raises CycleError.
     """
     ranks = {action.id: action.rank for action in actions}
+    if not follows and not any(edges.get(one) for one in ranks):  # hardly any computer's items need one another
+        return sorted(ranks, key=ranks.__getitem__)
     needs = {one: {before for before in edges.get(one, ()) if before in ranks} for one in ranks}
     _refuse_cycle(needs, ranks)
     followers = _add_followers(needs, ranks, follows or {})

@@ -6,7 +6,6 @@ The variables are Ansible's. TLS contexts are shared: building one costs more th
 from __future__ import annotations
 
 import functools
-import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.connection import HTTPConnection
 from winrm.exceptions import WinRMError, WinRMTransportError
 from winrm.protocol import Protocol
 from winrm.transport import Transport as PywinrmTransport
@@ -27,6 +25,7 @@ from immy_nornir.errors import AuthenticationError, CertificateError, RefusedErr
 from immy_nornir.model.values import SecretRef
 from immy_nornir.remote.winrm.errors import Stage, mapped
 from immy_nornir.remote.winrm.exchange_limits import at_most, bounded, cut
+from immy_nornir.remote.winrm.plain_line import SOCKET_OPTIONS, PlainLine
 
 if TYPE_CHECKING:
     from immy_nornir.model.protocols import Address, Secrets
@@ -191,7 +190,6 @@ class _Adapter(HTTPAdapter):
         self._endpoint = endpoint
         self._context = context
         self._pool: Any = None
-        self._path = ""
         self._connection: Any = None
         super().__init__(pool_connections=1, pool_maxsize=1)
 
@@ -205,7 +203,7 @@ class _Adapter(HTTPAdapter):
         return super().build_response(req, resp)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        """The one computer's pool; requests would take the URL apart for each message to find it."""
+        """The one computer's pool, whose connection can be cut; requests would look for it before each message."""
         if self._pool is None:
             self._pool = super().get_connection_with_tls_context(*args, **kwargs)
             make = self._pool.ConnectionCls
@@ -217,19 +215,8 @@ class _Adapter(HTTPAdapter):
             self._pool.ConnectionCls = connection
         return self._pool
 
-    def request_url(self, request: Any, proxies: Any) -> str:
-        """The path, which is that of all messages without a proxy; requests would take the URL apart for each."""
-        if proxies:
-            return super().request_url(request, proxies)
-        if not self._path:
-            self._path = super().request_url(request, {})
-        return self._path
-
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["socket_options"] = [
-            *HTTPConnection.default_socket_options,
-            (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-        ]
+        kwargs["socket_options"] = SOCKET_OPTIONS
         if self._context is not None:
             kwargs["ssl_context"] = self._context
             if self._endpoint.pin:
@@ -242,23 +229,19 @@ class _Adapter(HTTPAdapter):
         conn.cert_reqs = "CERT_REQUIRED" if self._endpoint.validate and not self._endpoint.pin else "CERT_NONE"
 
 
-class _Direct:
-    """Stands for a session where all messages have the same headers: prepares nothing, merges no settings."""
+class _Had:
+    """Stands for a session that has its answer already."""
 
-    def __init__(self, session: requests.Session) -> None:
-        self._session = session
+    def __init__(self, response: requests.Response) -> None:
+        self._response = response
+        self.adapters = {"https://": self}
 
-    def send(self, request: requests.PreparedRequest, timeout: Any) -> requests.Response:
-        """One message and its whole answer; raises what a session raises."""
-        session = self._session
-        adapter = session.adapters["https://"]
-        response = adapter.send(request, timeout=timeout, verify=bool(session.verify))
-        if "Set-Cookie" in response.headers:  # a session with cookies is not used directly any more
-            session.cookies.update(response.cookies)
-        response.content  # noqa: B018 - read now, so that the socket is free again
-        if response.is_redirect:
-            raise requests.TooManyRedirects("redirected", response=response)
-        return response
+    def cut(self) -> None:
+        """There is nothing under way."""
+
+    def send(self, *_: Any, **__: Any) -> requests.Response:
+        """The answer."""
+        return self._response
 
 
 class _Tuned(PywinrmTransport):
@@ -268,57 +251,56 @@ class _Tuned(PywinrmTransport):
         super().__init__(**kwargs)
         self._ours = ours
         self._context = context
-        self._prepared: requests.PreparedRequest | None = None
+        self.line: PlainLine | None = None
+        self._seconds = (float(min(CONNECT_SECONDS, ours.read_seconds)), float(ours.read_seconds))
         # requests takes a pair: to connect, to read.
-        pair: Any = (min(CONNECT_SECONDS, ours.read_seconds), ours.read_seconds)
+        pair: Any = self._seconds
         self.read_timeout_sec = pair
 
     def build_session(self) -> requests.Session:
         """Tune each new session once; a sealed one is tuned before its first message (`setup_encryption`)."""
         known = self.session
-        plain = known is None and self._is_plain()
-        session: requests.Session = self._plain_session() if plain else super().build_session()
+        session: requests.Session = super().build_session()
         if session is not known:
             self._tune(session)
         return session
 
     def _is_plain(self) -> bool:
-        """Whether sessions need nothing but Basic authentication: no proxy, no certificate of ours, nothing sealed."""
+        """Whether messages need nothing but Basic authentication: no proxy, no certificate of ours, nothing sealed."""
         basic = self.auth_method in {"basic", "plaintext"} or (
             self.auth_method == "ssl" and not self.cert_pem and not self.cert_key_pem
         )
         return basic and self.proxy is None and self.message_encryption != "always"
 
-    def _plain_session(self) -> requests.Session:
-        """The session that pywinrm makes then; it would look through the whole environment to find no proxy."""
-        session = requests.Session()
-        session.proxies = {"no_proxy": "*"}
-        session.auth = HTTPBasicAuth(self.username or "", self.password or "")
-        session.headers.update(self.default_headers)
-        self.session = session
-        return session
+    def _open_line(self) -> PlainLine:
+        message = requests.Request(headers=dict(self.default_headers))
+        authenticate: Any = HTTPBasicAuth(self.username or "", self.password or "")
+        authenticate(message)
+        return PlainLine(self.endpoint, message.headers, self._seconds, self._context, self._ours.pin)
 
     def send_message(self, message: str | bytes) -> bytes:
-        """As pywinrm does it; with Basic authentication all but the body is prepared once."""
-        session = self.build_session()
-        same = isinstance(session.auth, HTTPBasicAuth) and not self.encryption
-        if not same or self._ours.proxy or len(session.cookies):
+        """As pywinrm does it; where nothing is sealed without a session, which takes ten times as long."""
+        if self.session is not None or not self._is_plain():
             sealed: bytes = super().send_message(message)
             return sealed
-        data = message.encode() if isinstance(message, str) else message
-        if self._prepared is None:
-            self._prepared = session.prepare_request(requests.Request("POST", self.endpoint, data=data))
-        self._prepared.body = data
-        self._prepared.headers["Content-Length"] = str(len(data))
-        direct: Any = _Direct(session)
-        response: requests.Response = self._send_message_request(direct, self._prepared)
-        return response.content
+        line = self.line = self.line or self._open_line()
+        with at_most(EXCHANGE_READS * self._ours.read_seconds, line.cut):
+            answer = line.post(message.encode() if isinstance(message, str) else message)
+            return answer.content if answer.good else self._strange(answer.response())
+
+    def _strange(self, answer: Any) -> bytes:
+        """What pywinrm makes of an answer that is not simply good."""
+        request = requests.Request("POST", self.endpoint).prepare()
+        response = HTTPAdapter().build_response(request, answer)
+        if len(response.cookies):  # who wants its cookies back gets a session
+            self.build_session().cookies.update(response.cookies)
+        if response.is_redirect:
+            raise requests.TooManyRedirects("redirected", response=response)
+        return self._send_message_request(_Had(response), request).content
 
     def _send_message_request(self, session: Any, prepared_request: requests.PreparedRequest) -> requests.Response:
         """One message and its whole answer, the negotiation before it included, however it drips."""
-        of: Any = self.session if isinstance(session, _Direct) else session
-        adapter: _Adapter = of.adapters["https://"]
-        with at_most(EXCHANGE_READS * self._ours.read_seconds, adapter.cut):
+        with at_most(EXCHANGE_READS * self._ours.read_seconds, session.adapters["https://"].cut):
             try:
                 response: requests.Response = super()._send_message_request(session, prepared_request)
             except UnicodeDecodeError as error:  # pywinrm reads the page of a proxy as UTF-8
@@ -380,7 +362,10 @@ def open_protocol(endpoint: Endpoint, method: Any) -> Protocol:
 
 def close_sockets(protocol: Protocol) -> None:
     """Close the sockets that a Protocol keeps: those of a closed session stay open until its garbage is collected."""
-    session = protocol.transport.session
+    transport = protocol.transport
+    if isinstance(transport, _Tuned) and transport.line is not None:
+        transport.line.close()
+    session = transport.session
     for adapter in () if session is None else session.adapters.values():
         if isinstance(adapter, HTTPAdapter):
             pools = adapter.poolmanager.pools

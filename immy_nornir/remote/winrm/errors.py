@@ -5,6 +5,7 @@ Messages name the computer and what happened; never a URL with a user, never a h
 
 from __future__ import annotations
 
+import http.client
 import ssl
 from enum import Enum
 from typing import Protocol
@@ -33,6 +34,7 @@ FOREIGN = (
     winrm.exceptions.WinRMOperationTimeoutError,
     requests.RequestException,
     urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
     spnego.exceptions.SpnegoError,
     ET.ParseError,
     OSError,
@@ -84,7 +86,9 @@ def mapped(error: BaseException, stage: Stage, endpoint: Named) -> TransportErro
         return _begun(_status(error, at), stage)
     if isinstance(error, winrm.exceptions.WinRMError):
         return _pywinrm(error, at)
-    if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError | OSError):
+    if isinstance(
+        error, requests.RequestException | urllib3.exceptions.HTTPError | http.client.HTTPException | OSError
+    ):
         return _network(error, stage, at)
     return GarbledError(f"{at}: the answer is not WS-Management ({type(error).__name__})")
 

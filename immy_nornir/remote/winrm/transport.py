@@ -130,16 +130,14 @@ class WinrmTransport:
         if self._shell:
             self._orphans.append(self._shell)
         shells, self._orphans = self._orphans, []
-        try:
-            protocol = self._protocol
-            if protocol is None and shells:
+        # The computer ends idle shells by itself.
+        with contextlib.suppress(*FOREIGN, TransportError):
+            if self._protocol is None and shells:
                 # A new connection for shells that a broken one left; not for long, the computer may be away.
                 quick = replace(self._endpoint, operation_seconds=4, read_seconds=5)
-                protocol = open_protocol(quick, self._endpoint.methods[self._authentication])
-            while protocol is not None and shells:
-                _delete(protocol, shells.pop())
-        except (*FOREIGN, TransportError):
-            pass  # the computer ends idle shells by itself
+                self._protocol = open_protocol(quick, self._endpoint.methods[self._authentication])
+            while self._protocol is not None and shells:
+                _delete(self._protocol, shells.pop())
         self._abandon()
 
     # --- opening --------------------------------------------------------------------------------------------
