@@ -61,7 +61,8 @@ def whole_message(peer: socket.socket) -> bytes:
     """One message from a socket; empty when it was closed."""
     with peer.makefile("rb") as reader:
         lines = (bytes(reader.readline()) for _ in itertools.count())
-        head = b"".join(itertools.takewhile(lambda line: line.strip() != b"", lines))
+        before_the_body = list(itertools.takewhile(bytes.strip, lines))
+        head = b"".join(before_the_body)
         length = head.lower().rpartition(b"content-length: ")[2].split(b"\r\n")[0]
         return head + b"\r\n" + reader.read(int(length)) if head else b""
 
