@@ -220,7 +220,7 @@ def test_a_folder_shows_about_a_dozen_doors_and_says_what_it_is_for() -> None:
 
 
 def test_the_state_of_a_session_changes_by_folding_entries_only() -> None:
-    """Set at its beginning, by `append`, by reading a newer record, and let go at its end."""
+    """Set at its beginning, by `append`, by reading a newer record, let go at its end, and set for a successor."""
     found = {
         (source.path, function.name)
         for source in sources()
@@ -230,7 +230,7 @@ def test_the_state_of_a_session_changes_by_folding_entries_only() -> None:
         for node in ast.walk(function)
         if isinstance(node, ast.Attribute) and node.attr in {"state", "_state"} and isinstance(node.ctx, ast.Store)
     }
-    live = {("session/live.py", name) for name in ("__init__", "append", "_catch_up", "_settle")}
+    live = {("session/live.py", name) for name in ("__init__", "append", "_catch_up", "_settle", "_become")}
     assert found == live | {("session/runs.py", "__init__"), ("session/runs.py", "append")}
 
 

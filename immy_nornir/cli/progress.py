@@ -64,6 +64,11 @@ def worth_a_line(entry: object) -> bool:
     return isinstance(entry, _TOLD)
 
 
+def _is_superseded(entry: object) -> bool:
+    """Whether a session ended that another one follows: its computer has not come to its end."""
+    return isinstance(entry, Finished) and entry.status is Status.SUPERSEDED
+
+
 class Lines:
     """One line for each event."""
 
@@ -85,7 +90,7 @@ class Lines:
         clock = time.strftime("%H:%M:%S", time.localtime(stamped.at))
         with self._lock:
             count = ""
-            if isinstance(stamped.entry, Finished | Interrupted):
+            if isinstance(stamped.entry, Finished | Interrupted) and not _is_superseded(stamped.entry):
                 self._ended += 1
                 count = f" [{self._ended}/{self._total}]"
             click.echo(f"{clock} {state.spec.computer}: {sentence(stamped.entry, state)}{count}", err=True)
@@ -122,7 +127,9 @@ class Live:
         with self._lock:
             if isinstance(stamped.entry, RebootEnded) and stamped.entry.identity is not None:
                 self._reboots += 1
-            if isinstance(stamped.entry, Finished | Interrupted):
+            if _is_superseded(stamped.entry):
+                self._states.pop(name, None)
+            elif isinstance(stamped.entry, Finished | Interrupted):
                 status, reason = status_of(state)
                 self._states.pop(name, None)
                 self._ended[status.value] += 1

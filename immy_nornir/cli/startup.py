@@ -42,9 +42,11 @@ def state_of(ctx: click.Context, root: Path) -> Path:
 
 
 def load(
-    root: Path, sources: Sequence[Path], playbook: Path | None = None, *, checked: bool = True
+    root: Path, sources: Sequence[Path], playbook: Path | None = None, *, checked: bool = True, quiet: bool = False
 ) -> tuple[Fleet, Playbook | None]:
     """The fleet and a playbook; not `checked`: files that can be read, but may contradict each other.
+
+    `quiet`: they were read before, and what stops nothing was said.
 
     Raises: FilesError with every problem, when one of them is an error.
     """
@@ -67,7 +69,7 @@ def load(
         problems = [*problems, *check_fleet(fleet, [book] if book is not None else [])]
     if any(one.level is Level.ERROR and not is_tie(one) for one in problems):
         raise FilesError([one for one in sorted(set(problems)) if one.level is not Level.NOTE])
-    for one in sorted(one for one in problems if is_tie(one)):
+    for one in sorted(one for one in problems if is_tie(one) and not quiet):
         click.echo(f"{one}", err=True)  # only this item fails, on the computers where both hold
     return fleet, book
 
@@ -139,8 +141,11 @@ def read_lines(path: str) -> list[str]:
         ) from error
 
 
-def engine_of(root: Path, state: Path, fleet: Fleet, implicit: Mapping[str, Computer]) -> Any:
-    """The engine of this process, with its history open for writing."""
+def engine_of(
+    root: Path, state: Path, fleet: Fleet, implicit: Mapping[str, Computer], sources: Sequence[Path] = ()
+) -> Any:
+    """The engine of this process, with its history open for writing; `sources` as the fleet was loaded with."""
+    from immy_nornir.cli.fleet_files import FleetFiles
     from immy_nornir.decide.resolve.winning_deployments import Targets
     from immy_nornir.fleet.inventory.addresses import address_of
     from immy_nornir.history.store import History
@@ -152,6 +157,7 @@ def engine_of(root: Path, state: Path, fleet: Fleet, implicit: Mapping[str, Comp
     clock = SystemClock()
     redactor = Redactor()
     secrets = SecretStore(redactor, root=root)
+    files = FleetFiles(root, sources, lambda playbook: load(root, sources, playbook, quiet=True))
     history = History(state, clock, redactor.clean)
     return Engine(
         fleet,
@@ -164,6 +170,8 @@ def engine_of(root: Path, state: Path, fleet: Fleet, implicit: Mapping[str, Comp
         Targets.of(fleet),
         names=implicit,
         frozen=lambda: frozen_by(root),
+        play_of=files.play_of,
+        reload=files.reload,
     )
 
 

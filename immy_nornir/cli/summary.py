@@ -23,8 +23,10 @@ SCHEMA_VERSION = 1
 
 def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:
     """The command's exit code by the statuses of its sessions."""
-    # Who is excluded on purpose has not failed: else no run over a fleet with such a computer could be fine.
-    sessions = [live for live in sessions if live.recap.reason is not EndReason.EXCLUDED]
+    # Who is excluded on purpose has not failed: else no run over a fleet with such a computer could be fine. A session
+    # whose place another took says nothing.
+    outside = (EndReason.EXCLUDED, EndReason.SUPERSEDED)
+    sessions = [live for live in sessions if live.recap.reason not in outside]
     # Another process is at work on these computers; that one says what becomes of them.
     ours = [live for live in sessions if live.refused is None or live.recap.reason is not None]
     statuses = [live.recap.status for live in ours]

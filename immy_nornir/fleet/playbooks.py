@@ -36,6 +36,11 @@ OPTIONS: tuple[Key[object], ...] = (
     Key("retry_seconds", Number("a number of seconds", whole=True, minimum=0), "Pause before another attempt."),
     Key("max_reboots", Number("a number of reboots", whole=True, minimum=0), "Most reboots of one session."),
     Key("reboot_timeout_minutes", Number("minutes", minimum=0.01), "How long a reboot may take."),
+    Key(
+        "detection_valid_hours",
+        Number("hours", minimum=0.001),
+        "Actions that begin later than this after their detection are detected and planned again first (4).",
+    ),
     Key("ignore_pending_reboots", ListOf(TEXT, single=True), "Sources of pending reboots that do not count."),
 )
 OPTIONS_FORM = Form("options", OPTIONS)

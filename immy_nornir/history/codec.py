@@ -6,6 +6,7 @@ readable: unknown keys are ignored, missing ones get their default.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import zlib
@@ -16,6 +17,7 @@ import cattrs
 from cattrs.strategies import configure_tagged_union
 
 from immy_nornir.model.items import Detection, Item, Resource, TaskBody
+from immy_nornir.model.places import Place
 from immy_nornir.model.plan import Desire, Request, RequestKind
 from immy_nornir.model.record.entries import Entry, Resolved
 from immy_nornir.model.record.run import RunEntry
@@ -124,13 +126,27 @@ def text(value: object, kind: Any = None) -> str:
 
 def entry_text(entry: Entry) -> str:
     """One entry of a record as JSON."""
+    if not isinstance(entry, Resolved):
+        return text(entry, Entry)
     # Computers that share all their desires share what is written of them.
-    return _resolved_text(SameObjects(entry.desires)) if isinstance(entry, Resolved) else text(entry, Entry)
+    desires = _desires_text(SameObjects(entry.desires))
+    return (
+        f'{desires}"facts":{line(dump(entry.facts, Value))},{_IS_RESOLVED}' if entry.facts else desires + _IS_RESOLVED
+    )
+
+
+_IS_RESOLVED = '"is":"Resolved"}'
 
 
 @functools.lru_cache(maxsize=64)
-def _resolved_text(desires: Sequence[Desire]) -> str:
-    return text(Resolved(tuple(desires)), Entry)
+def _desires_text(desires: Sequence[Desire]) -> str:
+    """An entry's text up to what is not the same for all computers with these desires."""
+    return text(Resolved(tuple(desires)), Entry).removesuffix(_IS_RESOLVED)
+
+
+def resolves_to(entry: str, desires: Sequence[Desire]) -> bool:
+    """Whether the text of a `Resolved` tells of exactly these desires."""
+    return entry.startswith(_desires_text(SameObjects(desires)))
 
 
 def entry_from(data: str) -> Entry:
@@ -169,11 +185,25 @@ def fingerprint(item: Item) -> str:
     known = _fingerprints.get(id(item))
     if known is not None and known[0] is item:
         return known[1]
-    digest = hashlib.sha256(text(item, Item).encode()).hexdigest()[:32]
+    digest = hashlib.sha256(text(_without_places(item), Item).encode()).hexdigest()[:32]
     if len(_fingerprints) >= _REMEMBERED:
         _fingerprints.clear()
     _fingerprints[id(item)] = (item, digest)
     return digest
+
+
+def _without_places(value: Any) -> Any:
+    """A definition without the places of its parts in files: a line that moves makes no other definition."""
+    if isinstance(value, Place):
+        return Place("")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        changed = {one.name: _without_places(getattr(value, one.name)) for one in dataclasses.fields(value)}
+        return dataclasses.replace(value, **changed)
+    if isinstance(value, Mapping):
+        return {key: _without_places(child) for key, child in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(_without_places(child) for child in value)
+    return value
 
 
 _SHORT = 4000

@@ -254,6 +254,13 @@ class Reader:
 
         return records.run_specs(self._connection)
 
+    def run_spec(self, run_id: str) -> RunSpec | None:
+        """What a run was asked to do; None where that is no record."""
+        from immy_nornir.history import records
+
+        found = records.run_record(self._connection, run_id)
+        return None if found is None else found[0]
+
     def sessions(self, asked: Asked, *, actions: bool = False) -> list[SessionRow]:
         """Sessions, newest first; with their actions when wanted."""
         where, values = ["1"], []

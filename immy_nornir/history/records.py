@@ -111,7 +111,7 @@ def last_desires(
     if row is None:
         return None
     text = _text(*row)
-    if now and text == codec.entry_text(Resolved(now)):
+    if now and codec.resolves_to(text, now):
         return now
     entry = codec.entry_from(text)
     return entry.desires if isinstance(entry, Resolved) else None

@@ -20,10 +20,12 @@ from immy_nornir.model.record.entries import (
     JobIntended,
     JobSeen,
     Noted,
+    Outdated,
     PendingFound,
     Planned,
     RebootAsked,
     RebootEnded,
+    RebootInherited,
     RebootIntended,
     Refused,
     Resolved,
@@ -68,6 +70,8 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
             todo = sum(1 for one in plan.actions if one.to_do)
             phases, reboots = _count(len(plan.phases), "phase"), _count(plan.reboots, "reboot")
             return f"planned {todo} of {_count(len(plan.actions), 'action')} in {phases}, {reboots}"
+        case RebootInherited(session):
+            return f"session {session} owes a reboot"
         case StageFailed(stage, message):
             return f"stage {stage} failed: {message}"
         case Determined(action):
@@ -102,7 +106,7 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
             )
         case StopAsked(kind, message):
             return f"{kind}: {message}"
-        case Noted(message) | Interrupted(message):
+        case Noted(message) | Interrupted(message) | Outdated(message):
             return message
         case Finished(status, message):
             return f"{status}: {message}"

@@ -7,6 +7,7 @@ in `queries`. One session at a time owns a computer, with an epoch that rises at
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import re
 import secrets
@@ -233,6 +234,30 @@ class History:
     def create_sessions(self, specs: Sequence[SessionSpec]) -> None:
         """Store sessions as created."""
         self._writer.commit(projection.session_rows(specs, self.owner), "")
+
+    def create_successor(self, spec: SessionSpec) -> SessionSpec:
+        """Store a session that takes another's place in its run; `spec` has the other's id, the answer its own."""
+
+        def create(connection: sqlite3.Connection) -> SessionSpec:
+            sql = "SELECT coalesce(max(number), 0) FROM sessions WHERE run_id=?"
+            number = int(connection.execute(sql, (spec.run_id,)).fetchone()[0]) + 1
+            new = dataclasses.replace(spec, id=f"{spec.run_id}-{number}")
+            connection.execute(*projection.session_rows([new], self.owner)[0])
+            place = "(SELECT play_number, wave FROM sessions WHERE id=?)"
+            sql = f"UPDATE sessions SET (play_number, wave) = {place} WHERE id=?"  # noqa: S608 - constants
+            connection.execute(sql, (spec.id, new.id))
+            return new
+
+        return self._writer.call(create)
+
+    def ended_since(self, spec: SessionSpec, at: float) -> str:
+        """Another session of the computer that was begun and has ended after a time; empty when there is none."""
+        sql = (
+            "SELECT id FROM sessions WHERE computer=? AND id<>? AND ended_at>? AND started_at IS NOT NULL "
+            "AND status NOT IN ('missed') ORDER BY ended_at DESC LIMIT 1"
+        )
+        rows = self._writer.call(lambda connection: connection.execute(sql, (spec.computer, spec.id, at)).fetchall())
+        return str(rows[0][0]) if rows else ""
 
     def append_run(self, state: RunState, stamped: RunStamped) -> None:
         """Store one entry of a run's record, given the state after it; it is on the disk when this returns."""

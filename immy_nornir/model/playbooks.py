@@ -126,6 +126,8 @@ class Options:
     retry_seconds: int = 60
     ignore_pending_reboots: tuple[str, ...] = ()
     """Names of pending-reboot sources that do not count."""
+    detection_valid_hours: float = 4
+    """Actions that begin later than this after their detection are detected and planned again first."""
     origins: Mapping[str, str] = field(default_factory=dict)
 
 

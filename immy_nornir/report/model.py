@@ -136,8 +136,8 @@ class SessionPart:
 
     @property
     def reboot_owed(self) -> bool:
-        """Whether something is done that still needs a reboot."""
-        return any(one.reboot_owed for one in self.actions)
+        """Whether something is done that still needs a reboot; who takes a session's place is owed it instead."""
+        return self.status is not Status.SUPERSEDED and any(one.reboot_owed for one in self.actions)
 
 
 @dataclass(frozen=True, slots=True)

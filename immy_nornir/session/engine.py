@@ -11,13 +11,18 @@ from typing import Protocol
 from immy_nornir.decide.resolve.desires import SharedDesires
 from immy_nornir.decide.resolve.winning_deployments import Targets
 from immy_nornir.decide.steps.state import State
+from immy_nornir.errors import ImmyError
 from immy_nornir.history.store import History
 from immy_nornir.model.inventory import Computer
 from immy_nornir.model.items import Item
-from immy_nornir.model.playbooks import Fleet
+from immy_nornir.model.playbooks import Fleet, Play
 from immy_nornir.model.protocols import Address, Clock, Connect, Secrets
 from immy_nornir.model.record.entries import Stamped
+from immy_nornir.model.record.run import RunSpec
 from immy_nornir.text.redact import Redactor
+
+LOOK_SECONDS = 5.0
+"""How often the files of the fleet are looked at while sessions are under way."""
 
 
 class SystemClock:
@@ -82,6 +87,33 @@ class Engine:
     """Definitions of items by content hash, of all sessions: it only grows, and what a hash means never changes."""
     frozen: Callable[[], str] = str
     """Why nothing may be changed at this moment; empty when it may. Asked before each effect."""
+    play_of: Callable[[RunSpec, str], Play | None] = lambda _run, _name: None
+    """A play of a run as the files have it now; None where the run had no playbook. Raises ImmyError: it is gone."""
+    reload: Callable[[], tuple[Fleet, Targets] | None] = lambda: None
+    """The fleet as its files are now, where they have changed since they were read. Raises ImmyError: no fleet."""
+    files: int = 0
+    """How often the files were read again."""
+    unreadable: str = ""
+    """Why the files could not be read again; nothing is begun by older ones."""
+    _reload_lock: threading.Lock = field(default_factory=threading.Lock)
+    _looked_at: float = 0.0
+
+    def look_at_files(self) -> None:
+        """Read the fleet again where its files have changed; looked for once in a few seconds."""
+        now = self.clock.monotonic()
+        if now - self._looked_at < LOOK_SECONDS or not self._reload_lock.acquire(blocking=False):
+            return
+        try:
+            self._looked_at = now
+            found = self.reload()
+            if found is not None:
+                self.fleet, self.targets = found
+                self.files += 1
+            self.unreadable = ""
+        except ImmyError as error:
+            self.unreadable = f"the files have changed and cannot be read: {error.message}"
+        finally:
+            self._reload_lock.release()
 
     def keep_definitions(self, definitions: Mapping[str, Item]) -> None:
         """Make definitions known to every session of this process, and to the history."""

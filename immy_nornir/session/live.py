@@ -15,29 +15,35 @@ from typing import TYPE_CHECKING
 from immy_nornir.decide.steps.gate import left_open
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.next_step import next_step
+from immy_nornir.decide.steps.reboots import owes
 from immy_nornir.decide.steps.state import State, fold
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Wait
-from immy_nornir.errors import HistoryError, ImmyError
+from immy_nornir.errors import FilesError, HistoryError, ImmyError
 from immy_nornir.history.projection import stage_of
 from immy_nornir.history.store import Busy
 from immy_nornir.model.playbooks import Stage
 from immy_nornir.model.record.entries import (
+    SUPERSEDE,
     Entry,
     Finished,
     Interrupted,
     Noted,
+    RebootInherited,
     Resumed,
     StageFailed,
     Stamped,
+    StopAsked,
     Waiting,
 )
 from immy_nornir.model.record.session import EndReason, Status
 from immy_nornir.session import operations
+from immy_nornir.session.inputs import compare
 from immy_nornir.session.leg import Leg
 from immy_nornir.session.recap import Recap, recap_of
 
 if TYPE_CHECKING:
     from immy_nornir.model.protocols import Address
+    from immy_nornir.model.record.session import SessionSpec
     from immy_nornir.session.engine import Engine
 
 _CRASHES = 3
@@ -66,12 +72,16 @@ class LiveSession:
     __slots__ = (
         "_abandoned",
         "_begun",
+        "_compared",
         "_crashes",
         "_deferred",
+        "_inherited",
         "_lock",
         "_parked",
         "_recap",
         "_state",
+        "_successor",
+        "_unread",
         "before",
         "engine",
         "leg",
@@ -79,7 +89,8 @@ class LiveSession:
         "spec",
     )
 
-    def __init__(self, engine: Engine, state: State) -> None:
+    def __init__(self, engine: Engine, state: State, *, made_now: bool = False) -> None:
+        """`made_now`: of the files as this process has read them, or just compared with them."""
         self.engine = engine
         self.spec = state.spec
         self.leg = Leg(engine, state.spec)
@@ -97,6 +108,14 @@ class LiveSession:
         self._lock = threading.Lock()
         """Held while an entry is written: `abandon` comes from another thread."""
         self._abandoned = False
+        self._compared = engine.files if made_now else -1
+        """With which reading of the files it agrees."""
+        self._unread = ""
+        """Why it could not be compared with the files; nothing is begun then."""
+        self._successor: SessionSpec | None = None
+        """What takes its place once it has been settled."""
+        self._inherited: RebootInherited | None = None
+        """A reboot that is owed by the session whose place this one takes."""
 
     @property
     def id(self) -> str:
@@ -180,8 +199,13 @@ class LiveSession:
                     self.append(Interrupted(f"before it began; session {before.id} comes first: {message}"))
                 return self._settle()
             case Settled():
-                self.before = None
+                self._inherited, self.before = before.owed, None
         return None
+
+    @property
+    def owed(self) -> RebootInherited | None:
+        """The reboot that it leaves to whoever takes its place, once it has settled."""
+        return self._inherited if self._state is None else None
 
     def _crashed(self, error: Exception) -> Settled:
         text = f"crashed: {type(error).__name__}: {self.engine.redactor.clean(str(error))}"
@@ -190,13 +214,49 @@ class LiveSession:
         return self._settle(Status.FAILED, text, EndReason.CRASHED)
 
     def _advance(self, *, woken: bool) -> Parked | Settled:
+        outcome = self._go_on(woken=woken)
+        while isinstance(outcome, Settled) and self._successor is not None:
+            self._become(self._successor)
+            outcome = self._go_on(woken=False)
+        return outcome
+
+    def _become(self, spec: SessionSpec) -> None:
+        """Go on as the session that takes the place of this one, which has ended."""
+        self.spec, self._state = spec, State(spec, self.engine.definitions)
+        self.leg = Leg(self.engine, spec)
+        self.refused, self._recap, self._parked, self._successor = None, None, None, None
+        self._begun, self._crashes, self._compared = False, 0, self.engine.files
+
+    def _compare(self) -> None:
+        """End what was planned from files that say otherwise now; a new session by these files takes its place."""
+        engine, state = self.engine, self.state
+        engine.look_at_files()
+        if self._compared == engine.files or state.stop is not None or state.finished is not None:
+            return
+        compared, self._unread = engine.files, ""
+        try:
+            why, today = compare(engine, state)
+        except FilesError as error:
+            self._unread = f"the files cannot be read: {error.message}"
+            return
+        if why and state.failure is None:
+            new = None if today is None else engine.history.create_successor(today)
+            told = f"{why}; session {new.id} takes its place" if new is not None else why
+            self.append(StopAsked(SUPERSEDE, told, "" if new is None else new.id), durable=True)
+            self._successor = new
+        self._compared = compared
+
+    def _go_on(self, *, woken: bool) -> Parked | Settled:
         refused = self.begin()
         if refused is not None:
             return refused
         self._parked = None
         if woken:
             self.leg.contact = self.leg.contact.woken()
+        if self._inherited is not None and self.state.inherited is None:
+            self.append(self._inherited)
         while True:
+            self._compare()
             match next_step(self.state, self._moment()):
                 case Finish(status, message, reason):
                     if self.state.finished is None:
@@ -216,7 +276,8 @@ class LiveSession:
 
     def _moment(self) -> Moment:
         engine, spec = self.engine, self.spec
-        frozen = engine.frozen() if spec.type.executes and not spec.check else ""
+        acts = spec.type.executes and not spec.check
+        frozen = (engine.frozen() or engine.unreadable or self._unread) if acts else ""
         return Moment(engine.clock.now(), self.leg.contact, engine.stop.level > 0, frozen)
 
     def begin(self) -> Settled | None:
@@ -244,7 +305,10 @@ class LiveSession:
         if self.state.finished is not None:
             self.engine.history.release([self.computer])
             return self._settle()
-        self.append(Resumed(self.engine.history.owner, claimed.epoch))
+        state = self.state
+        looked = state.plan is not None and state.stop is None and state.spec.type.executes
+        after = self.engine.history.ended_since(state.spec, state.detected_at) if looked else ""
+        self.append(Resumed(self.engine.history.owner, claimed.epoch, after))
         return None
 
     def _catch_up(self) -> None:
@@ -269,7 +333,8 @@ class LiveSession:
         With a status, what is said differs from the record, which another writes or which cannot be written.
         """
         self.leg.close()
-        recap = self.recap
+        state, recap = self._state, self.recap
+        self._inherited = None if state is None else _owed_by(state)
         if status is not None:
             recap = dataclasses.replace(recap, status=status, message=message, reason=reason, deferred=False)
         self._recap, self._state = recap, None
@@ -321,3 +386,10 @@ class LiveSession:
                 self.append(Noted(f"crashed in {do}: {text}"))
         if self.state.entries == before.entries and do in (Do.POLL_JOB, Do.CHECK_BOOT):
             leg.contact = leg.contact.looked(engine.clock.now(), achieved=do is Do.POLL_JOB)
+
+
+def _owed_by(state: State) -> RebootInherited | None:
+    """The reboot that a superseded session leaves to the one that takes its place."""
+    if state.finished is None or state.finished.status is not Status.SUPERSEDED or state.identity is None:
+        return None
+    return RebootInherited(state.spec.id, state.identity.boot) if owes(state) else None

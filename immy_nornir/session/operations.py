@@ -11,12 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from immy_nornir.decide.detect.detection import Detection, detection_of
-from immy_nornir.decide.detect.facts import facts_for, facts_of, known_names, presumed, questions
+from immy_nornir.decide.detect.facts import facts_of, presumed, questions
 from immy_nornir.decide.detect.identity import expectation
 from immy_nornir.decide.plan.actions import decide
 from immy_nornir.decide.plan.make_plan import Planning, make_plan, to_detect
-from immy_nornir.decide.resolve.desires import desires_of
-from immy_nornir.decide.resolve.winning_deployments import Asked, choose
 from immy_nornir.decide.steps.step import Do
 from immy_nornir.errors import (
     AuthenticationError,
@@ -26,7 +24,6 @@ from immy_nornir.errors import (
     SecretError,
     TransportError,
 )
-from immy_nornir.history import codec
 from immy_nornir.model.facts import Finding, Identity
 from immy_nornir.model.items import Item, Platform, Requirements
 from immy_nornir.model.plan import Desire
@@ -48,11 +45,12 @@ from immy_nornir.model.record.entries import (
 )
 from immy_nornir.model.record.session import Outcome, OutcomeReason
 from immy_nornir.model.wire import ReadOperation
-from immy_nornir.session import effects
+from immy_nornir.session import effects, inputs
 
 if TYPE_CHECKING:
     from immy_nornir.decide.steps.state import State
     from immy_nornir.model.protocols import Reader
+    from immy_nornir.model.values import Json
     from immy_nornir.session.leg import Leg
 
 _STAGE_OF = {
@@ -153,7 +151,7 @@ def _to_read_ahead(state: State, leg: Leg) -> Sequence[ReadOperation]:
         reads = {one.id: one for one in questions(leg.engine.fleet.library, known.platform)}
     if Stage.RESOLVE in state.spec.stages and Stage.DETECT in state.spec.stages:
         with contextlib.suppress(ImmyError):  # said again, and heard, when it is resolved
-            desires, definitions = _desires(state, leg, known)
+            desires, definitions, _ = _desires(state, leg, known)
             sure = [
                 one for one in to_detect(state.spec.type, desires) if _is_sure(definitions.get(one.definition), known)
             ]
@@ -167,24 +165,16 @@ def _is_sure(item: Item | None, known: Identity) -> bool:
     return bool(known.system) or item is None or item.requirements == Requirements()
 
 
-def _desires(state: State, leg: Leg, identity: Identity) -> tuple[tuple[Desire, ...], dict[str, Item]]:
-    """What the computer should have, with the definitions, if it is as `identity` says."""
-    spec = state.spec
-    computer = leg.engine.computer(spec.computer)
-    variables = known_names(computer, spec.vars)
-    facts = facts_for(identity, leg.stored())
-    asked = Asked(spec.items, spec.asked_items, spec.onboarding)
-    choices = choose(leg.engine.targets.of_computer(spec.computer), computer, facts, asked, variables)
-    return desires_of(
-        choices, leg.engine.fleet.library, identity, facts, variables, codec.fingerprint, leg.engine.shared
-    )
+def _desires(state: State, leg: Leg, identity: Identity) -> tuple[tuple[Desire, ...], dict[str, Item], dict[str, Json]]:
+    """What the computer should have, the definitions, and the facts read for it, if it is as `identity` says."""
+    return inputs.resolve(leg.engine, state.spec, identity, leg.stored())
 
 
 def _resolve(state: State, leg: Leg) -> list[Entry]:
     assert state.identity is not None  # noqa: S101 - the chain puts connect first
-    desires, definitions = _desires(state, leg, state.identity)
+    desires, definitions, seen = _desires(state, leg, state.identity)
     leg.engine.keep_definitions(definitions)
-    return [Resolved(desires)]
+    return [Resolved(desires, seen)]
 
 
 def _collect_facts(state: State, leg: Leg) -> list[Entry]:
@@ -216,7 +206,7 @@ def _planning_of(state: State, leg: Leg, findings: Mapping[str, Finding], desire
     fresh: frozenset[str] = frozenset()
     if before is not None and before is not desires:
         known = {one.id: one for one in before}
-        fresh = frozenset(one.id for one in desires if _changed(one, known.get(one.id)))
+        fresh = frozenset(one.id for one in desires if _is_new(one, known.get(one.id)))
     return Planning(
         state.spec.type,
         state.spec.options,
@@ -230,11 +220,8 @@ def _planning_of(state: State, leg: Leg, findings: Mapping[str, Finding], desire
     )
 
 
-def _changed(desire: Desire, before: Desire | None) -> bool:
-    if before is None:
-        return True
-    mine = (desire.definition, desire.desired, desire.mode, dict(desire.params))
-    return mine != (before.definition, before.desired, before.mode, dict(before.params))
+def _is_new(desire: Desire, before: Desire | None) -> bool:
+    return before is None or inputs.input_of(desire) != inputs.input_of(before)
 
 
 def _make_plan(state: State, leg: Leg) -> list[Entry]:

@@ -69,6 +69,8 @@ def standing_of(recap: Recap, *, left: bool) -> Standing:
     """How a session stands for its wave; `left` when nothing more comes of it in this process."""
     if recap.reason is None:
         return Standing.LEFT if left else Standing.PENDING
+    if recap.status is Status.SUPERSEDED:
+        return Standing.LEFT
     if recap.status is Status.MISSED:
         return Standing.MISSED
     failed = recap.status is Status.FAILED or (recap.status is Status.PARTIALLY_PASSED and recap.wrong)

@@ -28,6 +28,7 @@ _ENUMS: Mapping[str, type[StrEnum]] = {
     "offline": Offline,
     "on_failure": OnFailure,
 }
+_POSITIVE = {"reboot_timeout_minutes": "minutes", "detection_valid_hours": "hours"}
 _WHOLE = ("max_reboots", "retries", "retry_seconds")
 NAMES = tuple(one.name for one in dataclasses.fields(Options) if one.name != "origins")
 
@@ -101,14 +102,14 @@ def option_value(name: str, value: Value, origin: str) -> Any:
         if not str(value).isdigit():
             raise UsageError(f"option {name} must be a whole number, not '{value}' ({origin})")
         return int(str(value))
-    if name == "reboot_timeout_minutes":
+    if name in _POSITIVE:
         try:
-            minutes = float(str(value))
+            number = float(str(value))
         except ValueError:
-            minutes = 0.0
-        if not 0 < minutes < float("inf"):
-            raise UsageError(f"option {name} must be a number of minutes, not '{value}' ({origin})")
-        return minutes
+            number = 0.0
+        if not 0 < number < float("inf"):
+            raise UsageError(f"option {name} must be a number of {_POSITIVE[name]}, not '{value}' ({origin})")
+        return number
     if name == "reboots_in_business_hours":
         if str(value).lower() not in ("true", "false"):
             raise UsageError(f"option {name} must be true or false, not '{value}' ({origin})")

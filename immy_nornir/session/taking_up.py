@@ -18,6 +18,7 @@ from immy_nornir.history.queries import Asked as Question
 from immy_nornir.history.queries import SessionRow
 from immy_nornir.model.record.run import RunEnded, RunTakenUp
 from immy_nornir.model.record.session import TERMINAL, EndReason, SessionSpec, Status
+from immy_nornir.session.inputs import changes
 from immy_nornir.session.live import LiveSession
 from immy_nornir.session.recap import recap_of
 from immy_nornir.session.runs import LiveRun, PlayRun, standing_of
@@ -52,14 +53,14 @@ def make_sessions(engine: Engine, plays: Sequence[PlayRun]) -> tuple[list[Sessio
     for run in plays:
         for spec in run.specs:
             olds = left[spec.computer]
-            again = next((old for old in olds if old.stop is None and _goes_on(old.spec, spec)), None)
+            again = next((old for old in olds if old.stop is None and _goes_on(engine, old, spec)), None)
             if again is not None:
                 olds.remove(again)
-                run.sessions[spec.computer] = LiveSession(engine, again)
+                run.sessions[spec.computer] = LiveSession(engine, again, made_now=True)
                 said.append(f"{spec.computer}: session {again.spec.id} is taken up again")
                 continue
             fresh.append(spec)
-            run.sessions[spec.computer] = LiveSession(engine, State(spec, engine.definitions))
+            run.sessions[spec.computer] = LiveSession(engine, State(spec, engine.definitions), made_now=True)
     for computer, olds in left.items():
         for old in olds:
             live = _settled_by(old, [run.sessions[computer] for run in plays if computer in run.sessions])
@@ -112,18 +113,15 @@ def _settled_by(old: State, lives: Sequence[LiveSession]) -> LiveSession | None:
     return able[0]
 
 
-def _goes_on(old: SessionSpec, new: SessionSpec) -> bool:
-    return _same_work(old, new) and new.created_at - old.created_at < RESUMABLE_SECONDS
+def _goes_on(engine: Engine, old: State, new: SessionSpec) -> bool:
+    """Whether an old session is the new one, begun before: the same work, by files that say the same, not long ago."""
+    if not _same_work(old.spec, new) or new.created_at - old.spec.created_at >= RESUMABLE_SECONDS:
+        return False
+    return not changes(engine, old, new)
 
 
 def _same_work(old: SessionSpec, new: SessionSpec) -> bool:
-    same = (old.type, old.items, old.play, old.check, old.vars) == (new.type, new.items, new.play, new.check, new.vars)
-    return same and _values(old) == _values(new)
-
-
-def _values(spec: SessionSpec) -> tuple[object, ...]:
-    o = spec.options
-    return (o.reboot, o.user_context, o.window, o.offline, o.on_failure, o.reboots_in_business_hours)
+    return (old.type.name, old.items, old.play, old.check) == (new.type.name, new.items, new.play, new.check)
 
 
 # --- runs that were left ---------------------------------------------------------------------------------------

@@ -128,6 +128,7 @@ def every_status() -> tuple[list[SessionRow], dict[str, list[JobRow]]]:
         session("nb7", Status.MISSED, "unreachable: no route to the computer", tenant="fabrikam", stage="connect"),
         session("nb8", Status.INTERRUPTED, "its process ended without a word", tenant="fabrikam"),
         session("nb9", Status.CANCELLED, "cancelled by kim", tenant="fabrikam", actions=_cancelled()),
+        session("nb10", Status.SUPERSEDED, "session r-12 takes its place", tenant="fabrikam"),
         session("nb11", Status.RUNNING, actions=_under_way()),
         session("nb12", Status.WAITING, "window 18:00", waiting="window: window 18:00"),
         session("nb13", Status.CREATED),

@@ -191,7 +191,7 @@ def test_json_holds_every_computer_action_and_output() -> None:
     found = json.loads(render(everything(), "json"))
     assert found["schema_version"] == 1
     sessions = [one for tenant in found["tenants"] for computer in tenant["computers"] for one in computer["sessions"]]
-    assert len(sessions) == 10
+    assert len(sessions) == 11
     outputs = [job["output"] for one in sessions for action in one["actions"] for job in action["jobs"]]
     assert any("The specified account already exists." in output for output in outputs)
 

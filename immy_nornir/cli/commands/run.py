@@ -131,7 +131,7 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
     if not any(one.computers for one in chosen):
         raise UsageError("no computer is selected", "immy inventory list PATTERN shows what a pattern selects")
     implicit = {one.name: one for each in chosen for one in each.computers if one.name not in fleet.inventory.computers}
-    engine = startup.engine_of(root, startup.state_of(ctx, root), fleet, implicit)
+    engine = startup.engine_of(root, startup.state_of(ctx, root), fleet, implicit, given["sources"])
     try:
         code = _run(engine, _begin(engine, root, playbook, chosen, asking, pace, wishes), wishes)
     finally:
@@ -209,6 +209,7 @@ def _begin(
         machine,
         options=asking.options,
         items=asking.items,
+        vars=asking.vars,
         check=asking.check,
         pace=pace,
         brakes=wishes.brakes,

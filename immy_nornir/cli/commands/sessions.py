@@ -202,7 +202,7 @@ def resume(
     root = startup.root_of(ctx)
     refuse_frozen(root, "remove the file first")
     fleet, _ = startup.load(root, sources)
-    engine = startup.engine_of(root, startup.state_of(ctx, root), fleet, {})
+    engine = startup.engine_of(root, startup.state_of(ctx, root), fleet, {}, sources)
     try:
         rows = _left(engine, fleet, ids, due=due)
         runs, alone = left_runs(engine, rows, in_waves=not ids)

@@ -14,7 +14,15 @@ from immy_nornir.decide.steps.reboots import SELF_REBOOT_PATIENCE_SECONDS, look_
 from immy_nornir.decide.steps.state import ActionState, RebootState, State
 from immy_nornir.decide.steps.step import Do, Note, Perform, Step, Wait
 from immy_nornir.model.playbooks import OnFailure
-from immy_nornir.model.record.entries import ActionEnded, Interrupted, JobIntended, RebootEnded, RebootIntended
+from immy_nornir.model.record.entries import (
+    SUPERSEDE,
+    ActionEnded,
+    Interrupted,
+    JobIntended,
+    Outdated,
+    RebootEnded,
+    RebootIntended,
+)
 from immy_nornir.model.record.session import Outcome, OutcomeReason
 
 FORGOTTEN_SECONDS = 24 * 3600
@@ -74,15 +82,27 @@ def may_begin(state: State, effect: Effect, moment: Moment) -> Step | None:
     instead = _held(state, effect, moment)
     if instead is None and moment.frozen:
         return Note(Interrupted(f"{moment.frozen}; stopped{left_open(state)}"))
-    return instead
+    return instead or _outdated(state, effect, moment)
+
+
+def _outdated(state: State, effect: Effect, moment: Moment) -> Step | None:
+    """What begins long after its detection is detected again first: the computer may be another by now."""
+    begins = isinstance(effect, Begin) or effect == Reboot(asked=False)
+    if not begins or state.job is not None or state.stop is not None or state.failure is not None:
+        return None
+    hours = (moment.now - state.detected_at) / 3600
+    if state.plan is None or not state.detected_at or hours <= state.spec.options.detection_valid_hours:
+        return None
+    return Note(Outdated(f"detected {hours:.1f} hours ago: detected and planned again first"))
 
 
 def _held(state: State, effect: Effect, moment: Moment) -> Step | None:
     match effect:
         case Begin(action_id):
             return _action(state, state.actions[action_id], moment)
-        case GoOn():
-            return None
+        case GoOn(action_id):
+            # A later job is of the old definition: what the first ones left is looked at, and recorded.
+            return Perform(Do.VERIFY_ACTION, action_id) if superseded(state) else None
         case Create(action_id):
             return _job(state, state.actions[action_id], moment)
         case Reboot(asked) if asked and state.reboot is not None:
@@ -92,6 +112,11 @@ def _held(state: State, effect: Effect, moment: Moment) -> Step | None:
                 wants = next(one.plan.id for one in state.actions.values() if one.ended is None)
                 return Note(ActionEnded(wants, Outcome.SKIPPED, OutcomeReason.STOPPED, state.failure.message))
             return times.window(state, moment.now) or times.business_hours(state, moment.now)
+
+
+def superseded(state: State) -> bool:
+    """Whether another session, of other files perhaps, takes this one's place."""
+    return state.stop is not None and state.stop.kind == SUPERSEDE
 
 
 def halted(state: State) -> tuple[Outcome, OutcomeReason, str] | None:
@@ -132,7 +157,7 @@ def _job(state: State, one: ActionState, moment: Moment) -> Step | None:
     A later step of what is begun always may. Otherwise its computer is only asked for it, and one that does not know it
     is looked at again in its time.
     """
-    if one.step:
+    if one.step and not superseded(state):
         return None
     intended_at = 0.0 if one.job is None else one.job.intended_at
     fresh = moment.now - intended_at < FORGOTTEN_SECONDS

@@ -11,12 +11,19 @@ from immy_nornir.decide.steps import outcomes
 from immy_nornir.decide.steps.execution import current, execute, next_action
 from immy_nornir.decide.steps.gate import did_anything, effect_of, left_open, may_begin
 from immy_nornir.decide.steps.moment import Moment
-from immy_nornir.decide.steps.reboots import reboot_under_way
+from immy_nornir.decide.steps.reboots import owes, reboot_under_way
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Step, Wait
 from immy_nornir.decide.steps.times import no_free_time
 from immy_nornir.model.playbooks import Offline, Reboot, Stage
-from immy_nornir.model.record.entries import ActionEnded, Interrupted, Refused, StageFailed
+from immy_nornir.model.record.entries import (
+    SUPERSEDE,
+    ActionEnded,
+    Interrupted,
+    Refused,
+    StageFailed,
+    StopAsked,
+)
 from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason, Status, WaitKind
 
 _STAGE_WORK = {
@@ -165,7 +172,7 @@ def _after_failure(state: State, failure: StageFailed | Refused, moment: Moment)
     if state.reboot_failure:
         return _finish(state)
     if state.stop is not None:
-        return Finish(Status.CANCELLED, _said(failure), _stopped(state))
+        return Finish(*_stopped(state.stop, _said(failure)))
     reason = EndReason.REFUSED if isinstance(failure, Refused) else failure.reason
     return Finish(Status.FAILED, _said(failure), reason)
 
@@ -174,9 +181,10 @@ def _said(failure: StageFailed | Refused) -> str:
     return f"{failure.kind if isinstance(failure, Refused) else failure.stage}: {failure.message}"
 
 
-def _stopped(state: State) -> EndReason:
-    superseded = state.stop is not None and state.stop.kind == "supersede"
-    return EndReason.SUPERSEDED if superseded else EndReason.CANCELLED
+def _stopped(stop: StopAsked, text: str) -> tuple[Status, str, EndReason]:
+    if stop.kind == SUPERSEDE:
+        return Status.SUPERSEDED, text, EndReason.SUPERSEDED
+    return Status.CANCELLED, text, EndReason.CANCELLED
 
 
 def _finish(state: State) -> Finish:
@@ -189,8 +197,8 @@ def _finish(state: State) -> Finish:
     if state.reboot_failure:
         return Finish(Status.FAILED, f"{state.reboot_failure}; {text}", EndReason.REBOOT)
     if state.stop is not None:
-        return Finish(Status.CANCELLED, f"{state.stop.message}; {text}", _stopped(state))
-    if (state.owed or state.spec.options.reboot is Reboot.FORCE) and Stage.EXECUTE in state.spec.stages:
+        return Finish(*_stopped(state.stop, f"{state.stop.message}; {text}"))
+    if (owes(state) or state.spec.options.reboot is Reboot.FORCE) and Stage.EXECUTE in state.spec.stages:
         hours = no_free_time(state)
         text += f"; not rebooted: {hours}" if hours else ""
     missing = state.verified.not_converged if state.verified is not None else ()

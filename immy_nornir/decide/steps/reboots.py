@@ -55,13 +55,19 @@ def reboot_now(state: State, why: str) -> Step:
     return Note(RebootIntended(state.reboots + 1, why, state.identity.boot), durable=True)
 
 
+def owes(state: State) -> bool:
+    """Whether the computer needs a reboot for what this session did, or for what one did whose place it takes."""
+    inherited = state.inherited is not None and state.identity is not None
+    return state.owed or (inherited and not state.inherited.differs(state.identity.boot))  # type: ignore[union-attr]
+
+
 def reboot_at_end(state: State) -> Step | None:
     """The reboot that is owed or forced when all actions are done."""
     if no_reboot(state) is not None:
         return None
     new = [name for name in counting(state) if name not in state.pending_after_reboot]
-    if state.owed or (state.acted and new):
-        return reboot_now(state, "what was done needs it" if state.owed else f"pending now: {', '.join(new)}")
+    if owes(state) or (state.acted and new):
+        return reboot_now(state, "what was done needs it" if owes(state) else f"pending now: {', '.join(new)}")
     if state.spec.options.reboot is Reboot.FORCE and (state.acted or state.reboots == 0):
         return reboot_now(state, "the option reboot is force")
     return None

@@ -28,10 +28,12 @@ from immy_nornir.model.record.entries import (
     JobIntended,
     JobSeen,
     Noted,
+    Outdated,
     PendingFound,
     Planned,
     RebootAsked,
     RebootEnded,
+    RebootInherited,
     RebootIntended,
     Refused,
     Resolved,
@@ -44,6 +46,7 @@ from immy_nornir.model.record.entries import (
     Waiting,
 )
 from immy_nornir.model.record.session import Outcome, OutcomeReason, Purpose, SessionSpec
+from immy_nornir.model.values import Json
 from immy_nornir.model.wire import JobResult
 
 
@@ -135,7 +138,11 @@ class State:
     facts: Facts = field(default_factory=Facts)
     unknown: tuple[str, ...] = ()
     """Facts that could not be found out, each with its reason."""
+    seen: Mapping[str, Json] = field(default_factory=dict)
+    """The facts that resolution read."""
     findings: Mapping[str, Finding] = field(default_factory=dict)
+    detected_at: float = 0.0
+    """When everything was detected last."""
     plan: Plan | None = None
     actions: Mapping[str, ActionState] = field(default_factory=dict)
     job: Job | None = None
@@ -150,6 +157,8 @@ class State:
     """Those that were there right after the last reboot: another would not clear them."""
     owed: bool = False
     """Something done since the last reboot needs one."""
+    inherited: Boot | None = None
+    """The boot to which an earlier session, whose place this one takes, owed a reboot."""
     acted: bool = False
     """Something was done since the last reboot."""
     stop: StopAsked | None = None
@@ -193,8 +202,9 @@ def fold(state: State, stamped: Stamped) -> State:
 def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for each kind of entry, nothing else
     at = stamped.at
     match stamped.entry:
-        case Resumed(epoch=epoch):
-            return replace(state, epoch=epoch, interrupted=None, losses=0, lost=None, lost_at=0.0)
+        case Resumed(epoch=epoch, after=after):
+            again = replace(state, epoch=epoch, interrupted=None, losses=0, lost=None, lost_at=0.0)
+            return _outdated(again) if after else again
         case Connected(identity):
             return replace(
                 _known(state, identity),
@@ -208,19 +218,20 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
         case ContactLost() as lost:
             first = at if state.lost is None else state.lost_at
             return replace(state, lost=lost, lost_at=first, losses=state.losses + 1)
-        case Resolved(desires):
-            return replace(state, desires=desires, done=state.done | {Stage.RESOLVE})
+        case Resolved(desires, facts):
+            return replace(state, desires=desires, seen=facts, done=state.done | {Stage.RESOLVE})
         case FactsCollected(facts, problems):
             merged = Facts({**state.facts.values, **facts.values}, {**state.facts.collected_at, **facts.collected_at})
             return replace(state, facts=merged, unknown=problems, done=state.done | {Stage.INVENTORY})
         case Detected(findings):
             found = {_id(one): one for one in findings}
-            return replace(state, findings=found, done=state.done | {Stage.DETECT})
+            return replace(state, findings=found, detected_at=at, done=state.done | {Stage.DETECT})
         case Planned(plan):
-            actions = {
-                one.id: ActionState(one, ended=immediate(one, state.findings.get(one.id))) for one in plan.actions
-            }
-            return replace(state, plan=plan, actions=actions, done=state.done | {Stage.PLAN})
+            return _planned(state, plan)
+        case Outdated():
+            return _outdated(state)
+        case RebootInherited(boot=boot):
+            return replace(state, inherited=boot)
         case StageFailed() as failed:
             return replace(state, failure=failed)
         case Determined(action):
@@ -260,6 +271,20 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
             return replace(state, finished=finished, done=frozenset(Stage))
         case _ as never:
             assert_never(never)
+
+
+def _outdated(state: State) -> State:
+    """Detection and planning come again, unless nothing further begins anyway."""
+    if state.plan is None or state.stop is not None or state.failure is not None or Stage.VERIFY in state.done:
+        return state
+    return replace(state, done=state.done - {Stage.DETECT, Stage.PLAN})
+
+
+def _planned(state: State, plan: Plan) -> State:
+    """The actions of a plan; of those that something was done for already, what became of them stays."""
+    kept = {name: one for name, one in state.actions.items() if one.attempt}
+    new = {one.id: ActionState(one, ended=immediate(one, state.findings.get(one.id))) for one in plan.actions}
+    return replace(state, plan=plan, actions={**new, **kept}, done=state.done | {Stage.PLAN})
 
 
 def _id(finding: Finding) -> str:

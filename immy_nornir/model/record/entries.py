@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from immy_nornir.model.facts import Boot, Facts, Finding, Identity
 from immy_nornir.model.plan import Desire, Plan, PlannedAction
 from immy_nornir.model.playbooks import Stage
 from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason, Purpose, Status, WaitKind
+from immy_nornir.model.values import Json
 from immy_nornir.model.wire import JobResult
 
 
@@ -20,6 +22,8 @@ class Resumed:
 
     owner: str
     epoch: int
+    after: str = ""
+    """Another session of the computer, that has ended since this one looked at it last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class Resolved:
     """The winning deployments, pinned, with everything they ask for."""
 
     desires: tuple[Desire, ...]
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    """The facts that were read to come to them, and no others: with these the files can be asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,22 @@ class Planned:
     """The plan."""
 
     plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """What was detected may not be so any more: it is detected and planned again before anything is done."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RebootInherited:
+    """A session whose place this one takes owed the computer a reboot."""
+
+    session: str
+    boot: Boot
+    """The boot to which it is owed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +232,12 @@ class Verified:
     """Sentences about work that is still, or newly, there."""
 
 
+SUPERSEDE = "supersede"
+
+
 @dataclass(frozen=True, slots=True)
 class StopAsked:
-    """No new action starts: `cancel` (after the current action), `supersede`."""
+    """No new action starts: `cancel` (after the current action), `supersede` (nor a later job of the current one)."""
 
     kind: str
     message: str
@@ -253,6 +278,8 @@ Entry = (
     | FactsCollected
     | Detected
     | Planned
+    | Outdated
+    | RebootInherited
     | StageFailed
     | Determined
     | JobIntended

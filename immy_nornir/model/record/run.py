@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from immy_nornir.model.values import Value
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -56,6 +58,8 @@ class RunSpec:
     options: Mapping[str, str] = field(default_factory=dict)
     """Options of the command line."""
     items: tuple[str, ...] = ()
+    vars: Mapping[str, Value] = field(default_factory=dict)
+    """Variables of the command line."""
     check: bool = False
     pace: Pace = field(default_factory=Pace)
     brakes: Brakes = field(default_factory=Brakes)

@@ -17,6 +17,17 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
     MISSED = "missed"
     INTERRUPTED = "interrupted"
+    SUPERSEDED = "superseded"
+    """A newer session of the same work, or changed files, took its place; outside exit codes, waves and percentages."""
 
 
-TERMINAL = frozenset({Status.PASSED, Status.PARTIALLY_PASSED, Status.FAILED, Status.CANCELLED, Status.MISSED})
+TERMINAL = frozenset(
+    {
+        Status.PASSED,
+        Status.PARTIALLY_PASSED,
+        Status.FAILED,
+        Status.CANCELLED,
+        Status.MISSED,
+        Status.SUPERSEDED,
+    }
+)

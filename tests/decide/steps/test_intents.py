@@ -64,7 +64,7 @@ def test_a_job_that_was_intended_and_never_begun_is_not_begun_by_the_session_tha
     again.go()
     assert again.order == []
     assert again.state.finished is not None
-    assert again.state.finished.status is Status.CANCELLED
+    assert again.state.finished.status is Status.SUPERSEDED
 
 
 def test_a_job_that_was_intended_long_ago_is_asked_for_before_another_is_begun() -> None:
