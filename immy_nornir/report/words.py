@@ -23,7 +23,7 @@ STATUSES: Mapping[str, tuple[str, str]] = {
     Status.WAITING: ("waiting", "The session waits and goes on by itself or when it is resumed."),
     Status.CREATED: ("not begun", "The session has not begun."),
     Status.PASSED: ("passed", "Everything is as it should be."),
-    Status.SUPERSEDED: ("superseded", "A newer session took its place: the same work again, or by files that have changed."),
+    Status.SUPERSEDED: ("superseded", "A newer session of the same work, or by changed files, took its place."),
 }
 """Status -> (label, meaning), the worst first."""
 

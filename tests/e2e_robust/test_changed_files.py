@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -186,3 +189,35 @@ def test_a_reboot_that_the_superseded_session_owes_is_handed_on(tmp_path: Path) 
         one.immy(*RUN)
         assert [row["status"] for row in one.sessions()] == ["passed", "superseded"]
         assert len(one.lab.events("reboot_asked")) == 1
+
+
+def kinds(one: Fleet, session: str) -> list[str]:
+    return [str(entry["kind"]) for entry in one.log(session)]
+
+
+def test_after_another_session_of_the_computer_everything_is_detected_and_planned_again(tmp_path: Path) -> None:
+    with fleet(tmp_path, 1, software_files(("alpha", "beta"), ())) as one:
+        opens = datetime.now(UTC) + timedelta(seconds=20)
+        one.immy(*RUN, "--window", opens.strftime("%Y-%m-%dT%H:%M:%S"), expect=5)
+        one.immy("run", "--on", "tenants", "--item", "software/beta", "--yes", "--no-report")
+        one.immy("sessions", "resume", "--due", "--wait", "--yes")
+        waited = one.sessions()[1]["id"]
+        assert {row["status"] for row in one.sessions()} == {"passed"}
+        assert kinds(one, waited).count("Planned") == 2
+        assert items(one) == ["software/beta", "software/alpha"]
+
+
+def test_what_begins_long_after_its_detection_is_detected_again_first(tmp_path: Path) -> None:
+    with fleet(tmp_path, 1, software_files(("alpha", "beta", "gamma"), ()), knobs=Knobs(install_seconds=0.1)) as one:
+        one.lab.hold()
+        process = one.start(*RUN, "-o", "detection_valid_hours=0.0005")
+        eventually(lambda: bool(one.lab.events("installer_started")))
+        began = time.monotonic()
+        machine: Any = one.lab.computers["pc001"].machine
+        machine.state.packages["winget", "vendor.beta"]["installed"] = "1.0"  # by hand, meanwhile
+        eventually(lambda: time.monotonic() - began > 2.0)
+        one.lab.release()
+        assert process.wait(ENOUGH) == 0
+        assert one.sessions()[0]["status"] == "passed"
+        assert items(one) == ["software/alpha", "software/gamma"]
+        assert kinds(one, "pc001").count("Planned") >= 2

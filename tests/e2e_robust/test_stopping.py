@@ -151,7 +151,7 @@ def test_what_other_work_interrupted_is_settled_before_new_work_begins(tmp_path:
         rows = {(row["computer"], row["play"]): row for row in one.sessions()}
         assert rows["pc001", "full on tenants"]["status"] == "passed"
         old = rows["pc001", "all"]
-        assert old["status"] == "cancelled"
+        assert old["status"] == "superseded"
         assert rows["pc001", "full on tenants"]["id"] in old["reason"]
         assert {job["state"] for job in one.show(old["id"])["jobs"]} == {"finished"}
         assert set(one.installs().values()) == {1}

@@ -61,7 +61,7 @@ def whole_message(peer: socket.socket) -> bytes:
     """One message from a socket; empty when it was closed."""
     with peer.makefile("rb") as reader:
         lines = (bytes(reader.readline()) for _ in range(100))
-        before_the_body = list(itertools.takewhile(bytes.strip, lines))
+        before_the_body = list(itertools.takewhile(lambda line: line != b"\r\n" and line, lines))
         head = b"".join(before_the_body)
         length = head.lower().rpartition(b"content-length: ")[2].split(b"\r\n")[0]
         return head + b"\r\n" + reader.read(int(length)) if head else b""
