@@ -51,6 +51,8 @@ class Misbehaviour(StrEnum):
     """Others hold all shells of the user at first: the first two that are asked for are refused."""
     MOODY = "moody"
     """Lets in once, and then denies access twice, as right after a boot or while its domain does not answer."""
+    TORN_RESULTS = "torn_results"
+    """Of the results of its jobs only a part is left."""
     SLOW_DETECTION = "slow_detection"
     """Every script operation takes `Knobs.slow_seconds` more."""
 

@@ -142,6 +142,7 @@ class JobStatus:
     output: str = ""
     next_offset: int = 0
     result: JobResult | None = None
+    """None of a finished job: it left something else than a result."""
     created: bool = False
     """job.start: whether this call created the job."""
 

@@ -177,6 +177,8 @@ def _told(state: State, leg: Leg, status: JobStatus) -> list[Entry]:
     match status.state:
         case JobState.FINISHED if status.result is not None:
             return [JobEnded(job.id, status.result, status.output)]
+        case JobState.FINISHED:
+            return [JobEnded(job.id, None, status.output, "it has ended, and its result cannot be read")]
         case JobState.LOST:
             return [JobEnded(job.id, None, status.output, "it left no result and its process is gone")]
         case JobState.ABSENT:

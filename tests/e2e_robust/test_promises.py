@@ -76,3 +76,13 @@ def test_detection_leaves_the_configuration_of_software_that_it_leaves(tmp_path:
             ("task/conf", "left", "not_this_type"),
         ]
         assert not one.installs()
+
+
+def test_a_torn_result_means_look_again_at_once_and_nothing_runs_twice(tmp_path: Path) -> None:
+    with fleet(tmp_path, 1, software_files(("alpha",), ()), specs={"pc001": {"misbehave": ("torn_results",)}}) as one:
+        one.immy("run", "playbooks/all.yml", "--yes", "--no-report")
+        assert one.installs() == {("pc001", "software/alpha"): 1}
+        assert one.sql("SELECT state, error FROM jobs") == [("lost", "it has ended, and its result cannot be read")]
+        assert one.sql("SELECT outcome, message FROM actions") == [
+            ("success", "it was in doubt, and is as it should be")
+        ]

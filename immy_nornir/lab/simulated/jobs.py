@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from immy_nornir.lab.simulated.effects import Outcome, carry_out
 from immy_nornir.lab.simulated.reading import OperationError
+from immy_nornir.lab.spec import Misbehaviour
 from immy_nornir.model.wire import Effect, JobState
 
 if TYPE_CHECKING:
@@ -163,7 +164,10 @@ class Spool:
                 await asyncio.wait_for(job.settled.wait(), seconds)
         chunk = _chunk(job, offset)
         state = job.state if job else JobState.ABSENT
-        return {"state": state.value, **chunk, "result": job.result if job else None, "created": created}
+        result = job.result if job else None
+        if result is not None and self._computer.spec.does(Misbehaviour.TORN_RESULTS):
+            result = {"seconds": result["seconds"]}
+        return {"state": state.value, **chunk, "result": result, "created": created}
 
     def _job(self, params: Mapping[str, Any]) -> Job | None:
         return self.jobs.get(_folder(str(params["job_id"])))

@@ -17,6 +17,7 @@ from immy_nornir.remote.posix.job_programs import work_of
 from immy_nornir.remote.posix.program import Part, Step, encoded, pairs, source
 from immy_nornir.remote.posix.results import Rows, rows_of
 from immy_nornir.remote.posix.shell_values import parsed, variables
+from immy_nornir.remote.windows.connection import job_result_from
 from immy_nornir.text import json
 
 LONGEST_WAIT = 20.0
@@ -126,14 +127,19 @@ def _whole_characters(data: bytes) -> bytes:
     return data
 
 
-def _result(seen: Mapping[str, str], rows: Rows) -> JobResult:
-    word = json.parse(b64decode(seen["result"], validate=True).decode("utf-8", "replace"))
+def _result(seen: Mapping[str, str], rows: Rows) -> JobResult | None:
+    """A job's last word; None where it has not its form."""
+    try:
+        word = json.parse(b64decode(seen["result"], validate=True).decode("utf-8", "replace"))
+    except ValueError:
+        return None
+    if job_result_from(word) is None:
+        return None
     changes: list[Json] = [_change(row) for row in rows if row[0] == "change" and len(row) == 4]
     value: Json = changes or word.get("value")
     if value is None and "last" in seen:
         value = _last_line(b64decode(seen["last"]).decode("utf-8", "replace"))
-    code = word["exit_code"]
-    return JobResult(None if code is None else int(code), str(word["error"]), float(word["seconds"]), value)
+    return job_result_from({**word, "value": value})
 
 
 def _change(row: Sequence[str]) -> Json:

@@ -339,7 +339,7 @@ def job_status_from(result: Mapping[str, Json], offset: int = 0) -> JobStatus:
         state=state,
         output=raw[: len(raw) - held].decode("utf-8", "replace"),
         next_offset=end - held,
-        result=_job_result(inner) if isinstance(inner, dict) else None,
+        result=job_result_from(inner),
         created=result.get("created") is True,
     )
 
@@ -355,11 +355,17 @@ def _cut_character(raw: bytes) -> int:
     return 0
 
 
-def _job_result(value: Mapping[str, Json]) -> JobResult:
-    code, seconds = value.get("exit_code"), value.get("seconds")
+def job_result_from(value: Json) -> JobResult | None:
+    """A job's last word; None where it has not its form: a whole exit code, or why there is none."""
+    if not isinstance(value, dict):
+        return None
+    code, error, seconds = value.get("exit_code"), value.get("error"), value.get("seconds")
+    has_code = isinstance(code, int) and not isinstance(code, bool)
+    if not has_code and not (code is None and isinstance(error, str) and error):
+        return None
     return JobResult(
-        exit_code=code if isinstance(code, int) else None,
-        error=str(value.get("error") or ""),
+        exit_code=code if has_code else None,  # type: ignore[arg-type]  # an int, as was just seen
+        error=str(error or ""),
         seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
         value=value.get("value"),
     )

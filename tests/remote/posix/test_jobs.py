@@ -242,6 +242,18 @@ def test_another_boot_or_another_process_with_the_number_is_lost(
     assert connection.wait_job(spec.job_id, 0, 0).state is JobState.LOST
 
 
+TORN = ["", "{", "{}", "null", "[]", '{"exit_code": null, "error": "", "seconds": 1}', '{"exit_code": "0"}', "\0\0\0"]
+
+
+@pytest.mark.parametrize("text", TORN)
+def test_a_result_without_its_form_is_none(connection: PosixConnection, spool: Path, text: str) -> None:
+    spec = job("echo out")
+    connection.start_job(spec, 10)
+    (folder(spool, spec) / "result").write_text(text)
+    status = connection.wait_job(spec.job_id, 0, 20)
+    assert (status.state, status.result, status.output) == (JobState.FINISHED, None, "out\n")
+
+
 def test_two_jobs_of_one_item_never_run_side_by_side(connection: PosixConnection, spool: Path, tmp_path: Path) -> None:
     def of(item: str, text: str) -> JobSpec:
         return dataclasses.replace(job(text), item=item)

@@ -95,6 +95,14 @@ Write-Host "hällo $Name"; [Console]::Error.WriteLine('on stderr'); & sh -c 'exi
     assert log.count("started s1-script-1") == 1
 
 
+@pytest.mark.parametrize("text", ["", "{", "{}", "null", '{"exit_code": null, "error": ""}', '{"exit_code": "0"}'])
+def test_a_result_without_its_form_is_none(machine: Machine, connection: PowerShellConnection, text: str) -> None:
+    _finish(connection, _script("s1/torn/1", "1"))
+    (_folder(machine, "s1/torn/1") / "result").write_text(text)
+    status = connection.wait_job("s1/torn/1", 0, 20)
+    assert (status.state, status.result) == (JobState.FINISHED, None)
+
+
 def test_folders_of_jobs_that_ended_weeks_ago_are_swept_when_another_starts(
     machine: Machine, connection: PowerShellConnection
 ) -> None:
