@@ -97,9 +97,10 @@ Write-Host "hällo $Name"; [Console]::Error.WriteLine('on stderr'); & sh -c 'exi
 
 @pytest.mark.parametrize("text", ["", "{", "{}", "null", '{"exit_code": null, "error": ""}', '{"exit_code": "0"}'])
 def test_a_result_without_its_form_is_none(machine: Machine, connection: PowerShellConnection, text: str) -> None:
-    _finish(connection, _script("s1/torn/1", "1"))
-    (_folder(machine, "s1/torn/1") / "result").write_text(text)
-    status = connection.wait_job("s1/torn/1", 0, 20)
+    job_id = f"s1/torn-{len(text)}/1"
+    _finish(connection, _script(job_id, "1"))
+    (_folder(machine, job_id) / "result").write_text(text)
+    status = connection.wait_job(job_id, 0, 20)
     assert (status.state, status.result) == (JobState.FINISHED, None)
 
 
