@@ -6,6 +6,8 @@ these once, in the module that owns the foreign library. Nothing here prints.
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -103,3 +105,22 @@ class RefusedError(TransportError):
     """The computer runs no scripts of ours: ConstrainedLanguage, no usable shell, blocked by security software."""
 
     kind = "refused"
+
+
+class BusyError(RefusedError):
+    """Another session is at work on the computer; nothing was done."""
+
+    kind = "busy"
+
+
+def _until(found: re.Match[str]) -> str:
+    return f"until {datetime.fromtimestamp(int(found[1]), UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def refused(text: str) -> RefusedError:
+    """What a computer's own words mean that it did not do something."""
+    before, _, why = text.partition("lease ")
+    if not before.strip() and why.startswith(("busy: ", "lost: ")):
+        until = re.sub(r"until (\d{1,12})$", _until, why[len("busy: ") :])
+        return BusyError(f"another session is at work on this computer: {until}")
+    return RefusedError(text)

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from immy_nornir.model.facts import Boot, Identity
 from immy_nornir.model.values import SecretRef, Value
-from immy_nornir.model.wire import Answer, JobSpec, JobStatus, ReadOperation
+from immy_nornir.model.wire import Answer, JobSpec, JobStatus, Lease, ReadOperation
 
 
 class Clock(Protocol):
@@ -119,7 +119,15 @@ class Executor(Protocol):
         ...
 
     def reboot(self, boot: Boot, delay_seconds: int, reason: str) -> None:
-        """Ask for a reboot if the computer is still in `boot`."""
+        """Ask for a reboot if the computer is still in `boot`, and no job is at work there."""
+        ...
+
+    def carry(self, lease: Lease) -> None:
+        """From now on every effect takes or renews this lease first, and raises BusyError where another holds one."""
+        ...
+
+    def release(self) -> None:
+        """Let the lease go."""
         ...
 
 

@@ -36,6 +36,7 @@ class Effect(StrEnum):
     JOB_OUTPUT = "job.output"
     JOB_STOP = "job.stop"
     REBOOT = "reboot"
+    LEASE_RELEASE = "lease.release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,19 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """Who is at work on a computer, by whatever name, account and history; kept there, carried by every effect."""
+
+    history: str
+    session: str
+    epoch: int
+    holder: str
+    """Who that is, for people."""
+    seconds: float = 900.0
+    """How long it holds without news; never less than its job does."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobSpec:
     """What a job does on the computer. Nothing in it is secret but `secrets`, which never reaches the disk in clear."""
 
@@ -106,6 +120,8 @@ class JobSpec:
     deadline_seconds: int = 3600
     item: str = ""
     action: str = ""
+    detected_seconds: float | None = None
+    """How long ago its item was detected; None where another session's work since then is no matter."""
     secrets: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -121,6 +137,8 @@ class JobState(StrEnum):
     """Started in another boot, or its process is gone, without a result."""
     BUSY = "busy"
     """Not created: another job of the same item is still at work; `output` is its name."""
+    LOOK_AGAIN = "look_again"
+    """Not created: another session was at work since the item was detected. The lease is ours now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ OUTCOME_REASONS: Mapping[str, str] = {
     OutcomeReason.NOT_APPLICABLE: "It is not meant for this kind of computer.",
     OutcomeReason.RETRIES: "It was tried as often as it may be, without success.",
     OutcomeReason.REBOOT_FAILED: "The reboot before it did not work out.",
+    OutcomeReason.BUSY: "Another session was at work on the computer.",
 }
 
 HELD: Mapping[str, str] = {

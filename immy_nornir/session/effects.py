@@ -15,9 +15,9 @@ from immy_nornir.decide.detect.identity import identity_mismatch
 from immy_nornir.decide.plan.actions import Decision, decide
 from immy_nornir.decide.plan.job_steps import steps_of
 from immy_nornir.decide.plan.make_plan import user_for
-from immy_nornir.decide.steps.state import ActionState, Job, State, meaning_of, rebooted_since
+from immy_nornir.decide.steps.state import ActionState, Job, State, looked_at, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do
-from immy_nornir.errors import DroppedError, GarbledError, RefusedError, TransportTimeoutError
+from immy_nornir.errors import BusyError, DroppedError, GarbledError, RefusedError, TransportTimeoutError
 from immy_nornir.model.deployments import Desired, StateKind
 from immy_nornir.model.facts import Finding, FindingStatus, Identity
 from immy_nornir.model.items import Context, ExitMeaning, Item, ItemKind, RebootNeed
@@ -30,6 +30,7 @@ from immy_nornir.model.record.entries import (
     JobEnded,
     JobSeen,
     Noted,
+    Outdated,
     PendingFound,
     RebootAsked,
     RebootEnded,
@@ -39,6 +40,7 @@ from immy_nornir.model.record.entries import (
 from immy_nornir.model.record.session import Outcome, OutcomeReason
 from immy_nornir.model.wire import AnswerStatus, JobSpec, JobState, JobStatus, Read, ReadOperation
 from immy_nornir.remote.windows.connection import identity_from
+from immy_nornir.session.leg import LEASE_SECONDS
 
 if TYPE_CHECKING:
     from immy_nornir.model.protocols import Reader
@@ -143,8 +145,17 @@ def _start_job(state: State, leg: Leg, action_id: str) -> list[Entry]:
             return [ActionEnded(action_id, Outcome.SKIPPED, OutcomeReason.USER_CONTEXT, message)]
         context = f"user:{user}"
     secrets = {name: leg.engine.secrets.reveal(ref) for name, ref in step.secrets.items()}
+    age = max(0.0, leg.engine.clock.now() - looked_at(state, one)) if job.step == 0 else None
     spec = JobSpec(
-        job.id, step.kind, step.work, context, one.plan.timeout_seconds, one.plan.item, one.plan.type.value, secrets
+        job.id,
+        step.kind,
+        step.work,
+        context,
+        one.plan.timeout_seconds,
+        one.plan.item,
+        one.plan.type.value,
+        age,
+        secrets,
     )
     return _told(state, leg, leg.connected().start_job(spec, START_WAIT_SECONDS))
 
@@ -183,6 +194,13 @@ def _told(state: State, leg: Leg, status: JobStatus) -> list[Entry]:
             return [JobEnded(job.id, None, status.output, "it left no result and its process is gone")]
         case JobState.ABSENT:
             return [JobEnded(job.id, None, "", "the computer knows nothing of it")]
+        case JobState.LOOK_AGAIN:
+            said = "another session was at work there since it was looked at"
+            # Whatever else was detected before is no better known.
+            return [
+                *(entry for name in job.actions for entry in _look_again(state, leg, name, said, 0.0)),
+                Outdated(said),
+            ]
         case JobState.BUSY:
             return [entry for name in job.actions for entry in _busy(state, leg, name, status.output)]
         case _:
@@ -196,8 +214,13 @@ def _busy(state: State, leg: Leg, action_id: str, other: str) -> list[Entry]:
     message = f"an earlier job of {one.plan.item} is still at work there: {other}"
     if one.attempt >= options.retries:
         return [ActionEnded(one.plan.id, Outcome.FAILED, OutcomeReason.RETRIES, message)]
-    later = RetryLater(one.plan.id, leg.engine.clock.now() + options.retry_seconds, message)
-    return [later, Determined(dataclasses.replace(one.plan, type=ActionType.UNDETERMINED))]
+    return _look_again(state, leg, action_id, message, options.retry_seconds)
+
+
+def _look_again(state: State, leg: Leg, action_id: str, message: str, seconds: float) -> list[Entry]:
+    """Detect the item again before it is attempted again: by then nothing may be left to do."""
+    plan = dataclasses.replace(state.actions[action_id].plan, type=ActionType.UNDETERMINED)
+    return [RetryLater(action_id, leg.engine.clock.now() + seconds, message), Determined(plan)]
 
 
 def _whole_lines(job: Job, status: JobStatus) -> tuple[str, int]:
@@ -294,6 +317,7 @@ def _ask_reboot(state: State, leg: Leg, _: str) -> list[Entry]:
     assert reboot is not None  # noqa: S101 - next_step asks only then
     # Lost before the request was sent, it is asked again; only from then on it may be on its way.
     connection = leg.connected()
+    connection.carry(leg.lease(state.spec.options.reboot_timeout_minutes * 60 + LEASE_SECONDS))
     identity = connection.identify()
     if refused := refuse_stranger(state, leg, identity):
         return refused
@@ -304,6 +328,8 @@ def _ask_reboot(state: State, leg: Leg, _: str) -> list[Entry]:
     except (DroppedError, TransportTimeoutError, GarbledError) as error:
         leg.close()
         return [Noted(f"the answer to the request to reboot was lost: {error.message}"), RebootAsked(reboot.number)]
+    except BusyError:
+        raise
     except RefusedError as error:
         return [RebootEnded(reboot.number, None, f"the reboot was refused: {error.message}")]
     leg.close()

@@ -6,11 +6,14 @@ it (session.operations, session.effects); it decides nothing.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from immy_nornir.decide.steps.moment import NO_CONTACT, Contact
+from immy_nornir.errors import TransportError
+from immy_nornir.model.wire import Lease
 
 if TYPE_CHECKING:
     from immy_nornir.model.facts import Facts, Identity
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
     from immy_nornir.model.record.session import SessionSpec
     from immy_nornir.model.wire import Answer, JobStatus, ReadOperation
     from immy_nornir.session.engine import Engine
+
+
+LEASE_SECONDS = 900.0
+"""How long a lease holds without news of its session."""
 
 
 @dataclass(slots=True)
@@ -36,6 +43,8 @@ class Leg:
     """What was read before it was its turn, by operation; valid until the connection is closed."""
     found: tuple[str, int, JobStatus] | None = None
     """A job's id, the offset that was asked for, and what came with the computer's name when it was met again."""
+    epoch: int = 0
+    """That of the session's owner, which is this process."""
     facts: Facts | None = None
     """What the history knew of the computer when this connection began."""
 
@@ -57,7 +66,19 @@ class Leg:
             if self.address is None:
                 self.address = self.engine.address_of(self.described)
             self.connection = self.engine.connect(self.address)
+            self.connection.carry(self.lease())
         return self.connection
+
+    def lease(self, seconds: float = LEASE_SECONDS) -> Lease:
+        """The session's lease of its computer."""
+        history = self.engine.history
+        return Lease(history.id, self.spec.id, self.epoch, f"session {self.spec.id} of {history.owner}", seconds)
+
+    def release(self) -> None:
+        """Let the lease go, where the computer can be asked at once; it ends by itself."""
+        if self.connection is not None:
+            with contextlib.suppress(TransportError):
+                self.connection.release()
 
     def stored(self) -> Facts:
         """The facts that the history has of the computer, as they were when this connection began."""

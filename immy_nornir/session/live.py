@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from immy_nornir.decide.steps.gate import left_open
+from immy_nornir.decide.steps.gate import did_anything, left_open
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.next_step import next_step
 from immy_nornir.decide.steps.reboots import owes
@@ -259,6 +259,7 @@ class LiveSession:
             self._compare()
             match next_step(self.state, self._moment()):
                 case Finish(status, message, reason):
+                    self._release()
                     if self.state.finished is None:
                         self.append(Finished(status, message, reason))
                     return self._settle()
@@ -309,6 +310,7 @@ class LiveSession:
         looked = state.plan is not None and state.stop is None and state.spec.type.executes
         after = self.engine.history.ended_since(state.spec, state.detected_at) if looked else ""
         self.append(Resumed(self.engine.history.owner, claimed.epoch, after))
+        self.leg.epoch = claimed.epoch
         return None
 
     def _catch_up(self) -> None:
@@ -358,12 +360,19 @@ class LiveSession:
 
     def _park(self, wait: Wait) -> Parked:
         """Hold nothing; the same wait again is not worth another entry."""
+        if wait.deferred:
+            self._release()
         self.leg.close()
         known = self.state.waiting
         if known is None or (known.kind, known.about, known.deferred) != (wait.kind, wait.about, wait.deferred):
             self.append(Waiting(wait.kind, wait.until, wait.about, wait.deferred))
         self._parked = wait
         return Parked(wait, self.leg.address)
+
+    def _release(self) -> None:
+        """Leave the computer to others, where it was taken: by an effect of this session."""
+        if did_anything(self.state) or self.state.reboots:
+            self.leg.release()
 
     def _perform(self, do: Do, action_id: str) -> None:
         before, leg, engine = self.state, self.leg, self.engine

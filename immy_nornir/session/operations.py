@@ -18,6 +18,7 @@ from immy_nornir.decide.plan.make_plan import Planning, make_plan, to_detect
 from immy_nornir.decide.steps.step import Do
 from immy_nornir.errors import (
     AuthenticationError,
+    BusyError,
     CertificateError,
     ImmyError,
     RefusedError,
@@ -43,7 +44,7 @@ from immy_nornir.model.record.entries import (
     StageFailed,
     Verified,
 )
-from immy_nornir.model.record.session import Outcome, OutcomeReason
+from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason
 from immy_nornir.model.wire import ReadOperation
 from immy_nornir.session import effects, inputs
 
@@ -86,6 +87,8 @@ def failed(state: State, leg: Leg, do: Do, action_id: str, error: ImmyError) -> 
     if isinstance(error, AuthenticationError | CertificateError) and not known:
         leg.close()
         return [Refused(error.kind, text)]
+    if isinstance(error, BusyError):
+        return _busy(state, do, action_id, text)
     if isinstance(error, RefusedError) and not (known and do is Do.CONNECT):
         if do is Do.ASK_REBOOT:
             number = state.reboot.number if state.reboot is not None else 0
@@ -106,6 +109,14 @@ def failed(state: State, leg: Leg, do: Do, action_id: str, error: ImmyError) -> 
         leg.close()
         return [Refused("connection", text)]
     return [StageFailed(_STAGE_OF[do], text)]
+
+
+def _busy(state: State, do: Do, action_id: str, text: str) -> list[Entry]:
+    """The end of a session on whose computer another one is at work."""
+    over = StageFailed(Stage.EXECUTE, text, EndReason.BUSY)
+    if do is Do.ASK_REBOOT and state.reboot is not None and state.identity is not None:
+        return [RebootEnded(state.reboot.number, state.identity, text), over]
+    return [ActionEnded(action_id, Outcome.SKIPPED, OutcomeReason.BUSY, text), over] if action_id else [over]
 
 
 # --- stages ---------------------------------------------------------------------------------------------------

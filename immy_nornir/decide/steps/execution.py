@@ -14,7 +14,7 @@ from immy_nornir.decide.steps.gate import did_anything, halted
 from immy_nornir.decide.steps.job_ids import job_id
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import capped, counting, may_reboot, no_reboot, reboot_at_end, reboot_now
-from immy_nornir.decide.steps.state import ActionState, Job, State, meaning_of, rebooted_since
+from immy_nornir.decide.steps.state import ActionState, Job, State, looked_at, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do, Note, Perform, Step, Wait
 from immy_nornir.model.facts import Boot
 from immy_nornir.model.items import ExitMeaning, RebootNeed
@@ -22,6 +22,8 @@ from immy_nornir.model.playbooks import ActionType
 from immy_nornir.model.record.entries import ActionEnded, JobIntended, RebootIntended, RetryLater
 from immy_nornir.model.record.session import Outcome, OutcomeReason, WaitKind
 
+FRESH_SECONDS = 120.0
+"""An action whose item was detected longer ago is detected again before it begins: others may have been at it."""
 OVERDUE_SECONDS = 600.0
 """How long after its own time-out a job may still be asked for: the computer ends it at the time-out, if it can."""
 
@@ -70,7 +72,7 @@ def next_action(state: State, candidates: list[ActionState], now: float) -> Step
         if one.retry_at is not None and now < one.retry_at:
             retries.append(one.retry_at)
             continue
-        return _start(state, one)
+        return _start(state, one, now)
     if needs_reboot is not None:
         one, why = needs_reboot
         hindered = no_reboot(state)
@@ -145,8 +147,9 @@ def _fresh_boot(state: State, one: ActionState) -> _NeedsReboot | None:
     return _NeedsReboot(f"{one.plan.id} requires a reboot before it") if _wants_fresh_boot(state, one) else None
 
 
-def _start(state: State, one: ActionState) -> Step:
-    if one.plan.type is ActionType.UNDETERMINED:
+def _start(state: State, one: ActionState, now: float) -> Step:
+    old = now - looked_at(state, one) > FRESH_SECONDS
+    if one.plan.type is ActionType.UNDETERMINED or old:
         return Perform(Do.DETERMINE, one.plan.id)
     return _intend(state, one, one.attempt + 1, one.step)
 

@@ -47,6 +47,7 @@ REFUSAL_TRIES = 6
 More would lock the account where its password was changed in the middle.
 """
 
+_DONE = (Outcome.SUCCESS, Outcome.FAILED)
 _STUMBLES = {"garbled": 3}
 """How often contact may be lost in a row without anything achieved, by kind."""
 
@@ -174,7 +175,9 @@ def _after_failure(state: State, failure: StageFailed | Refused, moment: Moment)
     if state.stop is not None:
         return Finish(*_stopped(state.stop, _said(failure)))
     reason = EndReason.REFUSED if isinstance(failure, Refused) else failure.reason
-    return Finish(Status.FAILED, _said(failure), reason)
+    done = any(one.ended is not None and one.ended.outcome in _DONE for one in state.actions.values())
+    # Nothing was done to a computer that another session has.
+    return Finish(Status.MISSED if reason is EndReason.BUSY and not done else Status.FAILED, _said(failure), reason)
 
 
 def _said(failure: StageFailed | Refused) -> str:

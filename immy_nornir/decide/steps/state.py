@@ -80,6 +80,8 @@ class ActionState:
     plan: PlannedAction
     attempt: int = 0
     began_at: float = 0.0
+    looked_at: float = 0.0
+    """When it was detected by itself."""
     job: Job | None = None
     """The last job that served it."""
     doubts: int = 0
@@ -235,7 +237,7 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
         case StageFailed() as failed:
             return replace(state, failure=failed)
         case Determined(action):
-            return _with_action(state, action.id, plan=action)
+            return _with_action(state, action.id, plan=action, looked_at=at)
         case JobIntended() as intended:
             return _job_intended(state, intended, at)
         case JobSeen() as seen:
@@ -363,6 +365,11 @@ def _job_ended(state: State, over: JobEnded) -> State:
         doubts = one.doubts + (1 if over.result is None else 0)
         changed = _with_action(changed, name, doubts=doubts, reboot_due=one.reboot_due or soft)
     return changed
+
+
+def looked_at(state: State, one: ActionState) -> float:
+    """When an action's item was detected last."""
+    return max(state.detected_at, one.looked_at)
 
 
 def rebooted_since(state: State, one: ActionState) -> bool:

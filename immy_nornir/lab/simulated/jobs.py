@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from immy_nornir.lab.simulated.effects import Outcome, carry_out
+from immy_nornir.lab.simulated.lease import LeaseFile
 from immy_nornir.lab.simulated.reading import OperationError
 from immy_nornir.lab.spec import Misbehaviour
 from immy_nornir.model.wire import Effect, JobState
@@ -55,13 +56,19 @@ class Spool:
         self._computer = computer
         self._state = state
         self._runs: dict[str, int] = {}
+        self.lease = LeaseFile(computer.site.now)
 
     async def effect(self, name: str, params: Mapping[str, Any]) -> Json:
         """Execute one effect operation; raises OperationError."""
+        lease = params.get("lease")
         match name:
             case Effect.JOB_START:
                 return await self._start(params)
+            case Effect.LEASE_RELEASE:
+                self.lease.leave(lease)
+                return {"released": True}
             case Effect.JOB_WAIT:
+                self.lease.renew(lease)
                 return await self._wait(str(params["job_id"]), int(params.get("from") or 0), params, created=False)
             case Effect.JOB_OUTPUT:
                 return _chunk(self._job(params), int(params.get("from") or 0))
@@ -89,6 +96,10 @@ class Spool:
         spec = dict(params["job"])
         job_id = str(spec["job_id"])
         created = _folder(job_id) not in self.jobs
+        again = self.lease.enter(params.get("lease"), params.get("detected_seconds"), self._at_work)
+        if again and created:
+            state = JobState.LOOK_AGAIN.value
+            return {"state": state, "output": "", "next_offset": 0, "result": None, "created": False}
         busy = self._rival(spec.get("item")) if created else None
         if busy is not None:
             said = base64.b64encode(_folder(busy.job_id).encode()).decode()
@@ -99,6 +110,11 @@ class Spool:
             self._computer.log("job_created", job_id=job_id, item=spec.get("item"), kind=spec.get("kind"))
             self._begin(job)
         return await self._wait(job_id, 0, params, created=created)
+
+    def _at_work(self, session: str) -> str:
+        """The name of a job that is at work, of a session or of any."""
+        names = (name for name, job in self.jobs.items() if job.at_work)
+        return next((name for name in names if not session or name.startswith(f"{session}-")), "")
 
     def _rival(self, item: object) -> Job | None:
         return next((one for one in self.jobs.values() if item and one.at_work and one.spec.get("item") == item), None)
@@ -183,6 +199,10 @@ class Spool:
         boot = params.get("boot") or {}
         if not self._is_current(boot):
             raise OperationError("the computer is in another boot than the one to be ended")
+        self.lease.enter(params.get("lease"), None, self._at_work)
+        working = self._at_work("") if params.get("lease") else ""
+        if working:
+            raise OperationError(f"the job {working} is at work there")
         self._computer.ask_reboot(float(params.get("delay_seconds") or 0), str(params.get("reason") or ""))
         return {"asked": True}
 

@@ -66,6 +66,8 @@ class OutcomeReason(StrEnum):
     NOT_APPLICABLE = "not_applicable"
     RETRIES = "retries"
     REBOOT_FAILED = "reboot_failed"
+    BUSY = "busy"
+    """Another session is at work on the computer."""
 
 
 class EndReason(StrEnum):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from immy_nornir.errors import GarbledError, RefusedError, TransportError
+from immy_nornir.errors import GarbledError, RefusedError, TransportError, refused
 from immy_nornir.model.facts import Boot, Identity
 from immy_nornir.model.items import Language
 from immy_nornir.model.protocols import Clock, Transport
 from immy_nornir.model.values import Json
-from immy_nornir.model.wire import Answer, AnswerStatus, JobSpec, JobStatus, Read, ReadOperation
+from immy_nornir.model.wire import Answer, AnswerStatus, JobSpec, JobStatus, Lease, Read, ReadOperation
 from immy_nornir.remote.posix import jobs, results
 from immy_nornir.remote.posix.program import (
     Ending,
@@ -44,6 +44,7 @@ class PosixConnection:
     def __init__(self, transport: Transport, clock: Clock, *, spool: str = "", refuse_reboot: str = "") -> None:
         self._transport = transport
         self._clock = clock
+        self._lease: Lease | None = None
         self._spool = {"IMMY_SPOOL": spool} if spool else {}
         self._refuse_reboot = refuse_reboot
 
@@ -89,12 +90,13 @@ class PosixConnection:
 
         RefusedError: this computer cannot do such work, and nothing was started.
         """
-        step = jobs.start_step(spec, wait_seconds, self._spool)
+        step = jobs.start_step(spec, wait_seconds, self._spool, self._lease)
         return jobs.status_of(self._effect(step), 0)
 
     def wait_job(self, job_id: str, offset: int, wait_seconds: float) -> JobStatus:
         """What the spool says when the job is finished or lost, or after `wait_seconds` (at most 20)."""
-        return jobs.status_of(self._effect(jobs.wait_step(job_id, offset, wait_seconds, self._spool)), offset)
+        step = jobs.wait_step(job_id, offset, wait_seconds, self._spool, self._lease)
+        return jobs.status_of(self._effect(step), offset)
 
     def find_job(
         self, expected: Mapping[str, str], job_id: str, offset: int, wait_seconds: float
@@ -111,7 +113,16 @@ class PosixConnection:
         """Ask for a reboot; raises RefusedError in another boot than `boot`, or where reboots are not allowed."""
         if self._refuse_reboot:
             raise RefusedError(self._refuse_reboot)
-        self._effect(jobs.reboot_step(boot, delay_seconds, reason))
+        self._effect(jobs.reboot_step(boot, delay_seconds, reason, self._spool, self._lease))
+
+    def carry(self, lease: Lease) -> None:
+        """From now on every effect takes or renews this lease first."""
+        self._lease = lease
+
+    def release(self) -> None:
+        """Let the lease go."""
+        if self._lease is not None:
+            self._effect(jobs.release_step(self._lease, self._spool))
 
     def close(self) -> None:
         """Free the connection; never raises."""
@@ -150,7 +161,7 @@ class PosixConnection:
     def _effect(self, step: Step) -> str:
         reply = self._one(step)
         if reply.exit_code == 64 and reply.ending is Ending.DONE:
-            raise RefusedError(reply.errors.decode("utf-8", "replace").strip())
+            raise refused(reply.errors.decode("utf-8", "replace").strip())
         if not _fine(reply):
             raise TransportError(f"the computer did not do it: {_why(reply)}")
         return _text(reply)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
+from shlex import quote
 
 from immy_nornir.errors import GarbledError, RefusedError
 from immy_nornir.model.facts import Boot
 from immy_nornir.model.values import Json
-from immy_nornir.model.wire import JobResult, JobSpec, JobState, JobStatus
+from immy_nornir.model.wire import JobResult, JobSpec, JobState, JobStatus, Lease
 from immy_nornir.remote.posix.job_programs import work_of
 from immy_nornir.remote.posix.program import Part, Step, encoded, pairs, source
 from immy_nornir.remote.posix.results import Rows, rows_of
@@ -31,7 +32,21 @@ def folder_of(job_id: str) -> str:
     return folder
 
 
-def start_step(spec: JobSpec, wait_seconds: float, spool: Mapping[str, str]) -> Step:
+def _lease(lease: Lease | None, function: str, *more: str) -> str:
+    """The line that asks for a lease first; nothing without one."""
+    if lease is None:
+        return ""
+    told = (
+        quote(lease.history),
+        quote(lease.session),
+        str(lease.epoch),
+        str(int(lease.seconds)),
+        encoded(lease.holder),
+    )
+    return " ".join((function, *told, *more)) + "\n"
+
+
+def start_step(spec: JobSpec, wait_seconds: float, spool: Mapping[str, str], lease: Lease | None = None) -> Step:
     """The step that creates and starts a job; raises RefusedError for work that POSIX cannot do."""
     try:
         work = work_of(spec)
@@ -49,7 +64,16 @@ def start_step(spec: JobSpec, wait_seconds: float, spool: Mapping[str, str]) -> 
         f"'{_user(spec.context)}'",
         wait,
     )
-    return Step(Part.JOBS, "immy_job_start " + " ".join(words) + "\n", 30 + float(wait), spool, secrets)
+    program = "immy_job_start " + " ".join(words) + "\n"
+    if lease is not None:
+        age = "-" if spec.detected_seconds is None else str(int(spec.detected_seconds))
+        folder = folder_of(spec.job_id)
+        program = (
+            f"{_lease(lease, 'immy_lease_enter', age)}immy_find_spool {folder}\n"
+            f"if [ $immy_again = 1 ] && [ ! -d \"$immy_job\" ]; then printf 'state\\tlook_again\\n'; else\n"
+            f"{program}immy_lease_job {folder}\nfi\ntrue\n"
+        )
+    return Step(Part.JOBS, program, 30 + float(wait), spool, secrets)
 
 
 def _spec_text(spec: JobSpec) -> str:
@@ -78,11 +102,18 @@ def _wait(seconds: float) -> str:
     return f"{min(max(seconds, 0.0), LONGEST_WAIT):.2f}"
 
 
-def wait_step(job_id: str, offset: int, wait_seconds: float, spool: Mapping[str, str]) -> Step:
+def wait_step(
+    job_id: str, offset: int, wait_seconds: float, spool: Mapping[str, str], lease: Lease | None = None
+) -> Step:
     """The step that asks the spool, or waits for a change."""
     wait = _wait(wait_seconds)
     program = f"immy_job_wait {folder_of(job_id)} {max(0, int(offset))} {wait}\n"
-    return Step(Part.JOBS, program, 30 + float(wait), spool)
+    return Step(Part.JOBS, _lease(lease, "immy_lease_renew") + program, 30 + float(wait), spool)
+
+
+def release_step(lease: Lease, spool: Mapping[str, str]) -> Step:
+    """The step that lets a lease go, if it is still this one."""
+    return Step(Part.JOBS, _lease(lease, "immy_lease_leave"), 30, spool)
 
 
 def stop_step(job_id: str, spool: Mapping[str, str]) -> Step:
@@ -90,13 +121,17 @@ def stop_step(job_id: str, spool: Mapping[str, str]) -> Step:
     return Step(Part.JOBS, f"immy_job_stop {folder_of(job_id)}\n", 60, spool)
 
 
-def reboot_step(boot: Boot, delay_seconds: int, reason: str) -> Step:
+def reboot_step(
+    boot: Boot, delay_seconds: int, reason: str, spool: Mapping[str, str], lease: Lease | None = None
+) -> Step:
     """The step that asks for a reboot if the computer is still in `boot`; at least two seconds later."""
     boot_id = boot.id if boot.id and re.fullmatch(r"[A-Za-z0-9-]+", boot.id) else "-"
     time = "-" if boot.time is None else f"{boot.time:.0f}"
     # A first character of ours keeps a reason from being read as an option.
     text = encoded(f"immy: {reason}".replace("\0", ""))
-    return Step(Part.JOBS, f"immy_reboot {boot_id} {time} {max(2, int(delay_seconds))} {text}\n", 30)
+    before = f"{_lease(lease, 'immy_lease_enter', '-')}immy_lease_idle\n" if lease is not None else ""
+    program = f"{before}immy_reboot {boot_id} {time} {max(2, int(delay_seconds))} {text}\n"
+    return Step(Part.JOBS, program, 30, spool)
 
 
 def status_of(text: str, offset: int) -> JobStatus:

@@ -33,7 +33,7 @@ class Part(StrEnum):
 
 _LIBRARIES: Mapping[Part, tuple[str, ...]] = {
     Part.READS: ("tools.sh", "lookups.sh", "reads.sh"),
-    Part.JOBS: ("tools.sh", "jobs.sh"),
+    Part.JOBS: ("tools.sh", "jobs.sh", "lease.sh"),
 }
 
 

@@ -27,7 +27,7 @@ _COMMON = tuple(
 )
 READING = (*_COMMON, "reading/software", "reading/facts", "operations")
 """Script files of requests that read, in the order in which they are read; functions only."""
-ACTING = (*READING[:-1], "acting/spool", "acting/jobs", "operations")
+ACTING = (*READING[:-1], "acting/spool", "acting/jobs", "acting/lease", "operations")
 """Script files of requests with effects."""
 JOB = (*_COMMON, "acting/spool", "acting/installing", "acting/declare")
 """The part of the library that a job carries with it."""

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
 import math
 import os
 import re
 from collections import deque
 from typing import TYPE_CHECKING
 
-from immy_nornir.errors import DroppedError, GarbledError, RefusedError, TransportTimeoutError, UsageError
+from immy_nornir.errors import (
+    BusyError,
+    DroppedError,
+    GarbledError,
+    RefusedError,
+    TransportTimeoutError,
+    UsageError,
+    refused,
+)
 from immy_nornir.model.facts import Boot, Identity
 from immy_nornir.model.items import Platform
 from immy_nornir.model.protocols import RawAnswer
@@ -27,6 +36,7 @@ from immy_nornir.model.wire import (
     JobSpec,
     JobState,
     JobStatus,
+    Lease,
     Operation,
     Read,
     ReadOperation,
@@ -66,6 +76,7 @@ class PowerShellConnection:
     ) -> None:
         self._transport = transport
         self._make_nonce = make_nonce
+        self._lease: Lease | None = None
         self._proven = False
         """Whether this connection's runner has ever finished a request."""
 
@@ -195,18 +206,24 @@ class PowerShellConnection:
             "action": spec.action,
         }
         wait = _bounded(wait_seconds)
-        params: dict[str, Json] = {"job": job, "secrets": dict(spec.secrets), "wait_seconds": wait}
+        params: dict[str, Json] = {
+            "job": job,
+            "secrets": dict(spec.secrets),
+            "wait_seconds": wait,
+            "detected_seconds": spec.detected_seconds,
+            **self._carried(),
+        }
         return job_status_from(self._act(_effect(Effect.JOB_START, params, wait)))
 
     def wait_job(self, job_id: str, offset: int, wait_seconds: float) -> JobStatus:
         """What the spool says now, or when the job ends within `wait_seconds` (at most 20)."""
-        return job_status_from(self._act(_wait_of(job_id, offset, wait_seconds)), offset)
+        return job_status_from(self._act(_wait_of(job_id, offset, wait_seconds, self._carried())), offset)
 
     def find_job(
         self, expected: Mapping[str, str], job_id: str, offset: int, wait_seconds: float
     ) -> tuple[Identity, JobStatus | None]:
         """The identity and, in the same request, the word of `wait_job`; None where that was not said."""
-        operation = _wait_of(job_id, offset, wait_seconds)
+        operation = _wait_of(job_id, offset, wait_seconds, self._carried())
         identity, answers = self._meet(expected, [operation])
         said = answers.get(operation.id)
         if said is None or said.status is not AnswerStatus.OK or not isinstance(said.result, dict):
@@ -220,7 +237,20 @@ class PowerShellConnection:
     def reboot(self, boot: Boot, delay_seconds: int, reason: str) -> None:
         """Ask for a reboot; RefusedError when the computer is not in `boot` any more or will not."""
         of_boot: dict[str, Json] = {"id": boot.id, "time": boot.time}
-        self._act(_effect(Effect.REBOOT, {"delay_seconds": delay_seconds, "reason": reason, "boot": of_boot}))
+        params: dict[str, Json] = {"delay_seconds": delay_seconds, "reason": reason, "boot": of_boot}
+        self._act(_effect(Effect.REBOOT, {**params, **self._carried()}))
+
+    def carry(self, lease: Lease) -> None:
+        """From now on every effect takes or renews this lease first."""
+        self._lease = lease
+
+    def release(self) -> None:
+        """Let the lease go."""
+        if self._lease is not None:
+            self._act(_effect(Effect.LEASE_RELEASE, self._carried()))
+
+    def _carried(self) -> dict[str, Json]:
+        return {} if self._lease is None else {"lease": dataclasses.asdict(self._lease)}
 
     def close(self) -> None:
         """Free the connection; never raises."""
@@ -235,7 +265,12 @@ class PowerShellConnection:
         if answer.status is AnswerStatus.TIMED_OUT:
             raise DroppedError(f"{operation.name} took too long on the computer and was ended")
         if answer.status is not AnswerStatus.OK or not isinstance(answer.result, dict):
-            raise RefusedError(f"{operation.name}: {answer.error or 'the answer is no map'}")
+            said = refused(answer.error)
+            raise (
+                said
+                if isinstance(said, BusyError)
+                else RefusedError(f"{operation.name}: {answer.error or 'the answer is no map'}")
+            )
         return answer.result
 
 
@@ -247,9 +282,9 @@ def _bounded(wait_seconds: float) -> float:
     return min(max(wait_seconds, 0.0), MAXIMUM_WAIT)
 
 
-def _wait_of(job_id: str, offset: int, wait_seconds: float) -> EffectOperation:
+def _wait_of(job_id: str, offset: int, wait_seconds: float, carried: Mapping[str, Json]) -> EffectOperation:
     wait = _bounded(wait_seconds)
-    return _effect(Effect.JOB_WAIT, {"job_id": job_id, "from": offset, "wait_seconds": wait}, wait)
+    return _effect(Effect.JOB_WAIT, {"job_id": job_id, "from": offset, "wait_seconds": wait, **carried}, wait)
 
 
 def _check_reading(operation: object) -> None:

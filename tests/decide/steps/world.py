@@ -174,6 +174,8 @@ class World:
         match step.do:
             case Do.DETERMINE if one.plan.id in self.determined:
                 return [Determined(self.determined[one.plan.id])]
+            case Do.DETERMINE if one.plan.type is not ActionType.UNDETERMINED:
+                return [Determined(one.plan)]  # looked at again: it is still to be done
             case Do.DETERMINE:
                 return [ActionEnded(one.plan.id, Outcome.NOTHING, OutcomeReason.ALREADY_SO)]
             case Do.START_JOB:

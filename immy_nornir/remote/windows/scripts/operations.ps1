@@ -11,9 +11,10 @@ function Invoke-ImmyOperation([string]$name, $parameters) {
         'file' { Read-ImmyFiles $parameters }
         'driver' { Read-ImmyDriver $parameters }
         'job.start' { Start-ImmyJob $parameters }
-        'job.wait' { Wait-ImmyJob ([string]$parameters.job_id) ([long]$parameters.from) ([double]$parameters.wait_seconds) }
+        'job.wait' { Update-ImmyLease $parameters.lease; Wait-ImmyJob ([string]$parameters.job_id) ([long]$parameters.from) ([double]$parameters.wait_seconds) }
         'job.output' { Read-ImmyJobOutput (Get-ImmyJobFolder ([string]$parameters.job_id)) ([long]$parameters.from) }
         'job.stop' { Stop-ImmyJob ([string]$parameters.job_id) }
+        'lease.release' { Exit-ImmyLease $parameters.lease }
         'reboot' { Restart-ImmyComputer $parameters }
         default { throw "the runner knows no operation '$name'" }
     }

@@ -147,6 +147,10 @@ function Find-ImmyRival([string]$id, $item) {
 function Start-ImmyJob($parameters) {
     $id = [string]$parameters.job.job_id
     [void](Get-ImmyTaskUser ([string]$parameters.job.context))
+    $isKnown = [IO.Directory]::Exists((Get-ImmyJobFolder $id))
+    if ((Enter-ImmyLease $parameters.lease $parameters.detected_seconds) -and -not $isKnown) {
+        return [ordered]@{ state = 'look_again'; output = ''; next_offset = 0; result = $null; created = $false }
+    }
     $rival = Find-ImmyRival $id $parameters.job.item
     if ($rival) {
         $said = [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes($rival))
@@ -267,6 +271,11 @@ function Restart-ImmyComputer($parameters) {
     if (Test-ImmyBootChanged $now $parameters.boot) { throw 'the computer has been rebooted since' }
     $program = Get-Command -Name shutdown.exe, shutdown -ErrorAction SilentlyContinue | Select-Object -First 1
     if (-not $program) { throw 'this computer has no shutdown command' }
+    if ($parameters.lease) {
+        [void](Enter-ImmyLease $parameters.lease $null)
+        $working = Find-ImmyWorkingJob ''
+        if ($working) { throw "the job $working is at work there" }
+    }
     # Planned, application maintenance.
     $said = & $program /r /t ([int]$parameters.delay_seconds) /d p:4:1 /c ([string]$parameters.reason) 2>&1
     # 1190: a shutdown is already scheduled.
