@@ -121,6 +121,6 @@ def refused(text: str) -> RefusedError:
     """What a computer's own words mean that it did not do something."""
     before, _, why = text.partition("lease ")
     if not before.strip() and why.startswith(("busy: ", "lost: ")):
-        until = re.sub(r"until (\d{1,12})$", _until, why[len("busy: ") :])
+        until = re.sub(r"until (\d{1,12})(?: \(line \d+\))?$", _until, why[len("busy: ") :])
         return BusyError(f"another session is at work on this computer: {until}")
     return RefusedError(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import re
 import secrets
@@ -117,7 +118,7 @@ class History:
                 advice = f"move it away to begin a new one, or {advice}"
             raise HistoryError(f"{self.path} cannot be opened: {error}", advice) from error
 
-    @property
+    @functools.cached_property
     def id(self) -> str:
         """The history's own id: the same for every process and for ever, and no other history's."""
         sql = "SELECT value FROM meta WHERE name='history_id'"

@@ -54,6 +54,8 @@ immy_lease_check() { # file
     fi
     return 0
   fi
+  # While it is ours nobody else acts: what they did before was seen then.
+  [ "$immy_r_touched" -gt "$immy_held" ] || [ "$immy_r_released" = 0 ] || return 0
   if [ "$immy_r_released" = 0 ]; then
     if [ "$immy_date" -lt "$immy_r_until" ] || immy_lives "${1%/lease}/job"; then
       # Both of two that come at the same moment step back.
@@ -62,7 +64,7 @@ immy_lease_check() { # file
       [ "$immy_r_until" -gt "$immy_date" ] || immy_r_until=$immy_date
       immy_refuse "lease busy: $immy_r_holder, until $immy_r_until"
     fi
-    immy_again=1
+    [ "$immy_r_touched" -le "$immy_held" ] || immy_again=1
   elif [ "$immy_l_detected" != - ] && [ "$((immy_r_touched + 5))" -ge "$((immy_date - immy_l_detected))" ]; then
     immy_again=1
   fi
@@ -74,6 +76,8 @@ immy_lease_enter() {
   immy_lease_find
   immy_again=0
   immy_taken=
+  immy_held=-1
+  if immy_lease_row "$immy_lease/lease" && immy_lease_is_own && [ "$immy_r_released" = 0 ]; then immy_held=$immy_r_touched; fi
   immy_lease_check "$immy_lease/lease"
   immy_lease_write 0 "$((immy_date + immy_l_seconds))"
   immy_taken=1
