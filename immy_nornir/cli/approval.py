@@ -22,7 +22,7 @@ def approve(preview: Preview, brakes: Brakes, *, yes: bool) -> Approved:
 
     Raises: UsageError where a brake is passed or nobody can be asked, click's Exit where the answer is no.
     """
-    if not preview.computers:
+    if not preview.changes and not preview.reboots:
         return Approved("nobody")
     _hold(preview.changes, preview.reboots, brakes, "this run")
     click.echo(f"This run changes: {preview}.", err=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from immy_nornir.cli import startup
+from immy_nornir.cli.plan import plan_lines
 from immy_nornir.errors import HistoryError
 from immy_nornir.model.record.session import EndReason, Outcome, Status
 from immy_nornir.text import json
@@ -94,9 +95,19 @@ def end_runs(engine: Engine, run_ids: Iterable[str]) -> list[Path]:
 
 
 def show_summary(
-    engine: Engine, run_id: str, sessions: Sequence[LiveSession], reports: Sequence[Path], form: str
+    engine: Engine,
+    run_id: str,
+    sessions: Sequence[LiveSession],
+    reports: Sequence[Path],
+    form: str,
+    *,
+    planned: bool = False,
+    verbose: bool = False,
 ) -> None:
-    """What became of every computer: counts, then those that need attention; or everything as JSON."""
+    """What became of every computer: counts, then those that need attention; or everything as JSON.
+
+    `planned`: the sessions only planned, and their plans are told, with `verbose` computer by computer.
+    """
     from immy_nornir.plugins.tasks import summary
 
     if form == "json":
@@ -126,6 +137,8 @@ def show_summary(
     elif open_actions:
         told = f"{open_actions} not done"
     click.echo(f"  actions: {told or 'none'}; reboots: {reboots}")
+    for line in plan_lines(sessions, verbose=verbose) if planned else ():
+        click.echo(line)
     for text, names in _attention(sessions).items():
         shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
         click.echo(f"  {shown}: {text}")

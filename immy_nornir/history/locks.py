@@ -67,12 +67,14 @@ class OwnerLock:
 
 
 def is_alive(folder: Path, owner: str) -> bool:
-    """Whether the process that took this owner's lock still runs."""
+    """Whether the process that took this owner's lock still runs; who cannot look takes nothing over."""
     path = folder / f"{owner}.lock"
     try:
         handle = os.open(path, os.O_RDWR)
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:  # no free descriptor here, or another user's
+        return True
     try:
         return not _lock(handle, alone=False)
     finally:

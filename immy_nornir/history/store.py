@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import functools
 import os
-import re
 import secrets
 import socket
 import sqlite3
@@ -22,6 +21,7 @@ from immy_nornir.decide.runs.run_state import RunState, fold_run, fold_run_all
 from immy_nornir.decide.steps.state import State, fold, fold_all
 from immy_nornir.errors import HistoryError
 from immy_nornir.history import codec, locks, projection, queries, records, schema, sentences
+from immy_nornir.history.mounts import file_system
 from immy_nornir.history.writer import Writer, blob_line, journal_line, run_line
 from immy_nornir.model.items import Item
 from immy_nornir.model.protocols import Clock
@@ -416,26 +416,3 @@ class History:
             self._idle.pop().close()
         self._writer.close()
         self._lock.release()
-
-
-_ESCAPED = re.compile(r"\\([0-7]{3})")
-
-
-def file_system(folder: Path, table: Path = Path("/proc/self/mounts")) -> str:
-    """The type of the file system that holds a folder, where a table of mounts tells (Linux); else an empty text."""
-    try:
-        mounts = table.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError:
-        return ""
-    best, kind = "", ""
-    path = str(folder.resolve())
-    for line in mounts:
-        # Blanks in names are written as \040.
-        parts = [_ESCAPED.sub(lambda found: chr(int(found[1], 8)), part) for part in line.split(" ")]
-        if (
-            len(parts) > 2
-            and (path == parts[1] or path.startswith(parts[1].rstrip("/") + "/"))
-            and len(parts[1]) >= len(best)
-        ):
-            best, kind = parts[1], parts[2]
-    return kind

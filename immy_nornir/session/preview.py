@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from immy_nornir.decide.detect.facts import facts_for, known_names, presumed
 from immy_nornir.decide.resolve.winning_deployments import Asked, choose
-from immy_nornir.model.deployments import StateKind
+from immy_nornir.model.deployments import StateKind, TaskMode
 from immy_nornir.model.items import ItemKind, Platform, RebootNeed, Software
 from immy_nornir.model.playbooks import ActionType, Reboot
 
 if TYPE_CHECKING:
+    from immy_nornir.model.deployments import Deployment
     from immy_nornir.model.record.session import SessionSpec
     from immy_nornir.session.engine import Engine
 
@@ -67,7 +68,9 @@ def preview(engine: Engine, specs: Iterable[SessionSpec]) -> Preview:
             computer = engine.computer(spec.computer)
             known = reader.facts(spec.computer)
             facts = facts_for(presumed(spec.computer, known, Platform.WINDOWS), known)
-            may = spec.options.reboot is Reboot.FORCE or bool(facts["pending_reboots"])
+            # Of a computer that was never seen it cannot be foreseen whether a reboot is pending.
+            pending = bool(facts["pending_reboots"]) or "pending_reboots" not in known.values
+            may = spec.options.reboot is Reboot.FORCE
             asked = Asked(spec.items, spec.asked_items, spec.onboarding)
             variables = known_names(computer, spec.vars)
             candidates = engine.targets.of_computer(spec.computer)
@@ -75,7 +78,9 @@ def preview(engine: Engine, specs: Iterable[SessionSpec]) -> Preview:
                 winner = choice.winner
                 if winner is None:
                     continue
-                may = may or _may_reboot(engine, choice.item)
+                if _only_looks(winner):
+                    continue
+                may = may or pending or _may_reboot(engine, choice.item)
                 if choice.item.startswith("task/"):
                     tasks += ActionType.ENFORCE in spec.type.does and ItemKind.TASK in spec.type.looks_at
                 elif winner.state is not None and winner.state.kind is StateKind.ABSENT:
@@ -84,6 +89,13 @@ def preview(engine: Engine, specs: Iterable[SessionSpec]) -> Preview:
                     software += 1
             reboots += spec.options.reboot is not Reboot.SKIP and may
     return Preview(len(names), len(tenants), software, tasks, uninstalls, reboots)
+
+
+def _only_looks(winner: Deployment) -> bool:
+    """Whether a deployment changes nothing: audits, monitoring, what is ignored."""
+    if winner.state is not None:
+        return winner.state.kind is StateKind.IGNORED
+    return winner.mode is not TaskMode.ENFORCE
 
 
 def _may_reboot(engine: Engine, item: str) -> bool:

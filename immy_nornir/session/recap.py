@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 from immy_nornir.decide.steps.state import State
 from immy_nornir.history.projection import status_of
@@ -29,6 +30,12 @@ class ActionLine:
     message: str
     sentence: str
     """What was to be done, and what became of it."""
+    to_do: bool = False
+    """The session will do it, or would if it did not only plan."""
+    found: str = ""
+    version: str = ""
+    """That will be there afterwards."""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,10 @@ def recap_of(state: State) -> Recap:
             one.ended.message if one.ended is not None else "",
             changing=one.plan.changing,
             attempted=one.attempt > 0,
+            to_do=one.plan.to_do,
+            found=one.plan.found,
+            version=one.plan.version or "",
+            why=one.plan.why,
         )
         for one in state.actions.values()
     )
@@ -78,7 +89,8 @@ def recap_of(state: State) -> Recap:
 
 @functools.lru_cache(maxsize=4096)
 def _shared(
-    id_: str, type_: ActionType, outcome: Outcome | None, message: str, *, changing: bool, attempted: bool
+    id_: str, type_: ActionType, outcome: Outcome | None, message: str, *, changing: bool, attempted: bool, **plan: Any
 ) -> ActionLine:
     said = f" ({message})" if outcome is not None and message else ""
-    return ActionLine(id_, type_, changing, attempted, outcome, message, f"{type_}: {outcome or 'not ended'}{said}")
+    sentence = f"{type_}: {outcome or 'not ended'}{said}"
+    return ActionLine(id_, type_, changing, attempted, outcome, message, sentence, **plan)

@@ -86,3 +86,41 @@ def test_a_torn_result_means_look_again_at_once_and_nothing_runs_twice(tmp_path:
         assert one.sql("SELECT outcome, message FROM actions") == [
             ("success", "it was in doubt, and is as it should be")
         ]
+
+
+def test_a_check_tells_its_plan_together_for_many_computers_and_one_by_one(tmp_path: Path) -> None:
+    files = software_files(("alpha", "beta"), ("beta",))
+    old = {"winget": {"Vendor.alpha": {"installed": "0.9", "candidate": "1.0"}, "Vendor.beta": {"candidate": "1.0"}}}
+    with fleet(tmp_path, 5, files, specs={"pc001": {"packages": old}}) as one:
+        said = one.immy("run", "playbooks/all.yml", "--check", "--no-report", expect=4)
+        assert "  install software/beta 1.0 on 5 computers: pc001, pc002, pc003 and 2 more\n" in said
+        assert "  install software/alpha 1.0 on 4 computers: pc002, pc003, pc004 and 1 more\n" in said
+        assert "  update software/alpha 0.9 -> 1.0 on 1 computer: pc001\n" in said
+        assert "  reboot 5 computers: pc001, pc002, pc003 and 2 more\n" in said
+        each = one.immy("run", "playbooks/all.yml", "--check", "-v", "--no-report", "--limit", "pc001", expect=4)
+        assert "  pc001:\n    update software/alpha 0.9 -> 1.0: " in each
+        assert "    reboots: 1\n" in each
+        assert not one.installs()
+
+
+def test_audits_and_monitoring_are_no_changes(tmp_path: Path) -> None:
+    registry = "registry: {key: 'HKLM\\SOFTWARE\\Lab', name: x, value: 1}\n"
+    files = {
+        **software_files((), ()),
+        "tasks/maintenance/t/task.yml": registry,
+        "tasks/maintenance/u/task.yml": registry.replace("value: 1", "absent: true"),
+        "playbooks/deployments/t.yml": "- {item: task/t, target: tenants, mode: audit}\n"
+        "- {item: task/u, target: tenants, mode: audit}\n",
+    }
+    with fleet(tmp_path, 1, files) as one:
+        said = one.immy("run", "playbooks/all.yml", "--max-changes", "0")  # nobody is asked, and nobody has to say yes
+        assert "1 not compliant, 1 as they should be" in said or "1 as they should be, 1 not compliant" in said
+        assert " done" not in said
+
+
+def test_a_reboot_that_cannot_be_foreseen_counts_for_the_brake(tmp_path: Path) -> None:
+    specs = {"pc001": {"pending_reboots": ["windows_update"]}}
+    with fleet(tmp_path, 1, software_files(("alpha",), ()), specs=specs) as one:
+        one.immy("run", "playbooks/all.yml", "--yes", "--max-reboots", "0", expect=2)
+        assert "may reboot 1 computers, and --max-reboots is 0" in one.said
+        assert not one.lab.events("reboot_asked")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import pytest
 from immy_nornir.decide.steps.state import State, fold_all
 from immy_nornir.errors import HistoryError
 from immy_nornir.history import codec, locks, store
+from immy_nornir.history.mounts import file_system
 from immy_nornir.history.queries import Asked, Reader
 from immy_nornir.history.store import FILE, Busy, Claimed, History, new_id
 from immy_nornir.history.writer import journal_line
@@ -315,7 +318,7 @@ def test_a_file_that_is_no_history_is_an_error_with_advice(tmp_path: Path) -> No
 
 
 def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_NETWORK", (store.file_system(tmp_path),))
+    monkeypatch.setattr(store, "_NETWORK", (file_system(tmp_path),))
     with pytest.raises(HistoryError, match="network file system"):
         History(tmp_path, sample.StillClock())
 
@@ -330,3 +333,18 @@ def test_a_lock_lives_as_long_as_its_process(tmp_path: Path) -> None:
     lock.release()
     assert not locks.is_alive(tmp_path, "me")
     assert not list(tmp_path.iterdir())
+
+
+def test_who_cannot_look_whether_an_owner_lives_takes_nothing_over(tmp_path: Path) -> None:
+    lock = locks.OwnerLock(tmp_path, "one")
+    assert locks.is_alive(tmp_path, "one")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.dup(0)]
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 1, hard))
+        assert locks.is_alive(tmp_path, "one")  # EMFILE
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        os.close(taken[0])
+    lock.release()
+    assert not locks.is_alive(tmp_path, "one")

@@ -41,6 +41,7 @@ class _Wishes:
     command: str
     report: bool
     brakes: Brakes
+    verbose: bool = False
 
 
 def _choices(kind: type) -> click.Choice[str]:
@@ -77,6 +78,7 @@ def _choices(kind: type) -> click.Choice[str]:
 @click.option("-o", "--option", "more", multiple=True, metavar="NAME=VALUE", help="Any other option of a session.")
 @options.extra
 @click.option("--check", is_flag=True, help="Stop after the plan; exit code 4 when changes are pending.")
+@click.option("-v", "--verbose", is_flag=True, help="With --check: the plan of each computer, with its reasons.")
 @click.option("--wait", is_flag=True, help="Stay until deferred sessions (window, computer off) have ended.")
 @options.workers
 @click.option("--per-tenant", type=click.IntRange(0), default=0, help="At most so many of one tenant at the same time.")
@@ -124,6 +126,7 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
         shlex.join(["immy", *_without_values(sys.argv[1:])]),
         given["report"],
         Brakes(given["max_changes"], given["max_reboots"]),
+        given["verbose"],
     )
     pace = Pace(given["workers"], given["per_tenant"], given["splay"], given["wait"])
     _check_items(fleet, asking.items)
@@ -253,7 +256,8 @@ def _run(engine: Engine, run: LiveRun, wishes: _Wishes) -> int:
         # What became of the computers is said all the same, and the exit code is theirs.
         click.echo(f"immy: the run's end was not written down: {error}", err=True)
     end_runs(engine, [live.spec.run_id for live in sessions if live.spec.run_id != spec.id])
-    show_summary(engine, spec.id, sessions, [report] if report else [], wishes.form)
+    reports = [report] if report else []
+    show_summary(engine, spec.id, sessions, reports, wishes.form, planned=spec.check, verbose=wishes.verbose)
     return record_code(engine, code)
 
 

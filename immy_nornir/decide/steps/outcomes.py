@@ -38,10 +38,10 @@ def immediate(action: PlannedAction, finding: Finding | None) -> ActionEnded | N
     match action.type:
         case ActionType.AUDIT:
             good = finding is not None and finding.status is FindingStatus.COMPLIANT
-            outcome = Outcome.SUCCESS if good else Outcome.NOT_COMPLIANT
+            outcome = Outcome.NOTHING if good else Outcome.NOT_COMPLIANT
             return ActionEnded(action.id, outcome, OutcomeReason.AUDIT, action.why, action.found)
         case ActionType.MONITOR:
-            return ActionEnded(action.id, Outcome.SUCCESS, OutcomeReason.MONITOR, action.why, action.found)
+            return ActionEnded(action.id, Outcome.NOTHING, OutcomeReason.MONITOR, action.why, action.found)
         case _:
             reason = _QUIET.get(action.reason, OutcomeReason.ALREADY_SO)
             return ActionEnded(action.id, Outcome.NOTHING, reason, action.why, action.found)

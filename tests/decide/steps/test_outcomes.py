@@ -81,9 +81,9 @@ def test_what_is_to_be_done_has_no_end_yet() -> None:
 @pytest.mark.parametrize(
     ("kind", "reason", "yes", "outcome", "why"),
     [
-        (ActionType.AUDIT, Reason.AUDIT, True, Outcome.SUCCESS, OutcomeReason.AUDIT),
+        (ActionType.AUDIT, Reason.AUDIT, True, Outcome.NOTHING, OutcomeReason.AUDIT),
         (ActionType.AUDIT, Reason.AUDIT, False, Outcome.NOT_COMPLIANT, OutcomeReason.AUDIT),
-        (ActionType.MONITOR, Reason.MONITOR, True, Outcome.SUCCESS, OutcomeReason.MONITOR),
+        (ActionType.MONITOR, Reason.MONITOR, True, Outcome.NOTHING, OutcomeReason.MONITOR),
         (ActionType.NONE, Reason.UP_TO_DATE, True, Outcome.NOTHING, OutcomeReason.ALREADY_SO),
         (ActionType.NONE, Reason.IGNORED, True, Outcome.NOTHING, OutcomeReason.IGNORED),
         (ActionType.NONE, Reason.NOT_APPLICABLE, True, Outcome.NOTHING, OutcomeReason.NOT_APPLICABLE),
