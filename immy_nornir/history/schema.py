@@ -101,6 +101,16 @@ def m002_runs_are_records(db: Database) -> None:
     _all(db, _SECOND)
 
 
+@migrations()
+def m003_computers_are_accepted(db: Database) -> None:
+    """What a computer was known by before an operator accepted another machine in its place."""
+    _all(
+        db,
+        "CREATE TABLE accepted (id INTEGER PRIMARY KEY, computer TEXT NOT NULL, at REAL NOT NULL, by TEXT NOT NULL, "
+        "reason TEXT NOT NULL, before TEXT NOT NULL)",
+    )
+
+
 def _all(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

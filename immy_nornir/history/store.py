@@ -251,6 +251,22 @@ class History:
 
         return self._writer.call(create)
 
+    def accept(self, computer: str, by: str, reason: str) -> dict[str, str] | None:
+        """Forget by what a computer was known, and keep that with the reason; None where it was never seen."""
+
+        def forget(connection: sqlite3.Connection) -> dict[str, str] | None:
+            system = records.facts(connection, computer).values.get("system")
+            if not isinstance(system, dict):
+                return None
+            before = {name: str(system.get(name) or "") for name in ("uuid", "uuid_source", "name", "domain")}
+            sql = "INSERT INTO accepted (computer, at, by, reason, before) VALUES (?,?,?,?,?)"
+            values = (computer, self._clock.now(), by, self._clean(reason), codec.line(before))
+            connection.execute(sql, values)
+            connection.execute("DELETE FROM facts WHERE computer=?", (computer,))
+            return before
+
+        return self._writer.call(forget)
+
     def ended_since(self, spec: SessionSpec, at: float) -> str:
         """Another session of the computer that was begun and has ended after a time; empty when there is none."""
         sql = (

@@ -115,8 +115,8 @@ def test_a_fact_that_never_stays_the_same_supersedes_nothing(tmp_path: Path) -> 
     )
     with fleet(tmp_path, 1, files, specs={"pc001": {"disk_free_gb": 50.0}}) as one:
         left_at_alpha(one)
-        machine = one.lab.computers["pc001"]
-        machine.spec = dataclasses.replace(machine.spec, disk_free_gb=10.0)
+        machine: Any = one.lab.computers["pc001"].machine
+        machine.state.spec = dataclasses.replace(machine.state.spec, disk_free_gb=10.0)
         one.immy("sessions", "resume", "--yes")
         assert [row["status"] for row in one.sessions()] == ["passed"]
 

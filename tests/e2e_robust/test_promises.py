@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,26 @@ def test_a_reboot_that_cannot_be_foreseen_counts_for_the_brake(tmp_path: Path) -
         one.immy("run", "playbooks/all.yml", "--yes", "--max-reboots", "0", expect=2)
         assert "may reboot 1 computers, and --max-reboots is 0" in one.said
         assert not one.lab.events("reboot_asked")
+
+
+def test_a_replaced_machine_is_another_computer_until_it_is_accepted(tmp_path: Path) -> None:
+    with fleet(tmp_path, 1, software_files(("alpha",), ())) as one:
+        one.immy("run", "--on", "tenants", "--type", "inventory", "--no-report")
+        was = one.lab.computers["pc001"].spec.identity_uuid
+        machine: Any = one.lab.computers["pc001"].machine
+        machine.state.spec = dataclasses.replace(machine.state.spec, uuid="00000000-0000-4000-8000-00000000beef")
+        one.immy("run", "playbooks/all.yml", "--yes", "--no-report", expect=1)
+        assert "this is another computer" in one.sessions()[0]["reason"]
+        assert "immy computers accept" in one.sessions()[0]["reason"]
+
+        one.immy("computers", "accept", "pc01", "--reason", "x", expect=2)
+        assert "did you mean pc001?" in one.said
+        said = one.immy("computers", "accept", "pc001", "--reason", "board replaced, ticket 4711")
+        assert was.lower() in said.lower()
+        one.immy("run", "playbooks/all.yml", "--yes", "--no-report")
+        assert one.installs() == {("pc001", "software/alpha"): 1}
+        ((reason, before),) = one.sql("SELECT reason, before FROM accepted")
+        assert reason == "board replaced, ticket 4711"
+        assert was.lower() in before.lower()
+        machine.state.spec = dataclasses.replace(machine.state.spec, uuid=was)
+        one.immy("run", "--on", "tenants", "--type", "inventory", "--no-report", expect=1)  # the new one is known now

@@ -44,6 +44,6 @@ def identity_mismatch(pinned: Mapping[str, str], found: Identity, before: Identi
         if field == "uuid" and wanted.get("uuid_source") not in (None, "", found.uuid_source):
             continue  # a board's UUID and an installation's GUID cannot be compared
         if expected.strip("{} ").lower() != value.strip("{} ").lower():
-            advice = "set immy_identity in the inventory if it was replaced"
+            advice = "if it was replaced: immy computers accept, or immy_identity in the inventory"
             return f"this is another computer: its {field} is {value}, expected {expected} ({advice})"
     return ""
