@@ -84,3 +84,66 @@ def test_a_hundred_kills(tmp_path: Path) -> None:
         folder = tmp_path / str(seed)
         folder.mkdir()
         assert kills(folder, seed, 4)
+
+
+_STATES = ("latest", "absent", "")
+"""Of a software in the files; empty: not deployed."""
+
+
+def deploy(one: Fleet, chance: random.Random) -> dict[str, str]:
+    """Other files: each software in one of the states, by item."""
+    states = {f"software/{name}": chance.choice(_STATES) for name in SOFTWARE}
+    states[f"software/{SOFTWARE[0]}"] = chance.choice(_STATES[:2])  # there is something to do
+    rules = [f"- {{item: {item}, target: tenants, state: {state}}}\n" for item, state in states.items() if state]
+    (one.root / "playbooks" / "deployments" / "all.yml").write_text("".join(rules))
+    return states
+
+
+def begun(one: Fleet) -> list[tuple[str, str, str]]:
+    """(computer, item, state that it makes) of every installer that began, in their order."""
+    return [
+        (str(event["computer"]), str(event["item"]), "absent" if event["action"] == "uninstall" else "latest")
+        for event in one.lab.events("installer_started")
+    ]
+
+
+def kills_with_changes(tmp_path: Path, seed: int, count: int) -> int:
+    """Kill a run and its successors, with other files after each kill; judged by the lab's log against the files."""
+    chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
+    ways = [("run", "playbooks/all.yml", "--yes"), ("sessions", "resume", "--yes")]
+    hit = 0
+    with fleet(tmp_path, 4, knobs=Knobs(install_seconds=0.3, reboot_seconds=0.5, reply_delay=0.005)) as one:
+        for number in range(count + 1):
+            before = len(begun(one))
+            states = deploy(one, chance)
+            if number < count:
+                arguments = ways[0] if number == 0 or not one.state.exists() else chance.choice(ways)
+                hit += kill_at(one, chance.choice(_MOMENTS), chance, arguments)
+            else:
+                one.immy(*ways[0], "--no-report")
+            against = [each for each in begun(one)[before:] if states[each[1]] != each[2]]
+            assert not against, (states, against)
+        assert set(one.statuses().values()) == {"passed"}
+        assert {row["status"] for row in one.sessions()} <= {"passed", "superseded"}
+        last: dict[tuple[str, str], str] = {}
+        for computer, item, state in begun(one):
+            assert last.get((computer, item)) != state, f"{item} was made {state} twice on {computer}"
+            last[computer, item] = state
+        for item, state in states.items():
+            for number in range(1, 5):
+                assert not state or last.get((f"pc00{number}", item), "absent") == state
+        assert one.sql("SELECT * FROM active") == []
+    return hit
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_killed_run_is_followed_by_what_the_files_say_by_then(tmp_path: Path, seed: int) -> None:
+    assert kills_with_changes(tmp_path, seed, 4)
+
+
+@pytest.mark.soak
+def test_sixty_kills_with_files_changed_in_between(tmp_path: Path) -> None:
+    for seed in range(200, 215):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        assert kills_with_changes(folder, seed, 4)
