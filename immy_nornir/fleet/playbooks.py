@@ -96,7 +96,11 @@ ITEMS = Key("items", ListOf(TEXT, single=True), "Globs over items, such as softw
 PLAY_OPTIONS = Key("options", _Options(), "Options of the play's sessions.")
 VARS = Key("vars", MapOf(WithPlace(), key_wants="a variable's name"), "Variables of the play.")
 SERIAL = Key("serial", ListOf(_Wave(), single=True, filled=True), "Sizes of the waves; the last one repeats.")
-MAX_FAIL = Key("max_fail_percentage", _PERCENT, "A wave with more failures than this ends the run.")
+MAX_FAIL = Key(
+    "max_fail_percentage",
+    _PERCENT,
+    "A wave with more failures than this ends the run; computers that are off, busy or excluded do not count.",
+)
 ORDER = Key("order", Text(_ORDERS.replace("|", ", "), _ORDERS), "Order of the computers.")
 TAGS = Key("tags", ListOf(TEXT, single=True), "Names to select plays by.")
 
