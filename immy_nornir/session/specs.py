@@ -15,6 +15,7 @@ from typing import Any
 from immy_nornir.decide import windows
 from immy_nornir.decide.detect.facts import known_names
 from immy_nornir.decide.resolve import host_variables
+from immy_nornir.decide.time_zones import own_zone, told
 from immy_nornir.errors import ImmyError, UsageError
 from immy_nornir.model.facts import Facts
 from immy_nornir.model.inventory import Computer, Sourced
@@ -30,6 +31,8 @@ _ENUMS: Mapping[str, type[StrEnum]] = {
 }
 _POSITIVE = {"reboot_timeout_minutes": "minutes", "detection_valid_hours": "hours"}
 _WHOLE = ("max_reboots", "retries", "retry_seconds")
+_LAST_ZONE = "Etc/GMT+12"
+"""The zone in which a time of the day comes last of all."""
 NAMES = tuple(one.name for one in dataclasses.fields(Options) if one.name != "origins")
 
 
@@ -128,9 +131,30 @@ def _window(text: str, origin: str) -> str:
         try:
             windows.opens_at(text, None, "UTC", 0.0)
         except ImmyError as error:
-            advice = 'it is now, after_hours, a time such as "22:30", or an ISO time'
-            raise UsageError(f"option window cannot be '{text}' ({origin})", advice) from error
+            advice = 'it is now, after_hours, a time such as "22:30", or an ISO time or interval'
+            raise UsageError(f"option window cannot be '{text}' ({origin}): {error}", advice) from error
     return text
+
+
+def refuse_past_window(spec: SessionSpec, seen: Facts | None, now: float) -> None:
+    """Raise UsageError for a window that has closed for good, by the clock of the computer.
+
+    Of a computer whose zone is not known before it was ever spoken to, one that has closed wherever it may stand.
+    """
+    if spec.options.window in ("now", "after_hours"):
+        return
+    system = seen.values.get("system") if seen is not None else None
+    reported = system.get("time_zone") if isinstance(system, dict) else None
+    try:
+        zone = own_zone(spec.time_zone, reported)
+        closes = windows.closes_at(spec.options.window, zone)
+    except ImmyError:
+        zone = _LAST_ZONE
+        closes = windows.closes_at(spec.options.window, zone)
+    if closes is not None and now >= closes:
+        origin = spec.options.origins.get("window", "")
+        message = f"the window {spec.options.window} of {spec.computer} closed {told(closes, zone)} ({origin})"
+        raise UsageError(message, "choose one that has not ended yet")
 
 
 def specs_of(
@@ -162,7 +186,7 @@ def specs_of(
                 vars=given,
                 pinned_identity=pinned_identity(_pinned(variables), seen.get(computer.name)),
                 business_hours=_hours(variables, "immy_business_hours"),
-                time_zone=str(_hours(variables, "immy_time_zone") or "UTC"),
+                time_zone=str(_hours(variables, "immy_time_zone") or ""),
                 onboarding=host_variables.is_onboarding(variables),
                 check=asking.check,
                 created_at=now,

@@ -198,12 +198,19 @@ def _finish(state: State) -> Finish:
         return Finish(Status.FAILED, f"{state.reboot_failure}; {text}", EndReason.REBOOT)
     if state.stop is not None:
         return Finish(*_stopped(state.stop, f"{state.stop.message}; {text}"))
-    if (owes(state) or state.spec.options.reboot is Reboot.FORCE) and Stage.EXECUTE in state.spec.stages:
-        hours = no_free_time(state)
-        text += f"; not rebooted: {hours}" if hours else ""
+    forced = state.spec.options.reboot is Reboot.FORCE and not state.reboots
+    if (owes(state) or forced) and Stage.EXECUTE in state.spec.stages:
+        why = "its window closed" if state.closed else no_free_time(state)
+        text += f"; not rebooted: {why}" if why else ""
     missing = state.verified.not_converged if state.verified is not None else ()
     if missing:
         text += f"; not converged: {'; '.join(missing[:3])}"
     if state.plan is None and state.unknown:  # finding out was its work
         return Finish(Status.PARTIALLY_PASSED, text, EndReason.ACTIONS)
-    return Finish(outcomes.status_of(ended, not_converged=bool(missing)), text, EndReason.ACTIONS)
+    status = outcomes.status_of(ended, not_converged=bool(missing))
+    if state.closed:
+        text = f"{state.closed}; {text}"
+        if not did_anything(state) and not state.reboots:
+            return Finish(Status.MISSED, text, EndReason.WINDOW)
+        status = Status.PARTIALLY_PASSED if status is Status.PASSED else status
+    return Finish(status, text, EndReason.ACTIONS)
