@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from immy_nornir.decide.windows_zones import WINDOWS_ZONES
 from immy_nornir.errors import ImmyError
 
+LAST_ZONE: Final = "Etc/GMT+12"
+"""The zone in which a time of the day comes last of all."""
 _NO_CHANGES: Final = "_dstoff"
 """What `tzutil` puts after the name where a computer does not follow the clock changes of its zone."""
 _FOLDED: Final = {name.lower(): zone for name, zone in WINDOWS_ZONES.items()}

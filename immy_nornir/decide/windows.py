@@ -17,7 +17,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from immy_nornir.decide.iso_windows import OPEN_HOURS, parse_iso_window
-from immy_nornir.decide.time_zones import WindowError, instant, zone_of
+from immy_nornir.decide.time_zones import LAST_ZONE, WindowError, instant, own_zone, told, zone_of
 
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _DAY_MINUTES: Final = 24 * 60
@@ -184,6 +184,23 @@ def closes_at(window: str, zone: str) -> float | None:
     """When a window closes for good, in seconds since 1970; None for one that opens again. Raises WindowError."""
     iso = parse_iso_window(window.strip())
     return None if iso is None else iso.between(zone_of(zone))[1]
+
+
+def past(window: str, said: str, reported: object, now: float) -> str:
+    """That a window has closed for good, for people; empty where it has not, or opens again.
+
+    Where neither the inventory nor the computer tells its zone: that it has closed wherever the computer may stand.
+    Raises WindowError for what is no window.
+    """
+    if window in ("now", "after_hours"):
+        return ""
+    try:
+        zone, where = own_zone(said, reported), ""
+        closes = closes_at(window, zone)
+    except WindowError:
+        zone, where = "UTC", ", wherever it stands"
+        closes = closes_at(window, LAST_ZONE)
+    return f"closed {told(closes, zone)}{where}" if closes is not None and now >= closes else ""
 
 
 def _closes_at(opens: float, hours: BusinessHours | None, zone: ZoneInfo) -> float:

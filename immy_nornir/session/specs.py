@@ -15,7 +15,6 @@ from typing import Any
 from immy_nornir.decide import windows
 from immy_nornir.decide.detect.facts import known_names
 from immy_nornir.decide.resolve import host_variables
-from immy_nornir.decide.time_zones import own_zone, told
 from immy_nornir.errors import ImmyError, UsageError
 from immy_nornir.model.facts import Facts
 from immy_nornir.model.inventory import Computer, Sourced
@@ -31,8 +30,6 @@ _ENUMS: Mapping[str, type[StrEnum]] = {
 }
 _POSITIVE = {"reboot_timeout_minutes": "minutes", "detection_valid_hours": "hours"}
 _WHOLE = ("max_reboots", "retries", "retry_seconds")
-_LAST_ZONE = "Etc/GMT+12"
-"""The zone in which a time of the day comes last of all."""
 NAMES = tuple(one.name for one in dataclasses.fields(Options) if one.name != "origins")
 
 
@@ -141,19 +138,11 @@ def refuse_past_window(spec: SessionSpec, seen: Facts | None, now: float) -> Non
 
     Of a computer whose zone is not known before it was ever spoken to, one that has closed wherever it may stand.
     """
-    if spec.options.window in ("now", "after_hours"):
-        return
     system = seen.values.get("system") if seen is not None else None
     reported = system.get("time_zone") if isinstance(system, dict) else None
-    try:
-        zone = own_zone(spec.time_zone, reported)
-        closes = windows.closes_at(spec.options.window, zone)
-    except ImmyError:
-        zone = _LAST_ZONE
-        closes = windows.closes_at(spec.options.window, zone)
-    if closes is not None and now >= closes:
+    if past := windows.past(spec.options.window, spec.time_zone, reported, now):
         origin = spec.options.origins.get("window", "")
-        message = f"the window {spec.options.window} of {spec.computer} closed {told(closes, zone)} ({origin})"
+        message = f"the window {spec.options.window} of {spec.computer} {past} ({origin})"
         raise UsageError(message, "choose one that has not ended yet")
 
 

@@ -17,6 +17,7 @@ from immy_nornir.decide.windows import (
     may_act_at,
     opens_at,
     parse_business_hours,
+    past,
 )
 from immy_nornir.decide.windows_zones import WINDOWS_ZONES
 
@@ -199,6 +200,28 @@ def test_a_time_of_the_day_opens_for_a_night_and_an_iso_window_once(window: str,
 )
 def test_an_iso_window_closes_for_good(window: str, zone: str, closes: str | None) -> None:
     assert closes_at(window, zone) == (None if closes is None else _at(closes))
+
+
+@pytest.mark.parametrize(
+    ("window", "said", "reported", "over"),
+    [
+        ("2026-11-28T22:00/PT4H", BERLIN, None, "2026-11-29T01:00"),
+        ("2026-11-28T22:00/PT4H", "", "Eastern Standard Time", "2026-11-29T07:00"),
+        ("2026-11-28T22:00/PT4H", "", None, "2026-11-29T14:00"),  # on the last island too
+        ("2026-11-28T22:00/PT4H", "Mars", None, "2026-11-29T14:00"),
+        ("2026-11-28T22:00Z/PT4H", "", None, "2026-11-29T02:00"),
+    ],
+)
+def test_a_window_is_past_when_it_has_closed_where_the_computer_may_stand(
+    window: str, said: str, reported: object, over: str
+) -> None:
+    assert past(window, said, reported, _at(over) - 1) == ""
+    assert past(window, said, reported, _at(over)).startswith("closed 2026-11-29")
+
+
+@pytest.mark.parametrize("window", ["now", "after_hours", "22:00"])
+def test_a_window_that_opens_again_is_never_past(window: str) -> None:
+    assert past(window, "", None, 1e12) == ""
 
 
 @pytest.mark.parametrize(

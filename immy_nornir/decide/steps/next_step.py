@@ -14,7 +14,7 @@ from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import owes, reboot_under_way
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Step, Wait
-from immy_nornir.decide.steps.times import no_free_time
+from immy_nornir.decide.steps.times import no_free_time, past
 from immy_nornir.model.playbooks import Offline, Reboot, Stage
 from immy_nornir.model.record.entries import (
     SUPERSEDE,
@@ -126,6 +126,8 @@ def _contact(state: State, moment: Moment) -> Step:
     began = Stage.CONNECT in state.done
     away = lost.kind in ("unreachable", "timeout", "dropped")
     apply_later = away and state.spec.options.offline is Offline.APPLY_ON_CONNECT and state.stop is None
+    if not began and apply_later and (over := past(state, moment.now)):  # what it would wait for does not come
+        return Finish(Status.MISSED, f"{over}; {lost.kind}: {lost.message}", EndReason.AWAY)
     if not began and not apply_later and (lost.kind != "dropped" or state.losses >= CONNECT_TRIES):
         reason = EndReason.AWAY if away else EndReason.REFUSED
         return Finish(Status.MISSED if away else Status.FAILED, f"{lost.kind}: {lost.message}", reason)

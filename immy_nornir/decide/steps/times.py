@@ -45,6 +45,20 @@ def window(state: State, now: float) -> Wait | Note | None:
     return Wait(WaitKind.WINDOW, opens, about, True)
 
 
+def past(state: State, now: float) -> str:
+    """That the session's window, which comes once, is over; empty where it is not, or cannot be worked out.
+
+    Also of a computer that was never spoken to: then it is over wherever the computer may stand.
+    """
+    spec = state.spec
+    reported = None if state.identity is None else state.identity.system.get("time_zone")
+    try:
+        told_past = windows.past(spec.options.window, spec.time_zone, reported, now)
+    except ImmyError:
+        return ""
+    return f"window {spec.options.window} {told_past}" if told_past else ""
+
+
 def business_hours(state: State, now: float) -> Wait | None:
     """What keeps a reboot waiting."""
     try:

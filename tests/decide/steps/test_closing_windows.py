@@ -9,7 +9,7 @@ import pytest
 
 from immy_nornir.decide.steps.step import Do, Perform
 from immy_nornir.model.items import RebootNeed, UpgradeStrategy
-from immy_nornir.model.playbooks import ActionType, Reboot
+from immy_nornir.model.playbooks import ActionType, Offline, Reboot
 from immy_nornir.model.record.entries import JobIntended, RebootEnded, RebootIntended, WindowClosed
 from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason, Status
 from tests.decide.builders import software
@@ -157,6 +157,22 @@ def test_nothing_begins_after_the_end_whatever_goes_wrong(seed: int) -> None:
             break
     assert begun.state.finished is not None, seed
     assert len(begun.notes(WindowClosed)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("said", "window", "hours"),
+    [
+        ("UTC", "2030-01-07T22:00/PT4H", 14),
+        ("", "2030-01-07T22:00/PT4H", 26),  # as long as it may be open anywhere
+        ("", "2030-01-07T22:00Z/PT4H", 14),
+    ],
+)
+def test_a_computer_that_stays_away_is_waited_for_until_its_window_is_over(said: str, window: str, hours: int) -> None:
+    options = {"offline": Offline.APPLY_ON_CONNECT}
+    done = windowed(window, act("a"), options=options, spec={"time_zone": said}, reachable=False).go()
+    assert end(done) == (Status.MISSED, EndReason.AWAY)
+    assert 0 <= done.world.now - (MONDAY_NOON + hours * 3600) <= 300
+    assert f"window {window} closed" in message(done)
 
 
 # --- whose clock -------------------------------------------------------------------------------------------------
