@@ -19,7 +19,7 @@ from immy_nornir.text.yaml import INT, STR, Node, ScalarNode
 
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d"
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?"
-_LASTS = r"P(?:\d{1,4}W)?(?:\d{1,4}D)?(?:T(?=\d)(?:\d{1,5}H)?(?:\d{1,6}M)?(?:\d{1,7}S)?)?"
+_LASTS = r"P(?=\d|T\d)(?:\d{1,4}W)?(?:\d{1,4}D)?(?:T(?=\d)(?:\d{1,5}H)?(?:\d{1,6}M)?(?:\d{1,7}S)?)?"
 WINDOW = Text(
     'now, after_hours, a time in quotes such as "22:30", or an ISO time or interval such as 2030-01-31T22:00/PT4H',
     f"now|after_hours|{_CLOCK}|{_ISO}(?:/(?:{_ISO}|{_LASTS}))?",
