@@ -80,7 +80,8 @@ def immy(ctx: click.Context, fleet: Path | None, state: Path | None) -> None:
     """Maintenance sessions for fleets of computers: resolve, detect, plan, execute with reboots, verify, report.
 
     Exit codes: 0 all fine; 1 some session did not pass; 2 usage or files; 3 a bug of immy; 4 changes are pending
-    (--check); 5 only deferred sessions are left; 130 interrupted.
+    (--check); 5 only deferred sessions are left; 6 all that were reached passed, some computers were away;
+    130 interrupted. It is the first of 3, 130, 1, 6, 5, 4, 0 that is so.
     """
     if state is not None:
         state = state.absolute()

@@ -23,18 +23,22 @@ SCHEMA_VERSION = 1
 
 
 def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:
-    """The command's exit code by the statuses of its sessions."""
+    """The command's exit code by the statuses of its sessions; of several the first of 130, 1, 6, 5, 4, 0."""
     # Who is excluded on purpose has not failed: else no run over a fleet with such a computer could be fine. A session
     # whose place another took says nothing.
     outside = (EndReason.EXCLUDED, EndReason.SUPERSEDED)
     sessions = [live for live in sessions if live.recap.reason not in outside]
     # Another process is at work on these computers; that one says what becomes of them.
     ours = [live for live in sessions if live.refused is None or live.recap.reason is not None]
-    statuses = [live.recap.status for live in ours]
+    # A computer that is off, or that somebody else is at work on, did not fail: nothing was done to it.
+    reached = [live for live in ours if live.recap.reason not in (EndReason.AWAY, EndReason.BUSY)]
+    statuses = [live.recap.status for live in reached]
     if Status.INTERRUPTED in statuses:
         return 130
     if any(one not in (Status.PASSED, Status.WAITING) for one in statuses):
         return 1
+    if len(reached) < len(ours):
+        return 6
     if any(live.recap.deferred for live in sessions) or len(ours) < len(sessions):
         return 5
     if check and any(_pending(live) for live in sessions):

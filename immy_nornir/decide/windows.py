@@ -1,22 +1,23 @@
 """Business hours and the option `window` -> instants, in a computer's own time zone; pure, the time is given.
 
-Wall clock times become instants here and nowhere else. At clock changes: a time that does not exist moves to the first
-instant that does; of a time that comes twice the first is meant, except for the end of business hours, where the second
-one is. Not here: waiting, and which actions have to wait.
+At clock changes: a time that does not exist moves to the first instant that does (decide.time_zones); of a time that
+comes twice the first is meant, except for the end of business hours, where the second one is. Not here: waiting, and
+which actions have to wait.
 """
 
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from immy_nornir.errors import ImmyError
+from immy_nornir.decide.iso_windows import OPEN_HOURS, parse_iso_window
+from immy_nornir.decide.time_zones import LAST_ZONE, WindowError, instant, own_zone, told, zone_of
 
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _DAY_MINUTES: Final = 24 * 60
@@ -28,16 +29,10 @@ _SPECIAL: Final[Mapping[str, tuple[int, ...]]] = {
     "weekends": (5, 6),
 }
 _CLOCK: Final = re.compile(r"\d{1,2}:\d{2}", re.ASCII)
-OPEN_HOURS: Final = 8
-"""How long a window that is a time of the day stays open: a night."""
 _SPAN: Final = r"(\d{1,2}):(\d{2})\s*(?:-|\u2013|to)\s*(\d{1,2}):(\d{2})"
 _TIMES: Final = re.compile(_SPAN, re.ASCII)
 _CLOSED: Final = re.compile(r"[\s:=]+(?:closed|off)$", re.IGNORECASE)
 _EXAMPLE: Final = "write 'mon-fri 08:00-18:00; sat 09:00-12:00', or a mapping like monday-friday: \"08:00-18:00\""
-
-
-class WindowError(ImmyError):
-    """Business hours, a window or a time zone cannot be understood."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -162,23 +157,50 @@ def _minutes(hour: str, minute: str) -> int:
 
 def in_business_hours(hours: BusinessHours, zone: str, now: float) -> bool:
     """Whether `now` (seconds since 1970) lies in the business hours of that zone. Raises WindowError."""
-    return _end_of_hours(hours, _zone(zone), now) is not None
+    return _end_of_hours(hours, zone_of(zone), now) is not None
 
 
 def may_act_at(window: str, hours: BusinessHours | None, zone: str, since: float, now: float) -> float:
     """When a session made at `since` may next change something: `now` itself while its window is open.
 
     A time of the day opens for OPEN_HOURS, or until business hours begin, and again on the next day: who comes back
-    to a session at noon does not work at noon. An ISO time is a beginning and has no end. Raises WindowError.
+    to a session at noon does not work at noon. An ISO window comes once: after its end the answer is infinity.
+    Raises WindowError.
     """
+    closes = closes_at(window, zone)
+    if closes is not None:
+        return math.inf if now >= closes else max(now, opens_at(window, hours, zone, since))
     if not _CLOCK.fullmatch(window.strip()):
-        return opens_at(window, hours, zone, now if window.strip() == "after_hours" else since)
+        return opens_at(window, hours, zone, now)
     opens = opens_at(window, hours, zone, max(since, now - 86400.0))
     while opens <= now:
-        if now < _closes_at(opens, hours, _zone(zone)):
+        if now < _closes_at(opens, hours, zone_of(zone)):
             return now
         opens = opens_at(window, hours, zone, opens + 1.0)
     return opens
+
+
+def closes_at(window: str, zone: str) -> float | None:
+    """When a window closes for good, in seconds since 1970; None for one that opens again. Raises WindowError."""
+    iso = parse_iso_window(window.strip())
+    return None if iso is None else iso.between(zone_of(zone))[1]
+
+
+def past(window: str, said: str, reported: object, now: float) -> str:
+    """That a window has closed for good, for people; empty where it has not, or opens again.
+
+    Where neither the inventory nor the computer tells its zone: that it has closed wherever the computer may stand.
+    Raises WindowError for what is no window.
+    """
+    if window in ("now", "after_hours"):
+        return ""
+    try:
+        zone, where = own_zone(said, reported), ""
+        closes = closes_at(window, zone)
+    except WindowError:
+        zone, where = "UTC", ", wherever it stands"
+        closes = closes_at(window, LAST_ZONE)
+    return f"closed {told(closes, zone)}{where}" if closes is not None and now >= closes else ""
 
 
 def _closes_at(opens: float, hours: BusinessHours | None, zone: ZoneInfo) -> float:
@@ -195,26 +217,23 @@ def opens_at(window: str, hours: BusinessHours | None, zone: str, now: float) ->
     """When a window opens, in seconds since 1970: `now` itself when it is open already.
 
     `now`; `after_hours` (the end of the business hours that `now` lies in); `HH:MM` in the zone, tomorrow's when
-    today's is past; an ISO time, in the zone unless it has an offset, which may be past. Raises WindowError.
+    today's is past; the beginning of an ISO window (decide.iso_windows), which may be past. Raises WindowError.
     """
     text = window.strip()
     if text == "now":
         return now
     if text == "after_hours":
-        return _after_hours(hours, _zone(zone), now)
+        return _after_hours(hours, zone_of(zone), now)
     if _CLOCK.fullmatch(text):
-        return _next_time(text, _zone(zone), now)
-    try:
-        moment = datetime.fromisoformat(text) if re.match(r"\d{4}-", text) else None
-    except ValueError:
-        moment = None
-    if moment is None:
+        return _next_time(text, zone_of(zone), now)
+    iso = parse_iso_window(text)
+    if iso is None:
         near = difflib.get_close_matches(text, ("now", "after_hours"), n=1)
         advice = f"did you mean '{near[0]}'?" if near else "use now, after_hours, HH:MM or a time like 2030-01-31T22:00"
         if text.isdigit():
             advice = 'YAML reads 22:00 without quotes as the number 1320: write "22:00"'
         raise WindowError(f"'{window}' is no window", advice)
-    return moment.timestamp() if moment.tzinfo else _instant(moment, _zone(zone))
+    return iso.between(zone_of(zone))[0]
 
 
 def _after_hours(hours: BusinessHours | None, zone: ZoneInfo, now: float) -> float:
@@ -235,7 +254,7 @@ def _next_time(text: str, zone: ZoneInfo, now: float) -> float:
         raise WindowError(f"'{text}' is no time of the day", "midnight is 00:00")
     today = datetime.fromtimestamp(now, zone).date()
     for days in range(4):  # a date may be missing where the zone crossed the date line
-        opens = _instant(_wall(today + timedelta(days=days), minutes), zone)
+        opens = instant(_wall(today + timedelta(days=days), minutes), zone)
         if opens >= now:
             return opens
     return now
@@ -252,50 +271,8 @@ def _intervals(hours: BusinessHours, zone: ZoneInfo, today: date) -> Iterator[tu
     for day in (today - timedelta(days=1), today):
         for span in hours.spans:
             if span.weekday == day.weekday():
-                yield _instant(_wall(day, span.start), zone), _instant(_wall(day, span.end), zone, fold=1)
+                yield instant(_wall(day, span.start), zone), instant(_wall(day, span.end), zone, fold=1)
 
 
 def _wall(day: date, minutes: int) -> datetime:
-    return datetime(day.year, day.month, day.day) + timedelta(minutes=minutes)  # noqa: DTZ001 - the zone comes with _instant
-
-
-def told(moment: float, zone: str) -> str:
-    """An instant by the wall clock of a zone, for people; of UTC where there is no such zone."""
-    try:
-        known = _zone(zone)
-    except WindowError:
-        known = ZoneInfo("UTC")
-    try:
-        return datetime.fromtimestamp(moment, known).strftime("%Y-%m-%d %H:%M %Z")
-    except (ValueError, OverflowError, OSError):
-        return "in a far future"
-
-
-# --- time zones ------------------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=256)
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        near = difflib.get_close_matches(name, sorted(available_timezones()), n=1)
-        advice = f"did you mean '{near[0]}'?" if near else "zones have names like Europe/Berlin"
-        raise WindowError(f"there is no time zone '{name}'", advice) from None
-
-
-def _instant(wall: datetime, zone: ZoneInfo, fold: int = 0) -> float:
-    """Seconds since 1970 of a wall clock time; the first existing instant after it when it falls into a gap."""
-    early, late = (wall.replace(tzinfo=zone, fold=one).timestamp() for one in (0, 1))
-    if early <= late:  # usual, or the time comes twice
-        return late if fold else early
-    # In a gap (PEP 495) the two readings enclose the change of the clock.
-    low, high = late, early
-    offset = datetime.fromtimestamp(low, zone).utcoffset()
-    while high - low > 1:
-        middle = float((low + high) // 2)
-        if datetime.fromtimestamp(middle, zone).utcoffset() == offset:
-            low = middle
-        else:
-            high = middle
-    return high
+    return datetime(day.year, day.month, day.day) + timedelta(minutes=minutes)  # noqa: DTZ001 - the zone comes with instant

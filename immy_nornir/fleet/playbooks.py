@@ -19,7 +19,11 @@ from immy_nornir.text.yaml import INT, STR, Node, ScalarNode
 
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d"
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?"
-WINDOW = Text('now, after_hours, a time in quotes such as "22:30", or an ISO time', f"now|after_hours|{_CLOCK}|{_ISO}")
+_LASTS = r"P(?=\d|T\d)(?:\d{1,4}W)?(?:\d{1,4}D)?(?:T(?=\d)(?:\d{1,5}H)?(?:\d{1,6}M)?(?:\d{1,7}S)?)?"
+WINDOW = Text(
+    'now, after_hours, a time in quotes such as "22:30", or an ISO time or interval such as 2030-01-31T22:00/PT4H',
+    f"now|after_hours|{_CLOCK}|{_ISO}(?:/(?:{_ISO}|{_LASTS}))?",
+)
 
 OPTIONS: tuple[Key[object], ...] = (
     Key("reboot", Choice(Reboot, (Reboot.PROMPT,)), "skip (default), automatic or force."),
@@ -27,7 +31,8 @@ OPTIONS: tuple[Key[object], ...] = (
     Key(
         "window",
         WINDOW,
-        "When changes may be made; a time of the day opens for 8 hours, or until business hours.",
+        "When changes may be made; a time of the day opens for 8 hours, or until business hours. An ISO time opens "
+        "once, for 8 hours or as long as it says: 2030-01-31T22:00/PT4H, 2030-01-31T22:00/2030-02-01T02:00.",
     ),
     Key("offline", Choice(Offline), "skip (default) or apply_on_connect."),
     Key("on_failure", Choice(OnFailure), "continue (default) or stop."),
@@ -96,7 +101,11 @@ ITEMS = Key("items", ListOf(TEXT, single=True), "Globs over items, such as softw
 PLAY_OPTIONS = Key("options", _Options(), "Options of the play's sessions.")
 VARS = Key("vars", MapOf(WithPlace(), key_wants="a variable's name"), "Variables of the play.")
 SERIAL = Key("serial", ListOf(_Wave(), single=True, filled=True), "Sizes of the waves; the last one repeats.")
-MAX_FAIL = Key("max_fail_percentage", _PERCENT, "A wave with more failures than this ends the run.")
+MAX_FAIL = Key(
+    "max_fail_percentage",
+    _PERCENT,
+    "A wave with more failures than this ends the run; computers that are off, busy or excluded do not count.",
+)
 ORDER = Key("order", Text(_ORDERS.replace("|", ", "), _ORDERS), "Order of the computers.")
 TAGS = Key("tags", ListOf(TEXT, single=True), "Names to select plays by.")
 

@@ -35,6 +35,7 @@ from immy_nornir.model.record.entries import (
     StopAsked,
     Verified,
     Waiting,
+    WindowClosed,
 )
 
 
@@ -106,7 +107,7 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
             )
         case StopAsked(kind, message):
             return f"{kind}: {message}"
-        case Noted(message) | Interrupted(message) | Outdated(message):
+        case Noted(message) | Interrupted(message) | Outdated(message) | WindowClosed(message):
             return message
         case Finished(status, message):
             return f"{status}: {message}"

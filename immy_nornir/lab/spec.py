@@ -111,6 +111,8 @@ class ComputerSpec:
     powershell: str = "5.1.26100.1"
     edition: str = ""
     """Backed computers: `5.1` makes the engine answer as Windows PowerShell 5.1."""
+    time_zone: str = "UTC"
+    """As Windows calls it, such as `W. Europe Standard Time`; empty: it does not know."""
     serial: str = ""
     software: tuple[Mapping[str, Json], ...] = ()
     registry: Mapping[str, Mapping[str, Mapping[str, Json]]] = field(default_factory=dict)

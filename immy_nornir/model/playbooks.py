@@ -114,7 +114,7 @@ class Options:
     reboot: Reboot = Reboot.SKIP
     user_context: UserContext = UserContext.CURRENT_USER
     window: str = "now"
-    """`now`, `after_hours`, `HH:MM` (open for a night: decide.windows) or an ISO time."""
+    """`now`, `after_hours`, `HH:MM` (open for a night: decide.windows) or an ISO time or interval (`iso_windows`)."""
     offline: Offline = Offline.SKIP
     on_failure: OnFailure = OnFailure.CONTINUE
     reboots_in_business_hours: bool = True

@@ -17,7 +17,7 @@ STATUSES: Mapping[str, tuple[str, str]] = {
     Status.FAILED: ("failed", "Nothing that was to be done succeeded, or the session could not go on."),
     Status.PARTIALLY_PASSED: ("partially passed", "Some of the work is done; some failed or was skipped."),
     Status.INTERRUPTED: ("interrupted", "The session ended before its work did; it can be resumed."),
-    Status.MISSED: ("missed", "The computer was not there in its time."),
+    Status.MISSED: ("missed", "Nothing was done in its time: the computer was not there, or the window closed."),
     Status.CANCELLED: ("cancelled", "Somebody stopped the session."),
     Status.RUNNING: ("running", "The session is at work."),
     Status.WAITING: ("waiting", "The session waits and goes on by itself or when it is resumed."),
@@ -62,6 +62,7 @@ OUTCOME_REASONS: Mapping[str, str] = {
     OutcomeReason.RETRIES: "It was tried as often as it may be, without success.",
     OutcomeReason.REBOOT_FAILED: "The reboot before it did not work out.",
     OutcomeReason.BUSY: "Another session was at work on the computer.",
+    OutcomeReason.WINDOW: "Its window closed before it was done.",
 }
 
 HELD: Mapping[str, str] = {

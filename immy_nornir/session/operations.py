@@ -139,11 +139,17 @@ def _connect_again(state: State, leg: Leg, identity: Identity) -> list[Entry]:
     if refused := effects.refuse_stranger(state, leg, identity):
         return refused
     before = state.identity
-    same = before is not None and before.boot == identity.boot and before.pending_reboots == identity.pending_reboots
+    same = before is not None and _alike(before, identity)
     if same and state.lost is None:
         leg.identity, leg.contact = identity, dataclasses.replace(leg.contact, connected=True)
         return []  # a new connection of a session that only polls is not worth an entry
     return [ContactBack(identity)]
+
+
+def _alike(one: Identity, other: Identity) -> bool:
+    """Whether a computer says the same of what a session goes on with: its boot, pending reboots, and time zone."""
+    zones = one.system.get("time_zone"), other.system.get("time_zone")
+    return one.boot == other.boot and one.pending_reboots == other.pending_reboots and zones[0] == zones[1]
 
 
 def _to_read_ahead(state: State, leg: Leg) -> Sequence[ReadOperation]:

@@ -71,7 +71,7 @@ def standing_of(recap: Recap, *, left: bool) -> Standing:
         return Standing.LEFT if left else Standing.PENDING
     if recap.status is Status.SUPERSEDED:
         return Standing.LEFT
-    if recap.status is Status.MISSED:
+    if recap.status is Status.MISSED or recap.reason is EndReason.EXCLUDED:
         return Standing.MISSED
     failed = recap.status is Status.FAILED or (recap.status is Status.PARTIALLY_PASSED and recap.wrong)
     return Standing.FAILED if failed else Standing.FINE

@@ -128,9 +128,22 @@ def _window(text: str, origin: str) -> str:
         try:
             windows.opens_at(text, None, "UTC", 0.0)
         except ImmyError as error:
-            advice = 'it is now, after_hours, a time such as "22:30", or an ISO time'
-            raise UsageError(f"option window cannot be '{text}' ({origin})", advice) from error
+            advice = 'it is now, after_hours, a time such as "22:30", or an ISO time or interval'
+            raise UsageError(f"option window cannot be '{text}' ({origin}): {error}", advice) from error
     return text
+
+
+def refuse_past_window(spec: SessionSpec, seen: Facts | None, now: float) -> None:
+    """Raise UsageError for a window that has closed for good, by the clock of the computer.
+
+    Of a computer whose zone is not known before it was ever spoken to, one that has closed wherever it may stand.
+    """
+    system = seen.values.get("system") if seen is not None else None
+    reported = system.get("time_zone") if isinstance(system, dict) else None
+    if past := windows.past(spec.options.window, spec.time_zone, reported, now):
+        origin = spec.options.origins.get("window", "")
+        message = f"the window {spec.options.window} of {spec.computer} {past} ({origin})"
+        raise UsageError(message, "choose one that has not ended yet")
 
 
 def specs_of(
@@ -162,7 +175,7 @@ def specs_of(
                 vars=given,
                 pinned_identity=pinned_identity(_pinned(variables), seen.get(computer.name)),
                 business_hours=_hours(variables, "immy_business_hours"),
-                time_zone=str(_hours(variables, "immy_time_zone") or "UTC"),
+                time_zone=str(_hours(variables, "immy_time_zone") or ""),
                 onboarding=host_variables.is_onboarding(variables),
                 check=asking.check,
                 created_at=now,

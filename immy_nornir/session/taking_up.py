@@ -22,7 +22,7 @@ from immy_nornir.session.inputs import changes
 from immy_nornir.session.live import LiveSession
 from immy_nornir.session.recap import recap_of
 from immy_nornir.session.runs import LiveRun, PlayRun, standing_of
-from immy_nornir.session.specs import Asking, specs_of
+from immy_nornir.session.specs import Asking, refuse_past_window, specs_of
 
 if TYPE_CHECKING:
     from immy_nornir.session.engine import Engine
@@ -35,13 +35,15 @@ RESUMABLE_SECONDS = 24 * 3600.0
 def make_specs(engine: Engine, run_id: str, plays: Sequence[PlayRun], asking: Asking) -> None:
     """Give every play the specs of its sessions, numbered through the run.
 
-    Raises: UsageError for an option of a computer, a play or the command line.
+    Raises: UsageError for an option of a computer, a play or the command line, and for a window that is past.
     """
     with engine.history.read() as reader:
         seen = {name: reader.facts(name) for name in {one.name for run in plays for one in run.computers}}
     first, now = 1, engine.clock.now()
     for run in plays:
         run.specs = specs_of(run_id, first, run.play, run.type, run.computers, seen, asking, now)
+        for spec in run.specs:
+            refuse_past_window(spec, seen.get(spec.computer), now)
         first += len(run.specs)
 
 

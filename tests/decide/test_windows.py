@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
+from zoneinfo import available_timezones
 
 import pytest
 
+from immy_nornir.decide.time_zones import WindowError, own_zone, told, zone_of
 from immy_nornir.decide.windows import (
     BusinessHours,
     Span,
-    WindowError,
+    closes_at,
     in_business_hours,
     may_act_at,
     opens_at,
     parse_business_hours,
-    told,
+    past,
 )
+from immy_nornir.decide.windows_zones import WINDOWS_ZONES
 
 OFFICE = parse_business_hours("mon-fri 08:00-18:00; sat 09:00-12:00")
 NIGHT = parse_business_hours({"daily": "22:00-06:00"})
@@ -144,12 +148,149 @@ def test_an_instant_is_told_by_the_clock_of_its_zone() -> None:
         ("05:00", "2026-11-29T11:59", "2026-11-29T11:59"),  # not on a Sunday
         ("12:00", "2026-11-24T15:00", "2026-11-24T15:00"),  # whoever opens at work means it
         ("after_hours", "2026-11-24T10:00", "2026-11-24T17:00"),
-        ("2026-11-23T22:00", "2026-11-30T10:00", "2026-11-23T21:00"),
+        ("2026-11-23T22:00", "2026-11-23T20:59:59", "2026-11-23T21:00"),
+        ("2026-11-23T22:00", "2026-11-24T04:59:59", "2026-11-24T04:59:59"),
+        ("2026-11-23T22:00", "2026-11-24T05:00", None),  # eight hours are over, and there is no next night
+        ("2026-11-23T22:00", "2026-11-30T10:00", None),
+        ("2026-11-23T22:00/PT1H", "2026-11-23T21:59:59", "2026-11-23T21:59:59"),
+        ("2026-11-23T22:00/PT1H", "2026-11-23T22:00", None),
+        ("2026-11-23T02:00/P1D", "2026-11-23T20:00", "2026-11-23T20:00"),  # before the session was made
     ],
 )
-def test_a_time_of_the_day_opens_for_a_night_and_not_at_noon(window: str, now: str, acts: str) -> None:
+def test_a_time_of_the_day_opens_for_a_night_and_an_iso_window_once(window: str, now: str, acts: str | None) -> None:
     since = _at("2026-11-23T09:00")
-    assert may_act_at(window, OFFICE, BERLIN, since, _at(now)) == _at(acts)
+    assert may_act_at(window, OFFICE, BERLIN, since, _at(now)) == (math.inf if acts is None else _at(acts))
+
+
+@pytest.mark.parametrize(
+    ("window", "zone", "closes"),
+    [
+        ("2026-11-28T22:00", BERLIN, "2026-11-29T05:00"),
+        ("2026-11-28T22:00/PT4H", BERLIN, "2026-11-29T01:00"),
+        ("2026-11-28T22:00/PT90M", KOLKATA, "2026-11-28T18:00"),
+        ("2026-11-28T22:00/PT1H30M15S", KOLKATA, "2026-11-28T18:00:15"),
+        ("2026-11-28T22:00/2026-11-29T02:00", BERLIN, "2026-11-29T01:00"),
+        ("2026-11-28 22:00 / 2026-11-29 02:00", BERLIN, "2026-11-29T01:00"),
+        ("2026-11-28T22:00/2026-11-29T02:00", NEW_YORK, "2026-11-29T07:00"),
+        ("2026-11-28T22:00Z/PT4H", NEW_YORK, "2026-11-29T02:00"),
+        ("2026-11-28T22:00+05:30/2026-11-29T02:00", NEW_YORK, "2026-11-28T20:30"),  # the offset holds for both
+        ("2026-11-28T22:00+05:30/2026-11-29T02:00Z", NEW_YORK, "2026-11-29T02:00"),
+        ("2026-11-28T22:00/P1W", BERLIN, "2026-12-05T21:00"),
+        # Hours are elapsed time, whatever the clocks do meanwhile; an end and days are of the wall clock.
+        ("2026-03-28T22:00", BERLIN, "2026-03-29T05:00"),  # 07:00 there
+        ("2026-10-24T22:00", BERLIN, "2026-10-25T04:00"),  # 05:00 there
+        ("2026-03-28T22:00/PT8H", BERLIN, "2026-03-29T05:00"),
+        ("2026-03-28T22:00/2026-03-29T06:00", BERLIN, "2026-03-29T04:00"),
+        ("2026-10-24T22:00/2026-10-25T06:00", BERLIN, "2026-10-25T05:00"),
+        ("2026-03-28T22:00/P1D", BERLIN, "2026-03-29T20:00"),  # 23 hours
+        ("2026-10-24T22:00/P1D", BERLIN, "2026-10-25T21:00"),  # 25 hours
+        ("2026-10-24T22:00/P1DT1H", BERLIN, "2026-10-25T22:00"),
+        ("2026-03-28T22:00/2026-03-29T02:30", BERLIN, "2026-03-29T01:00"),  # a gap: 03:00 is the first instant
+        ("2026-03-29T02:30/PT1H", BERLIN, "2026-03-29T02:00"),
+        ("2026-10-24T22:00/2026-10-25T02:30", BERLIN, "2026-10-25T00:30"),  # twice: the first
+        ("2026-10-25T02:30/PT1H", BERLIN, "2026-10-25T01:30"),
+        ("2026-10-03T22:00/2026-10-04T02:15", LORD_HOWE, "2026-10-03T15:30"),  # half an hour is missing: 02:30
+        ("2026-04-04T22:00/2026-04-05T01:45", LORD_HOWE, "2026-04-04T14:45"),  # half an hour comes twice
+        ("2026-03-08T01:00/PT2H", NEW_YORK, "2026-03-08T08:00"),
+        ("2026-11-28T22:00/PT4H", "W. Europe Standard Time", "2026-11-29T01:00"),
+        ("now", BERLIN, None),
+        ("after_hours", BERLIN, None),
+        ("22:00", BERLIN, None),
+    ],
+)
+def test_an_iso_window_closes_for_good(window: str, zone: str, closes: str | None) -> None:
+    assert closes_at(window, zone) == (None if closes is None else _at(closes))
+
+
+@pytest.mark.parametrize(
+    ("window", "said", "reported", "over"),
+    [
+        ("2026-11-28T22:00/PT4H", BERLIN, None, "2026-11-29T01:00"),
+        ("2026-11-28T22:00/PT4H", "", "Eastern Standard Time", "2026-11-29T07:00"),
+        ("2026-11-28T22:00/PT4H", "", None, "2026-11-29T14:00"),  # on the last island too
+        ("2026-11-28T22:00/PT4H", "Mars", None, "2026-11-29T14:00"),
+        ("2026-11-28T22:00Z/PT4H", "", None, "2026-11-29T02:00"),
+    ],
+)
+def test_a_window_is_past_when_it_has_closed_where_the_computer_may_stand(
+    window: str, said: str, reported: object, over: str
+) -> None:
+    assert past(window, said, reported, _at(over) - 1) == ""
+    assert past(window, said, reported, _at(over)).startswith("closed 2026-11-29")
+
+
+@pytest.mark.parametrize("window", ["now", "after_hours", "22:00"])
+def test_a_window_that_opens_again_is_never_past(window: str) -> None:
+    assert past(window, "", None, 1e12) == ""
+
+
+@pytest.mark.parametrize(
+    ("window", "said"),
+    [
+        ("2026-11-28T22:00/", "no end of a window"),
+        ("2026-11-28T22:00/02:00", "write it like"),
+        ("2026-11-28T22:00/PT", "is no duration"),
+        ("2026-11-28T22:00/PT0H", "is no duration"),
+        ("2026-11-28T22:00/P1M", "is no duration"),
+        ("2026-11-28T22:00/-PT1H", "no end of a window"),
+        ("2026-11-28T22:00/2026-11-28T22:00", "ends before it has begun"),
+        ("2026-11-28T22:00/2026-11-27T23:00", "ends before it has begun"),
+        ("2026-11-28T22:00/2026-11-29T02:00Z", "its beginning none"),
+        ("2026-03-29T02:10/2026-03-29T02:50", "ends before it has begun"),  # no such time in Berlin
+        ("9999-12-31T22:00/P9W", "is no window"),
+        ("PT4H/2026-11-28T22:00", "is no window"),
+    ],
+)
+def test_an_iso_window_without_a_time_in_it_is_an_error(window: str, said: str) -> None:
+    with pytest.raises(WindowError, match=said):
+        opens_at(window, None, BERLIN, 0.0)
+
+
+def test_every_name_of_windows_leads_to_a_zone_of_the_iana_database() -> None:
+    assert len(WINDOWS_ZONES) > 130
+    assert set(WINDOWS_ZONES.values()) <= available_timezones()
+    assert not set(WINDOWS_ZONES) & (available_timezones() - {"UTC"})
+
+
+@pytest.mark.parametrize(
+    ("name", "zone"),
+    [
+        ("W. Europe Standard Time", BERLIN),
+        ("w. europe standard time", BERLIN),
+        ("GMT Standard Time", "Europe/London"),
+        ("Eastern Standard Time", NEW_YORK),
+        ("India Standard Time", "Asia/Calcutta"),
+        ("Lord Howe Standard Time", LORD_HOWE),
+        ("Nepal Standard Time", "Asia/Katmandu"),
+        ("UTC", "Etc/UTC"),
+        (BERLIN, BERLIN),
+    ],
+)
+def test_a_zone_by_windows_name_is_that_of_cldr(name: str, zone: str) -> None:
+    for moment in ("2026-01-15T12:00", "2026-07-15T12:00"):
+        given = datetime.fromtimestamp(_at(moment), zone_of(name))
+        assert given.utcoffset() == datetime.fromtimestamp(_at(moment), zone_of(zone)).utcoffset()
+
+
+@pytest.mark.parametrize(
+    ("said", "reported", "zone"),
+    [
+        (BERLIN, "Eastern Standard Time", BERLIN),
+        ("", "Eastern Standard Time", "Eastern Standard Time"),
+        ("", KOLKATA, KOLKATA),
+    ],
+)
+def test_what_the_inventory_says_of_a_zone_comes_before_what_the_computer_reports(
+    said: str, reported: object, zone: str
+) -> None:
+    assert own_zone(said, reported) == zone
+
+
+@pytest.mark.parametrize("reported", [None, "", 5, "Mars Standard Time", "W. Europe Standard Time_dstoff"])
+def test_a_zone_that_nobody_knows_is_an_error_that_says_what_to_do(reported: object) -> None:
+    with pytest.raises(WindowError, match="the computer's time zone is not known") as raised:
+        own_zone("", reported)
+    assert "immy_time_zone" in str(raised.value)
 
 
 def test_after_hours_passes_spans_that_touch() -> None:

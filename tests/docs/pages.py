@@ -120,7 +120,8 @@ VARIABLES: Mapping[str, str] = {
     "immy_identity": "Which machine it must be: a map of `name`, `domain`, `uuid`. Another one ends the session.",
     "immy_primary_user": "Whose computer it is; for `user_context: primary_user`.",
     "immy_business_hours": '`"mon-fri 08:00-18:00; sat 09:00-12:00"`, or a map of days. For `window: after_hours`.',
-    "immy_time_zone": "Such as `Europe/Berlin`; UTC if not said.",
+    "immy_time_zone": "Such as `Europe/Berlin`; if not said, the computer's own, as it reports it. Where nobody "
+    "knows it, a window other than `now` is an error.",
     "immy_options": "Options of its sessions, as in a play; a play and the command line win over them.",
     "immy_onboarding": "true: deployments with `enforcement: onboarding` hold, and come first.",
     "immy_excluded": "true: no maintenance but the type `inventory`.",

@@ -75,7 +75,8 @@ def test_of_two_runs_on_a_computer_one_is_missed_and_names_the_other(one: Fleet,
         assert pair["passed"]["id"] in pair["missed"]["reason"]
         log = one.log(pair["passed"]["id"])
         assert [entry["seq"] for entry in log] == list(range(1, len(log) + 1))
-    assert 1 in codes
+    assert codes <= {0, 6}
+    assert 6 in codes
     assert set(one.installs().values()) == {1}
 
 

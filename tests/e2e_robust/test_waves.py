@@ -13,7 +13,7 @@ import pytest
 from immy_nornir.lab import ComputerSpec, Knobs, Lab
 from tests.waiting import eventually
 
-from .fleets import PASSWORD, Fleet, fleet, software_files, write
+from .fleets import PASSWORD, Fleet, fleet, kill, software_files, write
 
 pytestmark = pytest.mark.slow
 ONE = software_files(("alpha",), ())
@@ -157,7 +157,7 @@ def away(tmp_path: Path) -> Iterator[Fleet]:
 
 
 def test_a_computer_that_is_off_is_missed_or_deferred_as_asked(away: Fleet) -> None:
-    away.immy(*RUN, expect=1)
+    away.immy(*RUN, expect=6)
     assert away.statuses() == {"pc001": "passed", "pc002": "missed"}
     away.immy(*RUN, "--offline", "apply_on_connect", expect=5)
     assert away.statuses() == {"pc001": "passed", "pc002": "waiting"}
@@ -166,7 +166,7 @@ def test_a_computer_that_is_off_is_missed_or_deferred_as_asked(away: Fleet) -> N
     waiting = away.sessions("pc002")[0]["id"]
     away.immy(*RUN, "--offline", "apply_on_connect", expect=5)
     assert "taken up again" in away.said
-    away.immy("run", "--on", "tenants", "--type", "inventory", expect=1)
+    away.immy("run", "--on", "tenants", "--type", "inventory", expect=6)
     assert [one["id"] for one in away.sessions("pc002", "--status", "waiting")] == [waiting]
     port = away.lab.port
     away.lab.stop()
@@ -175,6 +175,68 @@ def test_a_computer_that_is_off_is_missed_or_deferred_as_asked(away: Fleet) -> N
         away.immy("sessions", "resume", "--due")
         assert away.show(waiting)["session"]["status"] == "passed"
         assert [event["computer"] for event in lab.events("installer_started")] == ["pc002"]
+
+
+OFF: dict[str, object] = {"misbehave": ("off",)}
+
+
+def test_a_computer_that_is_off_busy_or_excluded_ends_no_rollout(tmp_path: Path) -> None:
+    """One switched-off laptop in the first wave was the end of every run with a low percentage."""
+    excluded = {"pc003": {"immy_excluded": True}}
+    with fleet(tmp_path, 6, ONE, specs={"pc001": OFF, "pc002": OFF}, variables=excluded) as one:
+        book(tmp_path, serial=[1, 2, "100%"], max_fail_percentage=0)
+        one.immy(*RUN, expect=6)
+        passed = dict.fromkeys(["pc004", "pc005", "pc006"], "passed")
+        assert one.statuses() == {"pc001": "missed", "pc002": "missed", "pc003": "cancelled", **passed}
+        assert one.installs() == dict.fromkeys([(name, "software/alpha") for name in passed], 1)
+
+
+def test_who_is_off_does_not_dilute_the_failures_of_the_others(tmp_path: Path) -> None:
+    with fleet(tmp_path, 5, ONE, specs={"pc001": OFF, "pc002": OFF, "pc003": BROKEN}) as one:
+        book(tmp_path, serial=[4, 1], max_fail_percentage=40)
+        one.immy(*RUN, expect=1)
+        assert one.statuses()["pc005"] == "cancelled"
+        assert "1 of 2 computers of a wave failed (2 more could not be worked on)" in one.sessions("pc005")[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("specs", "more", "code"),
+    [
+        ({"pc001": OFF}, (), 6),
+        ({"pc001": OFF, "pc002": OFF}, (), 6),
+        ({"pc001": OFF}, ("--check",), 6),
+        ({"pc001": OFF, "pc002": BROKEN}, (), 1),
+        ({"pc001": OFF, "pc002": {"misbehave": ("refuse_password",)}}, (), 1),
+        ({"pc001": OFF}, ("--window", "2999-01-01T00:00"), 6),
+        ({}, ("--window", "2999-01-01T00:00"), 5),
+    ],
+    ids=[
+        "one is off",
+        "all are off",
+        "away comes before pending changes",
+        "what failed comes before what is away",
+        "who refuses has answered and failed",
+        "away comes before what waits",
+        "what waits alone",
+    ],
+)
+def test_exit_codes_of_computers_that_are_away(
+    tmp_path: Path, specs: dict[str, dict[str, object]], more: tuple[str, ...], code: int
+) -> None:
+    with fleet(tmp_path, 2, ONE, specs=specs) as one:
+        one.immy(*RUN, *more, expect=code)
+
+
+def test_resume_tells_like_run_that_computers_are_away(tmp_path: Path) -> None:
+    with fleet(tmp_path, 2, ONE, specs={"pc002": OFF}) as one:
+        book(tmp_path, serial=1)
+        one.lab.hold()
+        process = one.start(*RUN)
+        eventually(lambda: bool(one.lab.events("installer_started")))
+        kill(process)
+        one.lab.release()
+        one.immy("sessions", "resume", "--yes", expect=6)
+        assert one.statuses() == {"pc001": "passed", "pc002": "missed"}
 
 
 def test_deferred_computers_count_in_no_percentage(tmp_path: Path) -> None:

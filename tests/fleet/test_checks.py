@@ -81,6 +81,13 @@ def test_a_sound_fleet_has_no_problems(tmp_path: Path) -> None:
             "- {hosts: all, options: {window: after_hours}}\n",
             "no business hours for b1, b2, r2; set immy_business",
         ),
+        (
+            "p",
+            "- {hosts: all, options: {window: 2030-01-31T22:00/2030-01-31T02:00}}\n",
+            "error: '2030-01-31T22:00/2030-01-31T02:00' is no window: it ends before it has begun",
+        ),
+        ("p", "- {hosts: all, options: {window: 2030-01-31T22:00/PT0H}}\n", "error: 'PT0H' is no duration"),
+        ("p", "- {hosts: all, options: {window: 2030-01-31T22:00/P}}\n", "interval such as 2030-01-31T22:00/PT4H"),
     ],
 )
 def test_what_leads_nowhere_is_reported(tmp_path: Path, kind: str, text: str, problem: str) -> None:
@@ -268,6 +275,7 @@ def test_set_scripts_may_change_things(tmp_path: Path) -> None:
         ("{immy_business_hours: sometimes}", "error: immy_business_hours: "),
         ("{immy_time_zone: Europe/Belin}", "error: immy_time_zone: "),
         ("{immy_time_zone: Europe/Berlin}", None),
+        ("{immy_time_zone: W. Europe Standard Time}", None),
         ("{immy_options: {reboot: '{{ how }}'}}", None),
         ("{immy_bussiness_hours: x}", "warning: immy knows no variable 'immy_bussiness_hours'; did you mean"),
         ("{immy_site: x}", None),
@@ -282,6 +290,22 @@ def test_own_variables_of_the_inventory_are_checked_once(tmp_path: Path, variabl
         assert found[0].startswith("inventory/group_vars/all.yml:1:")
         assert problem in found[0]
         assert "abcd" not in found[0]
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        "2030-01-31T22:00",
+        "2030-01-31 22:00:30Z",
+        "2030-01-31T22:00/PT4H",
+        "2030-01-31T22:00+01:00/P1DT2H30M",
+        "2030-01-31T22:00/2030-02-01T02:00",
+        "2030-01-31T22:00+01:00/2030-02-01T02:00",
+    ],
+)
+def test_a_window_is_written_without_quotes_as_on_the_command_line(tmp_path: Path, window: str) -> None:
+    files = {**BASE, P: f"- hosts: all\n  options:\n    window: {window}\n"}
+    assert not [line for line in lint(tmp_path, files) if "error" in line]
 
 
 def test_a_window_in_variables_needs_hours_too(tmp_path: Path) -> None:

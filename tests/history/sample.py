@@ -65,6 +65,7 @@ from immy_nornir.model.record.entries import (
     StopAsked,
     Verified,
     Waiting,
+    WindowClosed,
 )
 from immy_nornir.model.record.run import (
     Approved,
@@ -199,6 +200,7 @@ ENTRIES: tuple[Entry, ...] = (
     Noted("a note"),
     RebootInherited("run-0", IDENTITY.boot),
     Outdated("detected 5.0 hours ago"),
+    WindowClosed("window 2030-01-01T00:00 closed"),
     StopAsked("cancel", "cancelled by somebody"),
     StageFailed(Stage.VERIFY, "a reason"),
     Refused("identity", "another computer"),

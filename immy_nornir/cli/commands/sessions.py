@@ -218,7 +218,8 @@ def resume(
         for why in held:
             click.echo(f"immy: {why}; it is left as it is", err=True)
         if runs or alone:
-            code = _resume(engine, runs, alone, Pace(workers, wait=wait), form) or min(1, len(held))
+            code = _resume(engine, runs, alone, Pace(workers, wait=wait), form)
+            code = 1 if held and code != 130 else code
         else:
             code = 0
             click.echo("no session is interrupted", err=True)

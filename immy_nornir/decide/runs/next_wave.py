@@ -23,10 +23,8 @@ class Standing(StrEnum):
     """It waits for its time, was left, or belongs to others: neither good nor bad yet."""
     FINE = "fine"
     MISSED = "missed"
+    """Nothing was done, good or bad: its computer was off, busy or excluded, or its window had closed."""
     FAILED = "failed"
-
-
-ENDED = frozenset({Standing.FINE, Standing.MISSED, Standing.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +66,22 @@ def next_wave(run: RunState, standing_of: StandingOf) -> Begin | Write | End:
 def _ended(play: PlaySpec, number: int, wave: int, standing_of: StandingOf) -> tuple[RunEntry, ...]:
     """The end of a wave, with what must not follow it.
 
-    One whose failures pass the play's percentage is followed by no other wave of the run, one that failed as a whole by
-    none of its play: a computer that is off says nothing about what was done to the others. The halt stands before the
-    end: whoever is killed between the two halts again.
+    One whose failures pass the play's percentage is followed by no other wave of the run, one that failed wherever
+    anything was done by none of its play. The percentage is of the computers that something was done to: one that is
+    off, busy or excluded is neither good nor bad. A wave of none but those says nothing about what would be done, and
+    the next may begin: else one switched-off laptop, chosen to be the first, would end every rollout. The halt stands
+    before the end: whoever is killed between the two halts again.
     """
     sessions = play.waves[wave]
     stands = [standing_of(one) for one in sessions]
-    settled = sum(1 for one in stands if one in ENDED)
-    failed = stands.count(Standing.FAILED)
-    bad = failed + stands.count(Standing.MISSED)
-    ended = WaveEnded(number, wave, settled, bad)
-    told = f"{bad} of {settled:,} computer{'' if settled == 1 else 's'} of a wave failed"
-    if settled and 100.0 * bad / settled > play.max_fail_percentage:
+    failed, missed = stands.count(Standing.FAILED), stands.count(Standing.MISSED)
+    settled = failed + stands.count(Standing.FINE)
+    ended = WaveEnded(number, wave, settled, failed)
+    away = f" ({missed:,} more could not be worked on)" if missed else ""
+    told = f"{failed:,} of {settled:,} computer{'' if settled == 1 else 's'} of a wave failed{away}"
+    if settled and 100.0 * failed / settled > play.max_fail_percentage:
         return RunHalted(None, f"{told}: more than max_fail_percentage {play.max_fail_percentage:g}"), ended
-    if failed and bad == len(sessions):
+    if failed and failed + missed == len(sessions):
         return RunHalted(number, f"{told}: a wave that fails as a whole is the last of its play"), ended
     return (ended,)
 

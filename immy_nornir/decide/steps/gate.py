@@ -22,6 +22,7 @@ from immy_nornir.model.record.entries import (
     Outdated,
     RebootEnded,
     RebootIntended,
+    WindowClosed,
 )
 from immy_nornir.model.record.session import Outcome, OutcomeReason
 
@@ -125,6 +126,8 @@ def halted(state: State) -> tuple[Outcome, OutcomeReason, str] | None:
         return Outcome.CANCELLED, OutcomeReason.CANCELLED, state.stop.message
     if state.reboot_failure:
         return Outcome.SKIPPED, OutcomeReason.REBOOT_FAILED, state.reboot_failure
+    if state.closed:
+        return Outcome.SKIPPED, OutcomeReason.WINDOW, "its window closed before it was done"
     if state.spec.options.on_failure is OnFailure.STOP:
         for one in state.actions.values():
             if one.ended is not None and one.ended.outcome is Outcome.FAILED:
@@ -134,7 +137,7 @@ def halted(state: State) -> tuple[Outcome, OutcomeReason, str] | None:
 
 def _action(state: State, one: ActionState, moment: Moment) -> Step | None:
     end = halted(state)
-    if end is not None and not one.plan.always:
+    if end is not None and (not one.plan.always or state.closed):
         return Note(ActionEnded(one.plan.id, *end))
     held = times.window(state, moment.now)
     if held is None:
@@ -169,6 +172,8 @@ def _job(state: State, one: ActionState, moment: Moment) -> Step | None:
 def _asking(state: State, reboot: RebootState, moment: Moment) -> Step | None:
     held = times.window(state, moment.now) or times.business_hours(state, moment.now)  # the intent may be of last night
     if not reboot.by_itself:
+        if isinstance(held, Note) and isinstance(held.entry, WindowClosed) and state.identity is not None:
+            return Note(RebootEnded(reboot.number, state.identity, f"not asked for: {held.entry.message}"))
         return held
     if held is None and no_reboot(state) is None:
         return None

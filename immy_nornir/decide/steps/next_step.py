@@ -14,7 +14,7 @@ from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import owes, reboot_under_way
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Step, Wait
-from immy_nornir.decide.steps.times import no_free_time
+from immy_nornir.decide.steps.times import no_free_time, past
 from immy_nornir.model.playbooks import Offline, Reboot, Stage
 from immy_nornir.model.record.entries import (
     SUPERSEDE,
@@ -127,6 +127,8 @@ def _contact(state: State, moment: Moment) -> Step:
     began = Stage.CONNECT in state.done
     away = lost.kind in ("unreachable", "timeout", "dropped")
     apply_later = away and state.spec.options.offline is Offline.APPLY_ON_CONNECT and state.stop is None
+    if not began and apply_later and (over := past(state, moment.now)):  # what it would wait for does not come
+        return Finish(Status.MISSED, f"{over}; {lost.kind}: {lost.message}", EndReason.AWAY)
     if not began and not apply_later and (lost.kind != "dropped" or state.losses >= CONNECT_TRIES):
         reason = EndReason.AWAY if away else EndReason.REFUSED
         return Finish(Status.MISSED if away else Status.FAILED, f"{lost.kind}: {lost.message}", reason)
@@ -201,12 +203,19 @@ def _finish(state: State) -> Finish:
         return Finish(Status.FAILED, f"{state.reboot_failure}; {text}", EndReason.REBOOT)
     if state.stop is not None:
         return Finish(*_stopped(state.stop, f"{state.stop.message}; {text}"))
-    if (owes(state) or state.spec.options.reboot is Reboot.FORCE) and Stage.EXECUTE in state.spec.stages:
-        hours = no_free_time(state)
-        text += f"; not rebooted: {hours}" if hours else ""
+    forced = state.spec.options.reboot is Reboot.FORCE and not state.reboots
+    if (owes(state) or forced) and Stage.EXECUTE in state.spec.stages:
+        why = "its window closed" if state.closed else no_free_time(state)
+        text += f"; not rebooted: {why}" if why else ""
     missing = state.verified.not_converged if state.verified is not None else ()
     if missing:
         text += f"; not converged: {'; '.join(missing[:3])}"
     if state.plan is None and state.unknown:  # finding out was its work
         return Finish(Status.PARTIALLY_PASSED, text, EndReason.ACTIONS)
-    return Finish(outcomes.status_of(ended, not_converged=bool(missing)), text, EndReason.ACTIONS)
+    status = outcomes.status_of(ended, not_converged=bool(missing))
+    if state.closed:
+        text = f"{state.closed}; {text}"
+        if not did_anything(state) and not state.reboots:
+            return Finish(Status.MISSED, text, EndReason.WINDOW)
+        status = Status.PARTIALLY_PASSED if status is Status.PASSED else status
+    return Finish(status, text, EndReason.ACTIONS)

@@ -40,6 +40,8 @@ def no_reboot(state: State) -> tuple[OutcomeReason, str] | None:
         return OutcomeReason.REBOOT_FAILED, f"a reboot has failed: {state.reboot_failure}"
     if state.stop is not None:
         return OutcomeReason.CANCELLED, state.stop.message
+    if state.closed:
+        return OutcomeReason.WINDOW, state.closed
     if not may_reboot(state):
         why = no_free_time(state) or f"the option reboot is {state.spec.options.reboot}"
         return OutcomeReason.REBOOTS_SKIPPED, why

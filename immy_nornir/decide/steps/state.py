@@ -44,6 +44,7 @@ from immy_nornir.model.record.entries import (
     StopAsked,
     Verified,
     Waiting,
+    WindowClosed,
 )
 from immy_nornir.model.record.session import Outcome, OutcomeReason, Purpose, SessionSpec
 from immy_nornir.model.values import Json
@@ -166,6 +167,8 @@ class State:
     stop: StopAsked | None = None
     failure: StageFailed | Refused | None = None
     reboot_failure: str = ""
+    closed: str = ""
+    """That the window of the session, which comes once, is over; empty until something finds it closed."""
     verified: Verified | None = None
     waiting: Waiting | None = None
     interrupted: Interrupted | None = None
@@ -232,6 +235,8 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
             return _planned(state, plan)
         case Outdated():
             return _outdated(state)
+        case WindowClosed(message):
+            return replace(state, closed=message)
         case RebootInherited(boot=boot):
             return replace(state, inherited=boot)
         case StageFailed() as failed:

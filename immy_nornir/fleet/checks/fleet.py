@@ -200,7 +200,7 @@ def check_modes(fleet: Fleet) -> list[Problem]:
 
 
 def check_play(play: Play, fleet: Fleet, targets: Targets) -> list[Problem]:
-    """Unknown types, items that no glob meets, hosts that reach nobody, hours that are not set."""
+    """Unknown types, items that no glob meets, hosts that reach nobody, windows and hours that are none."""
     problems = [*targets.problem(play.hosts, play.place), *check_vars(play.vars)]
     if play.maintenance not in fleet.types:
         advice = did_you_mean(play.maintenance, fleet.types) or f"known are: {', '.join(sorted(fleet.types))}"
@@ -210,12 +210,24 @@ def check_play(play: Play, fleet: Fleet, targets: Targets) -> list[Problem]:
         if not _meets(glob, fleet.library.items):
             advice = did_you_mean(glob, fleet.library.items) or "items are called software/NAME and task/NAME"
             problems.append(Problem(play.place, Level.WARNING, f"'{glob}' names no item of the library", advice))
+    problems.extend(_window_problem(play))
     problems.extend(_hours_needed(play, fleet.inventory, targets))
     return problems
 
 
 def _meets(glob: str, items: Mapping[str, object]) -> bool:
     return any(fnmatch.fnmatchcase(item, glob) or fnmatch.fnmatchcase(item.partition("/")[2], glob) for item in items)
+
+
+def _window_problem(play: Play) -> Iterator[Problem]:
+    """A window in the right form that nothing fits in; hours, and a computer's zone, are other questions."""
+    said = play.options.get("window")
+    if said is None or said.value in ("now", "after_hours"):
+        return
+    try:
+        windows.opens_at(str(said.value), None, "UTC", 0.0)
+    except ImmyError as error:
+        yield Problem(said.place or play.place, Level.ERROR, error.message, error.advice)
 
 
 def _hours_needed(play: Play, inventory: Inventory, targets: Targets) -> Iterator[Problem]:

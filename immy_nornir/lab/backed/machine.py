@@ -76,6 +76,8 @@ class BackedMachine:
             (r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters", "Hostname"),
         ):
             state.registry.set(key, value, name)
+        zones = r"HKLM\SYSTEM\CurrentControlSet\Control\TimeZoneInformation"
+        state.registry.set(zones, "TimeZoneKeyName", spec.time_zone)
         self._write("registry.json", state.registry.content())
         roles = {"workstation": (1, 1), "server": (3, 3), "domain_controller": (2, 5)}
         product_type, domain_role = roles.get(spec.role, (1, 1))

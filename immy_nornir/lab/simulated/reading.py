@@ -74,6 +74,7 @@ def identity(state: State, now: float) -> dict[str, Json]:
             "powershell": spec.powershell,
             "language_mode": "FullLanguage",
             "time": now,
+            "time_zone": spec.time_zone or None,
         },
     }
 

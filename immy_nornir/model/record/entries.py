@@ -97,6 +97,13 @@ class Outdated:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowClosed:
+    """The session's window, which comes once, is over: nothing new begins any more."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class RebootInherited:
     """A session whose place this one takes owed the computer a reboot."""
 
@@ -279,6 +286,7 @@ Entry = (
     | Detected
     | Planned
     | Outdated
+    | WindowClosed
     | RebootInherited
     | StageFailed
     | Determined

@@ -97,9 +97,9 @@ class WaveEnded:
     play: int
     wave: int
     settled: int
-    """Sessions that have ended."""
+    """Sessions that have ended and tell something: those of computers that were off, busy or excluded do not."""
     bad: int
-    """Those of them that failed or were missed."""
+    """Those of them that failed."""
 
 
 @dataclass(frozen=True, slots=True)

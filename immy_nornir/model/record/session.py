@@ -68,6 +68,8 @@ class OutcomeReason(StrEnum):
     REBOOT_FAILED = "reboot_failed"
     BUSY = "busy"
     """Another session is at work on the computer."""
+    WINDOW = "window"
+    """Its window, which comes once, closed before it was done."""
 
 
 class EndReason(StrEnum):
@@ -95,6 +97,8 @@ class EndReason(StrEnum):
     """Its wave never came: too much went wrong before."""
     BUSY = "busy"
     """Another session was at work on the computer."""
+    WINDOW = "window"
+    """Its window, which comes once, closed before anything was done."""
     CRASHED = "crashed"
     """A bug of ours."""
 
@@ -128,7 +132,8 @@ class SessionSpec:
     pinned_identity: Mapping[str, str] = field(default_factory=dict)
     """name, domain, uuid that the computer must have, where known."""
     business_hours: Value = None
-    time_zone: str = "UTC"
+    time_zone: str = ""
+    """As the inventory says it; empty: the computer's own, as it reports it."""
     onboarding: bool = False
     check: bool = False
     """Plan only."""

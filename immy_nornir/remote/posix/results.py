@@ -107,6 +107,7 @@ def _system(seen: dict[str, str]) -> dict[str, Json]:
         "powershell": None,
         "language_mode": None,
         "time": _number(seen.get("time")),
+        "time_zone": seen.get("time_zone", "").strip() or None,
     }
 
 

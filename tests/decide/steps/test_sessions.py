@@ -262,7 +262,7 @@ def hour(done: Session) -> str:
         ("22:30", "Mon 22:30"),
         ("06:00", "Tue 06:00"),
         ("2030-01-09T03:00", "Wed 03:00"),
-        ("2030-01-01T03:00", "Mon 12:00"),
+        ("2030-01-07T05:00", "Mon 12:00"),
     ],
 )
 def test_detection_happens_at_once_and_execution_in_the_window(window: str, expected: str) -> None:

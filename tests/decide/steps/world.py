@@ -42,6 +42,7 @@ from immy_nornir.model.record.entries import (
     Waiting,
 )
 from immy_nornir.model.record.session import Outcome, OutcomeReason, SessionSpec
+from immy_nornir.model.values import Json
 from immy_nornir.model.wire import JobResult
 from tests.decide.builders import FULL
 
@@ -73,6 +74,7 @@ class World:
     pending_stays: bool = False
     job_seconds: float = 5.0
     away_seconds: float = 40.0
+    time_zone: Json = "UTC"
     comes_back: bool = True
     reachable: bool = True
     determined: dict[str, PlannedAction] = field(default_factory=dict)
@@ -93,7 +95,8 @@ class World:
         return self.reachable and self.now >= self.away_until
 
     def identity(self) -> Identity:
-        return Identity("PC1", uuid="u", uuid_source="smbios", boot=Boot(str(self.boot)), pending_reboots=self.pending)
+        boot, system = Boot(str(self.boot)), {"time_zone": self.time_zone}
+        return Identity("PC1", uuid="u", uuid_source="smbios", boot=boot, pending_reboots=self.pending, system=system)
 
     def reboot(self, why: str) -> None:
         self.log.append(why)
@@ -344,7 +347,7 @@ def session(
 ) -> Session:
     """A session that has not begun, in a world where everything works unless it is told otherwise."""
     asked = SessionSpec(
-        "s1", "r1", "PC1", type=kind, options=Options(**(options or {})), created_at=1000.0, **(spec or {})
+        "s1", "r1", "PC1", type=kind, options=Options(**(options or {})), **{"created_at": 1000.0, **(spec or {})}
     )
     made = World(Plan(actions), **world)
     begun = Session(made, State(asked, definitions or {}))

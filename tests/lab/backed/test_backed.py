@@ -24,9 +24,10 @@ SPEC = ComputerSpec(
     "127.1.7.7",
     users=("anna",),
     software=({"name": "7-Zip 24.08 (x64)", "version": "24.08", "publisher": "Igor Pavlov"},),
+    time_zone="India Standard Time",
     services={"Spooler": {"state": "running", "startup": "automatic"}},
 )
-
+ZONES = r"SYSTEM\CurrentControlSet\Control\TimeZoneInformation"
 SAID = "[SC] ChangeServiceConfig SUCCESS\nTrue"
 
 
@@ -58,6 +59,7 @@ def test_errors_of_an_encoded_script_are_clixml(client: Protocol) -> None:
     [
         ("$env:COMPUTERNAME", "PC7"),
         ("hostname", "PC7"),
+        (rf"(Get-ItemProperty 'HKLM:\{ZONES}').TimeZoneKeyName", "India Standard Time"),
         (
             "(Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\*').DisplayName",
             "7-Zip 24.08 (x64)",

@@ -16,6 +16,7 @@ import pytest
 from immy_nornir.model.items import Language, Platform
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import AnswerStatus, Effect, EffectOperation, Read, ReadOperation
+from immy_nornir.remote import posix
 from immy_nornir.remote.posix.connection import PosixConnection
 from tests.waiting import ENOUGH
 
@@ -23,6 +24,13 @@ from .conftest import script
 
 LINUX = pytest.mark.skipif(platform.system() != "Linux", reason="reads /proc")
 DPKG = pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="there is no dpkg")
+
+
+STEM = """case "$*" in
+  *zoneinfo* | *right*) exec /bin/sed "$@" ;;
+  *{0}) echo '{1}' ;;
+esac"""
+"""A sed that reads one file with this in it, and no other; pipes as always."""
 
 
 def one(connection: PosixConnection, operation: ReadOperation) -> Json:
@@ -52,7 +60,65 @@ def test_identity_as_an_operation_has_all_the_words_of_the_wire(connection: Posi
     system = result["system"]
     assert isinstance(system, dict)
     words = "os version build architecture chassis role memory_gb disk_free_gb manufacturer model powershell"
-    assert set(system) == {*words.split(), "language_mode", "time"}
+    assert set(system) == {*words.split(), "language_mode", "time", "time_zone"}
+
+
+ZONES = {
+    "a link": ({"readlink": "echo /usr/share/zoneinfo/Europe/Berlin"}, {}, "Europe/Berlin"),
+    "a link on macOS": (
+        {"readlink": "echo /private/var/db/timezone/tz/2026a.1.0/zoneinfo/America/Argentina/Salta"},
+        {},
+        "America/Argentina/Salta",
+    ),
+    "a macOS whose readlink does not follow": (
+        {"readlink": '[ "$1" != -f ] && echo /var/db/timezone/zoneinfo/Asia/Kolkata'},
+        {},
+        "Asia/Kolkata",
+    ),
+    "with leap seconds": ({"readlink": "echo ../usr/share/zoneinfo/right/Europe/Paris"}, {}, "Europe/Paris"),
+    "a copy that Debian names": (
+        {"readlink": "echo /etc/localtime", "sed": STEM.format("/etc/timezone", "Europe/Madrid")},
+        {"TZ": "Asia/Tokyo"},
+        "Europe/Madrid",
+    ),
+    "a copy that Red Hat names": (
+        {"readlink": "echo /etc/localtime", "sed": STEM.format("/etc/sysconfig/clock", "Europe/Rome")},
+        {},
+        "Europe/Rome",
+    ),
+    "a copy that systemd knows": (
+        {"readlink": "echo /etc/localtime", "sed": STEM.format("-", ""), "timedatectl": "echo Europe/Oslo"},
+        {},
+        "Europe/Oslo",
+    ),
+    "only the environment": (
+        {"readlink": "exit 1", "sed": STEM.format("-", ""), "timedatectl": "exit 1"},
+        {"TZ": ":Pacific/Chatham"},
+        "Pacific/Chatham",
+    ),
+}
+"""Programs that stand in, environment -> the zone."""
+
+
+@pytest.mark.parametrize("name", ZONES)
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_the_time_zone_is_what_the_system_says_of_its_clock(tmp_path: Path, shell: str, name: str) -> None:
+    programs, environment, zone = ZONES[name]
+    for program, text in programs.items():
+        (tmp_path / program).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / program).chmod(0o755)
+    scripts = Path(posix.__file__).parent / "scripts"
+    text = "".join((scripts / f).read_text() for f in ("tools.sh", "reads.sh")) + "\nimmy_time_zone\n"
+    done = subprocess.run(
+        [shell],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=ENOUGH,
+        check=True,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", **environment},
+    )
+    assert (done.stdout, done.stderr) == (f"{zone}\n", "")
 
 
 @pytest.mark.parametrize(

@@ -206,6 +206,33 @@ def test_pending_reboots_are_told_by_source(answers: Mapping[str, Answer]) -> No
     ]
 
 
+ZONE = f"{CONTROL}\\TimeZoneInformation"
+
+
+@pytest.mark.parametrize("edition", ["", "5.1"])
+@pytest.mark.parametrize(
+    ("values", "zone"),
+    [
+        ({"TimeZoneKeyName": "W. Europe Standard Time"}, "W. Europe Standard Time"),
+        ({"TimeZoneKeyName": "UTC\0pe Standard Time"}, "UTC"),
+        ({"TimeZoneKeyName": "UTC", "DynamicDaylightTimeDisabled": 0}, "UTC"),
+        ({"TimeZoneKeyName": "UTC", "DynamicDaylightTimeDisabled": 1}, "UTC"),
+        ({"TimeZoneKeyName": "Europe/Berlin", "DynamicDaylightTimeDisabled": 1}, "Europe/Berlin_dstoff"),
+    ],
+    ids=["a name", "the rest of a longer name", "clock changes", "none to be turned off", "turned off"],
+)
+def test_the_time_zone_is_told_by_windows_own_name(
+    tmp_path: Path, edition: str, values: dict[str, Json], zone: str
+) -> None:
+    identity = Machine(tmp_path, edition, {"HKLM": {ZONE: values}}).connection().identify()
+    assert identity.system["time_zone"] == zone
+
+
+def test_without_a_name_in_the_registry_the_zone_is_what_dotnet_says(tmp_path: Path) -> None:
+    identity = Machine(tmp_path, "").connection(TZ="Asia/Kolkata").identify()
+    assert identity.system["time_zone"] == "Asia/Kolkata"
+
+
 def test_an_empty_registry_gives_an_identity_without_pending_reboots(edition: str, tmp_path: Path) -> None:
     identity = Machine(tmp_path, edition).connection().identify()
     assert isinstance(identity, Identity)

@@ -7,6 +7,23 @@ export LC_ALL
 immy_say() { [ -z "$2" ] || printf '%s\t%s\n' "$1" "$2"; }
 immy_first_line() { [ -r "$1" ] && head -n 1 "$1" 2>/dev/null; }
 
+# The zone that the clock shows by its IANA name: what /etc/localtime links to, else what the system says of it elsewhere.
+immy_time_zone() {
+  immy_link=$(readlink -f /etc/localtime 2>/dev/null) || immy_link=$(readlink /etc/localtime 2>/dev/null)
+  immy_zone=$(printf '%s\n' "$immy_link" | sed -n 's|.*/zoneinfo[^/]*/||p' | sed 's|^posix/||; s|^right/||')
+  # A copy instead of a link has no name: Debian and older Red Hats write the name down beside it.
+  [ -n "$immy_zone" ] || immy_zone=$(sed -n '/^[A-Za-z]/ { p; q; }' /etc/timezone 2>/dev/null)
+  [ -n "$immy_zone" ] || immy_zone=$(sed -n 's/^ZONE="*\([^"]*\)"*$/\1/p' /etc/sysconfig/clock 2>/dev/null | head -n 1)
+  if [ -z "$immy_zone" ] && immy_has timedatectl; then immy_zone=$(timedatectl show -p Timezone --value 2>/dev/null); fi
+  if [ -z "$immy_zone" ] && immy_has systemsetup; then
+    immy_zone=$(systemsetup -gettimezone 2>/dev/null | sed -n 's/^Time Zone: //p')
+  fi
+  [ -n "$immy_zone" ] || immy_zone=${TZ#:}
+  # Without the file the clock is UTC (tzset, systemd).
+  if [ -z "$immy_zone" ] && [ ! -e /etc/localtime ] && [ ! -L /etc/localtime ]; then immy_zone=UTC; fi
+  printf '%s\n' "$immy_zone"
+}
+
 immy_identity() {
   immy_say kernel "$(uname -s)"
   immy_say name "$(uname -n)"
@@ -16,6 +33,7 @@ immy_identity() {
   immy_say boot_id "$(immy_boot_id)"
   immy_say boot_time "$(immy_boot_time)"
   immy_say time "$(date +%s)"
+  immy_say time_zone "$(immy_time_zone)"
   immy_say disk_free "$(df -Pk / 2>/dev/null | awk 'NR == 2 { print $4 }')"
   who 2>/dev/null | awk '{ print "user\t" $1 }' | sort -u
   if [ "$(uname -s)" = Darwin ]; then

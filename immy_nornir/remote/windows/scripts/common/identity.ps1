@@ -165,6 +165,21 @@ function Get-ImmyOsName($cim, [string]$build) {
     return $name
 }
 
+# The zone of the clock by Windows' own name; as tzutil says it, with `_dstoff` where clock changes are turned off.
+function Get-ImmyTimeZone {
+    # In the registry it is Windows' name in every edition: a PowerShell 7 may say Europe/Berlin, in some systems.
+    $key = "$ImmyControlSet\TimeZoneInformation"
+    $name = Get-ImmyRegistryText $key 'TimeZoneKeyName'
+    # A name is written over the one before it: what stands behind its zero is the rest of that one.
+    if ($name) { $name = $name.Split([char]0)[0].Trim() }
+    if (-not $name) { $name = [TimeZoneInfo]::Local.Id }
+    if (-not (Test-ImmyRegistryNumber $key 'DynamicDaylightTimeDisabled')) { return $name }
+    $zone = $null
+    try { $zone = [TimeZoneInfo]::FindSystemTimeZoneById($name) } catch { $zone = $null }
+    if ($zone -and -not $zone.SupportsDaylightSavingTime) { return $name }
+    return "${name}_dstoff"
+}
+
 function Get-ImmySystem($cim) {
     $build = Get-ImmyRegistryText $ImmyCurrentVersion 'CurrentBuildNumber'
     $version = $null
@@ -189,7 +204,7 @@ function Get-ImmySystem($cim) {
         memory_gb = $memory; disk_free_gb = Get-ImmyFreeDisk; manufacturer = $maker; model = $model
         powershell = $PSVersionTable.PSVersion.ToString()
         language_mode = $ExecutionContext.SessionState.LanguageMode.ToString(); time = [Math]::Round((Get-ImmyTime), 3)
-        time_zone = [TimeZoneInfo]::Local.Id
+        time_zone = Get-ImmyTimeZone
     }
 }
 
