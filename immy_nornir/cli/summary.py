@@ -31,7 +31,8 @@ def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:
     # Another process is at work on these computers; that one says what becomes of them.
     ours = [live for live in sessions if live.refused is None or live.recap.reason is not None]
     # A computer that is off, or that somebody else is at work on, did not fail: nothing was done to it.
-    reached = [live for live in ours if live.recap.reason not in (EndReason.AWAY, EndReason.BUSY)]
+    away = (EndReason.AWAY, EndReason.BUSY)
+    reached = [live for live in ours if live.recap.status is not Status.MISSED or live.recap.reason not in away]
     statuses = [live.recap.status for live in reached]
     if Status.INTERRUPTED in statuses:
         return 130

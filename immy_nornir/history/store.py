@@ -267,6 +267,12 @@ class History:
 
         return self._writer.call(forget)
 
+    def has_ended(self, session_id: str) -> bool:
+        """Whether a session of this history has ended; False for one that it does not know."""
+        sql = "SELECT ended_at IS NOT NULL FROM sessions WHERE id=?"
+        row = self._writer.call(lambda connection: connection.execute(sql, (session_id,)).fetchone())
+        return bool(row and row[0])
+
     def ended_since(self, spec: SessionSpec, at: float) -> str:
         """Another session of the computer that was begun and has ended after a time; empty when there is none."""
         sql = (

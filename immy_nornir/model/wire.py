@@ -103,6 +103,8 @@ class Lease:
     """Who that is, for people."""
     seconds: float = 900.0
     """How long it holds without news; never less than its job does."""
+    ended: str = ""
+    """A session of this history that has ended: what it holds is free."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ def _start_job(state: State, leg: Leg, action_id: str) -> list[Entry]:
         age,
         secrets,
     )
-    return _told(state, leg, leg.connected().start_job(spec, START_WAIT_SECONDS))
+    return _told(state, leg, leg.act(lambda connection: connection.start_job(spec, START_WAIT_SECONDS)))
 
 
 def _under_way(state: State) -> Job:
@@ -196,11 +196,9 @@ def _told(state: State, leg: Leg, status: JobStatus) -> list[Entry]:
             return [JobEnded(job.id, None, "", "the computer knows nothing of it")]
         case JobState.LOOK_AGAIN:
             said = "another session was at work there since it was looked at"
+            again = [entry for name in job.actions for entry in _look_again(state, leg, name, said, 0.0)]
             # Whatever else was detected before is no better known.
-            return [
-                *(entry for name in job.actions for entry in _look_again(state, leg, name, said, 0.0)),
-                Outdated(said),
-            ]
+            return [JobEnded(job.id, None, "", f"not begun: {said}"), *again, Outdated(said)]
         case JobState.BUSY:
             return [entry for name in job.actions for entry in _busy(state, leg, name, status.output)]
         case _:
@@ -317,14 +315,15 @@ def _ask_reboot(state: State, leg: Leg, _: str) -> list[Entry]:
     assert reboot is not None  # noqa: S101 - next_step asks only then
     # Lost before the request was sent, it is asked again; only from then on it may be on its way.
     connection = leg.connected()
-    connection.carry(leg.lease(state.spec.options.reboot_timeout_minutes * 60 + LEASE_SECONDS))
     identity = connection.identify()
     if refused := refuse_stranger(state, leg, identity):
         return refused
     if reboot.boot.differs(identity.boot):
         return [RebootEnded(reboot.number, identity, "it had rebooted already")]
     try:
-        connection.reboot(reboot.boot, REBOOT_DELAY_SECONDS, reboot.why)
+        # Nobody may take the computer for free while it is away.
+        seconds = state.spec.options.reboot_timeout_minutes * 60 + LEASE_SECONDS
+        leg.act(lambda connection: connection.reboot(reboot.boot, REBOOT_DELAY_SECONDS, reboot.why), seconds)
     except (DroppedError, TransportTimeoutError, GarbledError) as error:
         leg.close()
         return [Noted(f"the answer to the request to reboot was lost: {error.message}"), RebootAsked(reboot.number)]

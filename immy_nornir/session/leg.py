@@ -7,12 +7,13 @@ it (session.operations, session.effects); it decides nothing.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from immy_nornir.decide.steps.moment import NO_CONTACT, Contact
-from immy_nornir.errors import TransportError
+from immy_nornir.errors import BusyError, ImmyError
 from immy_nornir.model.wire import Lease
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from immy_nornir.session.engine import Engine
 
 
+T = TypeVar("T")
 LEASE_SECONDS = 900.0
 """How long a lease holds without news of its session."""
 
@@ -45,6 +47,8 @@ class Leg:
     """A job's id, the offset that was asked for, and what came with the computer's name when it was met again."""
     epoch: int = 0
     """That of the session's owner, which is this process."""
+    ended: str = ""
+    """A session of this history that has ended, and had not let its lease go."""
     facts: Facts | None = None
     """What the history knew of the computer when this connection began."""
 
@@ -72,13 +76,32 @@ class Leg:
     def lease(self, seconds: float = LEASE_SECONDS) -> Lease:
         """The session's lease of its computer."""
         history = self.engine.history
-        return Lease(history.id, self.spec.id, self.epoch, f"session {self.spec.id} of {history.owner}", seconds)
+        holder = f"session {self.spec.id} of {history.owner}"
+        return Lease(history.id, self.spec.id, self.epoch, holder, seconds, self.ended)
+
+    def act(self, effect: Callable[[Connection], T], seconds: float = LEASE_SECONDS) -> T:
+        """Do something that takes the lease, once more where it is held by a session of ours that has ended.
+
+        Its process may have died before it could let it go. Raises: BusyError, any TransportError, SecretError.
+        """
+        connection = self.connected()
+        connection.carry(self.lease(seconds))
+        try:
+            return effect(connection)
+        except BusyError as error:
+            found = re.search(r": session (\S+) of ", error.message)
+            if found is None or found[1] == self.ended or not self.engine.history.has_ended(found[1]):
+                raise
+            self.ended = found[1]
+        connection.carry(self.lease(seconds))
+        return effect(connection)
 
     def release(self) -> None:
-        """Let the lease go, where the computer can be asked at once; it ends by itself."""
-        if self.connection is not None:
-            with contextlib.suppress(TransportError):
-                self.connection.release()
+        """Let the lease go; where the computer does not answer it ends by itself."""
+        with contextlib.suppress(ImmyError):
+            connection = self.connected()
+            connection.carry(self.lease())
+            connection.release()
 
     def stored(self) -> Facts:
         """The facts that the history has of the computer, as they were when this connection began."""

@@ -370,8 +370,9 @@ class LiveSession:
         return Parked(wait, self.leg.address)
 
     def _release(self) -> None:
-        """Leave the computer to others, where it was taken: by an effect of this session."""
-        if did_anything(self.state) or self.state.reboots:
+        """Leave the computer to others, where it was taken by an effect of this session, and answers."""
+        state = self.state
+        if (did_anything(state) or state.reboots) and state.lost is None and not state.reboot_failure:
             self.leg.release()
 
     def _perform(self, do: Do, action_id: str) -> None:

@@ -44,8 +44,8 @@ def test_a_long_job_is_asked_for_together_with_the_name(tmp_path: Path) -> None:
         assert fleet.run("--on", "fixed", "--type", "full", "--item", "software/tool").status("fixed") == "passed"
         assert [one["op"] for one in world.operations(lab, "fixed")].count("job.start") == 1
         asked = [one["op"] for one in world.operations(lab, "fixed") if one["op"] == "job.wait"]
-        # Facts and detection, the start, the looks at the job, the item after it, and everything once more.
-        assert requests(lab, "fixed") == 1 + 1 + len(asked) + 1 + 1
+        # Facts and detection, the start, the looks at the job, the item after it, everything once more, and the lease.
+        assert requests(lab, "fixed") == 1 + 1 + len(asked) + 1 + 1 + 1
 
 
 @pytest.fixture

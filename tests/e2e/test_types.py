@@ -12,7 +12,7 @@ from tests.e2e import types_world, world
 
 TYPES = ("full", "resolution", "detection", "inventory", "updates")
 DONE, LEFT, NOTHING = ("success", "verified"), ("left", "not_this_type"), ("nothing", "already_so")
-IGNORED, NOT_COMPLIANT, VALUE = ("nothing", "ignored"), ("not_compliant", "audit"), ("success", "monitor")
+IGNORED, NOT_COMPLIANT, VALUE = ("nothing", "ignored"), ("not_compliant", "audit"), ("nothing", "monitor")
 UNNEEDED = ("nothing", "already_so")
 
 # item -> (type of action as it is found, outcome in full, resolution, detection, updates)

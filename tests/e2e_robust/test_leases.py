@@ -124,3 +124,12 @@ def test_a_deferred_session_leaves_the_computer_to_others(tmp_path: Path) -> Non
         one.immy(*RUN, "--window", "2999-01-01T00:00", expect=5)
         one.immy(*OTHER, *RUN)
         assert started(one) == ["software/alpha"]
+
+
+def test_what_a_session_of_the_same_history_held_and_never_let_go_is_free_once_it_has_ended(tmp_path: Path) -> None:
+    with fleet(tmp_path, 1, software_files(("alpha", "beta"), ())) as one:
+        one.immy(*RUN, "--item", "software/alpha")
+        lease(one).update(released=False, until=time.time() + 900)  # as if its process had died right then
+        one.immy(*OTHER, *RUN, expect=6)
+        one.immy(*RUN)
+        assert started(one) == ["software/alpha", "software/beta"]

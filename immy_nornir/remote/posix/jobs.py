@@ -42,6 +42,7 @@ def _lease(lease: Lease | None, function: str, *more: str) -> str:
         str(lease.epoch),
         str(int(lease.seconds)),
         encoded(lease.holder),
+        quote(lease.ended or "-"),
     )
     return " ".join((function, *told, *more)) + "\n"
 

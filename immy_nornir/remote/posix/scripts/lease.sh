@@ -56,6 +56,9 @@ immy_lease_check() { # file
   fi
   # While it is ours nobody else acts: what they did before was seen then.
   [ "$immy_r_touched" -gt "$immy_held" ] || [ "$immy_r_released" = 0 ] || return 0
+  if [ "$immy_r_released" = 0 ] && [ "$immy_r_history $immy_r_session" = "$immy_l_history $immy_l_ended" ]; then
+    immy_lives "${1%/lease}/job" || immy_r_released=1
+  fi
   if [ "$immy_r_released" = 0 ]; then
     if [ "$immy_date" -lt "$immy_r_until" ] || immy_lives "${1%/lease}/job"; then
       # Both of two that come at the same moment step back.
@@ -70,9 +73,10 @@ immy_lease_check() { # file
   fi
 }
 
-# history, session, epoch, seconds, holder (base64), seconds since the item was detected (- where that is no matter)
+# history, session, epoch, seconds, holder (base64), a session of the history that has ended (- for none), seconds since the item was
+# detected (- where that is no matter)
 immy_lease_enter() {
-  immy_l_history=$1 immy_l_session=$2 immy_l_epoch=$3 immy_l_seconds=$4 immy_l_holder=$5 immy_l_detected=$6
+  immy_l_history=$1 immy_l_session=$2 immy_l_epoch=$3 immy_l_seconds=$4 immy_l_holder=$5 immy_l_ended=$6 immy_l_detected=$7
   immy_lease_find
   immy_again=0
   immy_taken=

@@ -49,7 +49,8 @@ function Enter-ImmyLease($lease, $detected) {
         $isOwn = Test-ImmyOwnLease $old $lease
         $now = Get-ImmyTime
         if ($isOwn -and $old.epoch -gt $lease.epoch) { throw "lease lost: session $($old.session) was taken up by $($old.holder)" }
-        $isHeld = $old -and -not $isOwn -and -not $old.released
+        $isOver = $old -and $lease.ended -and $old.history -eq $lease.history -and $old.session -eq $lease.ended
+        $isHeld = $old -and -not $isOwn -and -not $old.released -and -not ($isOver -and -not (Find-ImmyWorkingJob ([string]$old.session)))
         if ($isHeld -and ($now -lt $old.until -or (Find-ImmyWorkingJob ([string]$old.session)))) {
             throw "lease busy: $($old.holder), until $([Math]::Max([long]$old.until, [long]$now))"
         }
