@@ -57,12 +57,22 @@ class TransportError(ImmyError):
 
     exit_code = 1
     kind = "transport"
+    passing = False
+    """Whether the failure is of a moment, so that also a first contact is worth another try."""
+    nothing_sent = False
+    """Whether it is certain that nothing of what was asked for had been sent."""
 
 
 class UnreachableError(TransportError):
-    """No connection: off, refused, no route, name unknown."""
+    """No connection: off, no route, name unknown."""
 
     kind = "unreachable"
+
+
+class NotAcceptedError(UnreachableError):
+    """Who is there refused the connection: a service that restarts, a bastion that has too many at this moment."""
+
+    passing = True
 
 
 class AuthenticationError(TransportError):
@@ -97,9 +107,14 @@ class DroppedError(TransportError):
     """An established connection ended before the answer was whole."""
 
     kind = "dropped"
+    passing = True
 
 
 class RefusedError(TransportError):
     """The computer runs no scripts of ours: ConstrainedLanguage, no usable shell, blocked by security software."""
 
     kind = "refused"
+
+
+class DeclinedError(RefusedError):
+    """What was asked for was not begun, for certain: nothing was sent, or the computer's own frame says so."""

@@ -20,6 +20,7 @@ from immy_nornir.errors import (
     AuthenticationError,
     CertificateError,
     DroppedError,
+    NotAcceptedError,
     RefusedError,
     TransportError,
     UnreachableError,
@@ -159,14 +160,17 @@ _MEANINGS: tuple[tuple[str, type[TransportError]], ...] = (
         r"load key .*: (invalid format|incorrect passphrase|bad permissions)|unprotected private key",
         AuthenticationError,
     ),
+    # Before anything was said: a bastion that has too many at this moment (MaxStartups), or an sshd that restarts.
     (
-        r"could not resolve|name or service not known|no route to host|connection refused|network is unreachable",
-        UnreachableError,
+        r"(kex|ssh)_exchange_identification|not allowed at this time|banner exchange.*(closed|reset|invalid)",
+        DroppedError,
     ),
     (
-        r"connect to .* timed out|connection timed out|operation timed out|banner exchange|kex_exchange_identification",
+        r"could not resolve|name or service not known|no route to host|network is unreachable",
         UnreachableError,
     ),
+    (r"connection refused", NotAcceptedError),
+    (r"connect to .* timed out|connection timed out|operation timed out|banner exchange", UnreachableError),
     (r"bad configuration option|unsupported option|command-line|unknown option|not a valid", UnreachableError),
     (
         r"mux_client|control socket|connection reset|broken pipe|closed by|timeout, server|client_loop|disconnect",

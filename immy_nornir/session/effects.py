@@ -17,7 +17,7 @@ from immy_nornir.decide.plan.job_steps import steps_of
 from immy_nornir.decide.plan.make_plan import user_for
 from immy_nornir.decide.steps.state import ActionState, Job, State, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do
-from immy_nornir.errors import DroppedError, GarbledError, RefusedError, TransportTimeoutError
+from immy_nornir.errors import DeclinedError, DroppedError, GarbledError, TransportTimeoutError
 from immy_nornir.model.deployments import Desired, StateKind
 from immy_nornir.model.facts import Finding, FindingStatus, Identity
 from immy_nornir.model.items import Context, ExitMeaning, Item, ItemKind, RebootNeed
@@ -300,9 +300,11 @@ def _ask_reboot(state: State, leg: Leg, _: str) -> list[Entry]:
     try:
         connection.reboot(reboot.boot, REBOOT_DELAY_SECONDS, reboot.why)
     except (DroppedError, TransportTimeoutError, GarbledError) as error:
+        if error.nothing_sent:
+            raise
         leg.close()
         return [Noted(f"the answer to the request to reboot was lost: {error.message}"), RebootAsked(reboot.number)]
-    except RefusedError as error:
+    except DeclinedError as error:
         return [RebootEnded(reboot.number, None, f"the reboot was refused: {error.message}")]
     leg.close()
     return [RebootAsked(reboot.number)]

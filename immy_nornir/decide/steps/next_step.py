@@ -7,6 +7,8 @@ action, post-actions, the reboot at the end. Whatever would act on the computer 
 
 from __future__ import annotations
 
+from zlib import crc32
+
 from immy_nornir.decide.steps import outcomes
 from immy_nornir.decide.steps.execution import current, execute, next_action
 from immy_nornir.decide.steps.gate import did_anything, effect_of, left_open, may_begin
@@ -38,8 +40,11 @@ _STAGE_WORK = {
 LOST_PATIENCE_SECONDS = 30 * 60
 """How long a computer that was lost in the middle of a session is waited for."""
 
-CONNECT_TRIES = 3
-"""How often a computer that drops the very first connection is asked again."""
+CONNECT_TRIES = 4
+"""How often a computer is asked in all at a first contact that fails in a way that is of a moment: about 14 seconds.
+
+A bastion takes few at a time (MaxStartups of sshd: 10), a service restarts, all shells of a user are taken.
+"""
 
 REFUSAL_TRIES = 6
 """How often a computer that let the session in before, and refuses it now, is asked in all: about a minute.
@@ -126,7 +131,8 @@ def _contact(state: State, moment: Moment) -> Step:
     began = Stage.CONNECT in state.done
     away = lost.kind in ("unreachable", "timeout", "dropped")
     apply_later = away and state.spec.options.offline is Offline.APPLY_ON_CONNECT and state.stop is None
-    if not began and not apply_later and (lost.kind != "dropped" or state.losses >= CONNECT_TRIES):
+    passing = lost.passing or lost.kind == "dropped"  # records of old do not say it
+    if not began and not apply_later and (not passing or state.losses >= CONNECT_TRIES):
         reason = EndReason.AWAY if away else EndReason.REFUSED
         return Finish(Status.MISSED if away else Status.FAILED, f"{lost.kind}: {lost.message}", reason)
     # Looking at a quiet job leaves no entry: only many losses in a row mean that nothing is achieved any more.
@@ -139,12 +145,21 @@ def _contact(state: State, moment: Moment) -> Step:
     if impatient and not apply_later:
         what = f" while {state.current} was under way; its result is not known" if state.current else ""
         return _give_up(state, f"lost contact{what}: {lost.message}")
-    pause = min(2.0 * 2 ** min(max(state.losses, moment.contact.stumbles) - 1, 8), 300.0)
+    tries = max(state.losses, moment.contact.stumbles)
+    pause = min(2.0 * 2 ** min(tries - 1, 8), 300.0) * _jitter(state, tries)
     if moment.resting(pause):
         deferred = apply_later and (impatient or not began)
         about = f"the computer to answer again: {lost.message}"
         return Wait(WaitKind.CONNECTIVITY, moment.contact.checked_at + pause, about, deferred)
     return Perform(Do.CONNECT)
+
+
+def _jitter(state: State, tries: int) -> float:
+    """Between a half and one and a half, of each session and try another: who failed together does not come together.
+
+    Not by chance, so that the same record and moment have the same next step.
+    """
+    return 0.5 + crc32(f"{state.spec.id}/{tries}".encode()) / 2**32
 
 
 def _give_up(state: State, message: str) -> Note:

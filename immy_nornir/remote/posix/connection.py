@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from immy_nornir.errors import GarbledError, RefusedError, TransportError
+from immy_nornir.errors import DeclinedError, GarbledError, TransportError
 from immy_nornir.model.facts import Boot, Identity
 from immy_nornir.model.items import Language
 from immy_nornir.model.protocols import Clock, Transport
@@ -87,7 +87,7 @@ class PosixConnection:
     def start_job(self, spec: JobSpec, wait_seconds: float = 0.0) -> JobStatus:
         """Create and start a job unless one of this id exists; raises TransportError when that is not known.
 
-        RefusedError: this computer cannot do such work, and nothing was started.
+        DeclinedError: this computer cannot do such work, and nothing was started.
         """
         step = jobs.start_step(spec, wait_seconds, self._spool)
         return jobs.status_of(self._effect(step), 0)
@@ -108,9 +108,9 @@ class PosixConnection:
         self._effect(jobs.stop_step(job_id, self._spool))
 
     def reboot(self, boot: Boot, delay_seconds: int, reason: str) -> None:
-        """Ask for a reboot; raises RefusedError in another boot than `boot`, or where reboots are not allowed."""
+        """Ask for a reboot; raises DeclinedError in another boot than `boot`, or where reboots are not allowed."""
         if self._refuse_reboot:
-            raise RefusedError(self._refuse_reboot)
+            raise DeclinedError(self._refuse_reboot)
         self._effect(jobs.reboot_step(boot, delay_seconds, reason))
 
     def close(self) -> None:
@@ -150,7 +150,7 @@ class PosixConnection:
     def _effect(self, step: Step) -> str:
         reply = self._one(step)
         if reply.exit_code == 64 and reply.ending is Ending.DONE:
-            raise RefusedError(reply.errors.decode("utf-8", "replace").strip())
+            raise DeclinedError(reply.errors.decode("utf-8", "replace").strip())
         if not _fine(reply):
             raise TransportError(f"the computer did not do it: {_why(reply)}")
         return _text(reply)

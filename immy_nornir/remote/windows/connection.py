@@ -14,7 +14,14 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING
 
-from immy_nornir.errors import DroppedError, GarbledError, RefusedError, TransportTimeoutError, UsageError
+from immy_nornir.errors import (
+    DeclinedError,
+    DroppedError,
+    GarbledError,
+    RefusedError,
+    TransportTimeoutError,
+    UsageError,
+)
 from immy_nornir.model.facts import Boot, Identity
 from immy_nornir.model.items import Platform
 from immy_nornir.model.protocols import RawAnswer
@@ -183,7 +190,7 @@ class PowerShellConnection:
     def start_job(self, spec: JobSpec, wait_seconds: float = 0.0) -> JobStatus:
         """Create and start a job unless one of this id exists.
 
-        Raises RefusedError when the computer said why it did not, any other TransportError when it is not known.
+        Raises DeclinedError when the computer said why it did not, any other TransportError when it is not known.
         """
         job: dict[str, Json] = {
             "job_id": spec.job_id,
@@ -218,7 +225,7 @@ class PowerShellConnection:
         self._act(_effect(Effect.JOB_STOP, {"job_id": job_id}))
 
     def reboot(self, boot: Boot, delay_seconds: int, reason: str) -> None:
-        """Ask for a reboot; RefusedError when the computer is not in `boot` any more or will not."""
+        """Ask for a reboot; DeclinedError when the computer is not in `boot` any more or will not."""
         of_boot: dict[str, Json] = {"id": boot.id, "time": boot.time}
         self._act(_effect(Effect.REBOOT, {"delay_seconds": delay_seconds, "reason": reason, "boot": of_boot}))
 
@@ -227,7 +234,7 @@ class PowerShellConnection:
         self._transport.close()
 
     def _act(self, operation: EffectOperation) -> dict[str, Json]:
-        """Send one effect, once; its result, or RefusedError with the computer's own words."""
+        """Send one effect, once; its result, or DeclinedError with the computer's own words."""
         raw, decoded = self._ask([operation])
         answer = next((answer for answer in decoded.answers if answer.id == operation.id), None)
         if answer is None:
@@ -235,7 +242,7 @@ class PowerShellConnection:
         if answer.status is AnswerStatus.TIMED_OUT:
             raise DroppedError(f"{operation.name} took too long on the computer and was ended")
         if answer.status is not AnswerStatus.OK or not isinstance(answer.result, dict):
-            raise RefusedError(f"{operation.name}: {answer.error or 'the answer is no map'}")
+            raise DeclinedError(f"{operation.name}: {answer.error or 'the answer is no map'}")
         return answer.result
 
 
@@ -268,7 +275,7 @@ def _check_refused(raw: RawAnswer, decoded: frames.Decoded, *, acts: bool) -> No
     folded = re.sub(r"\s+", " ", said).casefold()
     for mark, message, advice in _REFUSALS:
         if mark in folded:
-            raise RefusedError(message, advice)
+            raise (DeclinedError if acts else RefusedError)(message, advice)
     if decoded.bundle_error:
         raise GarbledError(f"the request did not arrive whole, nothing was run: {decoded.bundle_error[:300]}")
 
