@@ -144,6 +144,8 @@ class JobStatus:
     result: JobResult | None = None
     created: bool = False
     """job.start: whether this call created the job."""
+    size: int = 0
+    """How many bytes of output there are by now."""
 
 
 # Constants of the wire, shared by our side and by the lab; docs/wire.md says how they stand in requests and answers.

@@ -112,7 +112,7 @@ def status_of(text: str, offset: int) -> JobStatus:
     ended = state in (JobState.FINISHED, JobState.LOST) and offset + len(data) >= size
     if not ended:
         data = _whole_characters(data)
-    return JobStatus(state, data.decode("utf-8", "replace"), offset + len(data), result, "created" in seen)
+    return JobStatus(state, data.decode("utf-8", "replace"), offset + len(data), result, "created" in seen, size)
 
 
 def _whole_characters(data: bytes) -> bytes:

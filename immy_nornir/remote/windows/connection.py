@@ -340,12 +340,16 @@ def job_status_from(result: Mapping[str, Json], offset: int = 0) -> JobStatus:
         raise GarbledError("the computer's word on a job cannot be read") from error
     told = result.get("next_offset")
     end = told if isinstance(told, int) else offset + len(raw)
-    held = _cut_character(raw) if raw and state not in {JobState.FINISHED, JobState.LOST} else 0
+    size = result.get("size")
+    size = size if isinstance(size, int) else end
+    ended = state in {JobState.FINISHED, JobState.LOST} and end >= size
+    held = 0 if ended or not raw else _cut_character(raw)
     inner = result.get("result")
     return JobStatus(
         state=state,
         output=raw[: len(raw) - held].decode("utf-8", "replace"),
         next_offset=end - held,
+        size=size,
         result=_job_result(inner) if isinstance(inner, dict) else None,
         created=result.get("created") is True,
     )

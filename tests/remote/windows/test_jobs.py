@@ -67,6 +67,23 @@ def _finish(connection: PowerShellConnection, spec: JobSpec) -> JobStatus:
     return status
 
 
+def test_output_comes_in_pieces_of_whole_characters_and_its_size_is_told(connection: PowerShellConnection) -> None:
+    text = "1..12000 | ForEach-Object { [string][char]0x65E5 * 10 + $_ }"
+    status = _finish(connection, _script("s1/much/1", text))
+    size = status.size
+    output = status.output
+    for _ in turns("the end of the output"):
+        if status.next_offset >= size:
+            break
+        assert status.size == size
+        status = connection.wait_job("s1/much/1", status.next_offset, 0)
+        output += status.output
+    assert output.split() == ["\u65e5" * 10 + str(number) for number in range(1, 12001)]
+    assert len(output.encode()) == size > 262_144
+    beyond = connection.wait_job("s1/much/1", 4_000_000_000, 0)
+    assert (beyond.output, beyond.size, beyond.state) == ("", size, JobState.FINISHED)
+
+
 def _folder(machine: Machine, job_id: str) -> Path:
     return machine.folder / "spool" / job_id.replace("/", "-")
 

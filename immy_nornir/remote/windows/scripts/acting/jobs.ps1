@@ -210,12 +210,13 @@ function Get-ImmyJobState([string]$folder) {
 }
 
 function Read-ImmyJobOutput([string]$folder, [long]$from) {
-    $answer = [ordered]@{ output = ''; next_offset = $from }
+    $answer = [ordered]@{ output = ''; next_offset = $from; size = 0 }
     $path = [IO.Path]::Combine($folder, 'output')
     if (-not [IO.File]::Exists($path)) { return $answer }
     $share = [IO.FileShare]::ReadWrite -bor [IO.FileShare]::Delete
     $stream = New-Object IO.FileStream $path, ([IO.FileMode]::Open), ([IO.FileAccess]::Read), $share
     try {
+        $answer.size = $stream.Length
         $size = [int][Math]::Min($ImmyOutputChunk, [Math]::Max(0, $stream.Length - $from))
         if ($size) {
             [void]$stream.Seek($from, [IO.SeekOrigin]::Begin)
@@ -240,7 +241,7 @@ function Wait-ImmyJob([string]$id, [long]$from, [double]$seconds) {
     $output = Read-ImmyJobOutput $folder $from
     $result = $null
     if ($state -eq 'finished') { $result = Read-ImmyJsonFile ([IO.Path]::Combine($folder, 'result')) }
-    return [ordered]@{ state = $state; output = $output.output; next_offset = $output.next_offset; result = $result; created = $false }
+    return [ordered]@{ state = $state; output = $output.output; next_offset = $output.next_offset; size = $output.size; result = $result; created = $false }
 }
 
 function Stop-ImmyJob([string]$id) {
