@@ -241,8 +241,10 @@ class PowerShellConnection:
             raise GarbledError(f"{operation.name}: {_what_came(raw, decoded)}")
         if answer.status is AnswerStatus.TIMED_OUT:
             raise DroppedError(f"{operation.name} took too long on the computer and was ended")
-        if answer.status is not AnswerStatus.OK or not isinstance(answer.result, dict):
-            raise DeclinedError(f"{operation.name}: {answer.error or 'the answer is no map'}")
+        if answer.status is not AnswerStatus.OK:
+            raise DeclinedError(f"{operation.name}: {answer.error or answer.status.value}")
+        if not isinstance(answer.result, dict):
+            raise GarbledError(f"{operation.name}: the answer is no map")
         return answer.result
 
 

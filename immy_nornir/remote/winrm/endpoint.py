@@ -391,6 +391,7 @@ def close_sockets(protocol: Protocol) -> None:
     session = transport.session
     for adapter in () if session is None else session.adapters.values():
         if isinstance(adapter, HTTPAdapter):
-            pools = adapter.poolmanager.pools
-            for key in pools.keys():  # noqa: SIM118 - the container refuses to be iterated over
-                pools[key].close()
+            for manager in (adapter.poolmanager, *adapter.proxy_manager.values()):
+                pools = manager.pools
+                for key in pools.keys():  # noqa: SIM118 - the container refuses to be iterated over
+                    pools[key].close()

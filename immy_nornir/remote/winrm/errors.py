@@ -6,6 +6,7 @@ Messages name the computer and what happened; never a URL with a user, never a h
 from __future__ import annotations
 
 import http.client
+import re
 import ssl
 from enum import Enum
 from typing import Protocol
@@ -49,6 +50,7 @@ FOREIGN = (
     TypeError,
     ValueError,
 )
+PROXY_WANTS_PASSWORD = 407
 PAGE_ADVICE = "something on the way answers for the computer: check ansible_winrm_proxy and ansible_port"
 
 
@@ -88,7 +90,7 @@ def mapped(error: BaseException, stage: Stage, endpoint: Named) -> TransportErro
     if isinstance(
         error, requests.RequestException | urllib3.exceptions.HTTPError | http.client.HTTPException | OSError
     ):
-        return _network(error, stage, at)
+        return _begun(_network(error, stage, at), stage)
     return GarbledError(f"{at}: the answer is not WS-Management ({type(error).__name__})")
 
 
@@ -189,6 +191,8 @@ def _network(error: BaseException, stage: Stage, at: str) -> TransportError:
         isinstance(cause, requests.exceptions.SSLError | ssl.SSLError | urllib3.exceptions.SSLError) for cause in causes
     ):
         return _tls(causes, at)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return _proxy(causes, at)
     if isinstance(error, ClearAnswerError):
         return GarbledError(
             f"{at}: a sealed message was answered in clear, which is not believed{error}",
@@ -211,6 +215,20 @@ def _network(error: BaseException, stage: Stage, at: str) -> TransportError:
             return TransportTimeoutError(f"{at}: no answer")
         return DroppedError(f"{at}: no answer, and whether it arrived is not known")
     return DroppedError(f"{at}: the connection ended ({_why(causes)})")
+
+
+def _proxy(causes: list[BaseException], at: str) -> TransportError:
+    """What the proxy of `ansible_winrm_proxy` said, if it said anything; the computer itself was not reached."""
+    text = " ".join(str(cause) for cause in causes)
+    status = int(found[1]) if (found := re.search(r"Tunnel connection failed: (\d{3})", text)) else 0
+    if not status:
+        return UnreachableError(f"{at}: the proxy cannot be reached ({_why(causes)})", "see ansible_winrm_proxy")
+    said, advice = f"{at}: the proxy does not let it through (HTTP {status})", "see ansible_winrm_proxy"
+    fault = STATUSES.get(status)
+    if fault is not None and fault.means is Means.PASSING:
+        return DroppedError(said, advice)
+    wants = ": it wants a password" if status == PROXY_WANTS_PASSWORD else ""
+    return RefusedError(said + wants, advice)
 
 
 def _tls(causes: list[BaseException], at: str) -> TransportError:

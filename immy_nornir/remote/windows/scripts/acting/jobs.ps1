@@ -159,12 +159,16 @@ function Start-ImmyJob($parameters) {
         catch {
             # Nobody may start it later, and who asks learns why.
             $why = "the job could not be started: $($_.Exception.Message)"
-            if (New-ImmyFile ([IO.Path]::Combine($folder, 'started')) '{"abandoned":true}') { Write-ImmyResult $folder $null $why 0 $null }
-            [IO.File]::Delete([IO.Path]::Combine($folder, 'secrets'))
+            try {
+                if (New-ImmyFile ([IO.Path]::Combine($folder, 'started')) '{"abandoned":true}') { Write-ImmyResult $folder $null $why 0 $null }
+                [IO.File]::Delete([IO.Path]::Combine($folder, 'secrets'))
+            } catch { $null = $_ }
         }
-        Clear-ImmySpool
+        try { Clear-ImmySpool } catch { $null = $_ }
     }
-    $answer = Wait-ImmyJob $id 0 ([double]$parameters.wait_seconds)
+    # The job may be at work: an error from here on would say that it is not.
+    try { $answer = Wait-ImmyJob $id 0 ([double]$parameters.wait_seconds) }
+    catch { $answer = [ordered]@{ state = 'starting'; output = ''; next_offset = 0; size = 0; result = $null; created = $false } }
     $answer.created = $created
     return $answer
 }
