@@ -7,7 +7,7 @@ action, post-actions, the reboot at the end. Whatever would act on the computer 
 
 from __future__ import annotations
 
-from zlib import crc32
+import hashlib
 
 from immy_nornir.decide.steps import outcomes
 from immy_nornir.decide.steps.execution import current, execute, next_action
@@ -41,7 +41,7 @@ LOST_PATIENCE_SECONDS = 30 * 60
 """How long a computer that was lost in the middle of a session is waited for."""
 
 CONNECT_TRIES = 4
-"""How often a computer is asked in all at a first contact that fails in a way that is of a moment: about 14 seconds.
+"""How often a computer is asked in all at a first contact that fails in a way that is of a moment: about 8 seconds.
 
 A bastion takes few at a time (MaxStartups of sshd: 10), a service restarts, all shells of a user are taken.
 """
@@ -145,8 +145,7 @@ def _contact(state: State, moment: Moment) -> Step:
     if impatient and not apply_later:
         what = f" while {state.current} was under way; its result is not known" if state.current else ""
         return _give_up(state, f"lost contact{what}: {lost.message}")
-    tries = max(state.losses, moment.contact.stumbles)
-    pause = min(2.0 * 2 ** min(tries - 1, 8), 300.0) * _jitter(state, tries)
+    pause = _pause(state, max(state.losses, moment.contact.stumbles), first=not began and not apply_later)
     if moment.resting(pause):
         deferred = apply_later and (impatient or not began)
         about = f"the computer to answer again: {lost.message}"
@@ -154,12 +153,14 @@ def _contact(state: State, moment: Moment) -> Step:
     return Perform(Do.CONNECT)
 
 
-def _jitter(state: State, tries: int) -> float:
-    """Between a half and one and a half, of each session and try another: who failed together does not come together.
+def _pause(state: State, tries: int, *, first: bool) -> float:
+    """Before the next try, longer each time and other for each session: who failed together does not come together.
 
     Not by chance, so that the same record and moment have the same next step.
     """
-    return 0.5 + crc32(f"{state.spec.id}/{tries}".encode()) / 2**32
+    digest = hashlib.blake2b(f"{state.spec.id}/{tries}".encode(), digest_size=4).digest()
+    spread, longer = int.from_bytes(digest) / 2**32, 2.0 ** min(tries - 1, 8)
+    return 0.75 * longer * (1 + spread) if first else min(2.0 * longer, 300.0) * (1 + spread / 4)
 
 
 def _give_up(state: State, message: str) -> Note:
