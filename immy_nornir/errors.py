@@ -59,12 +59,22 @@ class TransportError(ImmyError):
 
     exit_code = 1
     kind = "transport"
+    passing = False
+    """Whether the failure is of a moment, so that also a first contact is worth another try."""
+    nothing_sent = False
+    """Whether it is certain that nothing of what was asked for had been sent."""
 
 
 class UnreachableError(TransportError):
-    """No connection: off, refused, no route, name unknown."""
+    """No connection: off, no route, name unknown."""
 
     kind = "unreachable"
+
+
+class NotAcceptedError(UnreachableError):
+    """Who is there refused the connection: a service that restarts, a bastion that has too many at this moment."""
+
+    passing = True
 
 
 class AuthenticationError(TransportError):
@@ -99,6 +109,7 @@ class DroppedError(TransportError):
     """An established connection ended before the answer was whole."""
 
     kind = "dropped"
+    passing = True
 
 
 class RefusedError(TransportError):
@@ -107,7 +118,11 @@ class RefusedError(TransportError):
     kind = "refused"
 
 
-class BusyError(RefusedError):
+class DeclinedError(RefusedError):
+    """What was asked for was not begun, for certain: nothing was sent, or the computer's own frame says so."""
+
+
+class BusyError(DeclinedError):
     """Another session is at work on the computer; nothing was done."""
 
     kind = "busy"
@@ -117,10 +132,10 @@ def _until(found: re.Match[str]) -> str:
     return f"until {datetime.fromtimestamp(int(found[1]), UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def refused(text: str) -> RefusedError:
+def refused(text: str) -> DeclinedError:
     """What a computer's own words mean that it did not do something."""
     before, _, why = text.partition("lease ")
     if not before.strip() and why.startswith(("busy: ", "lost: ")):
         until = re.sub(r"until (\d{1,12})(?: \(line \d+\))?$", _until, why[len("busy: ") :])
         return BusyError(f"another session is at work on this computer: {until}")
-    return RefusedError(text)
+    return DeclinedError(text)

@@ -6,5 +6,6 @@ The command line, the demo and the tests call `Lab`; nothing of the client is sh
 from immy_nornir.lab.journal import Event, read_events
 from immy_nornir.lab.lab import Lab
 from immy_nornir.lab.spec import ComputerSpec, Knobs, Misbehaviour, spec_from_variables
+from immy_nornir.lab.wsman.trouble import Trouble
 
-__all__ = ["ComputerSpec", "Event", "Knobs", "Lab", "Misbehaviour", "read_events", "spec_from_variables"]
+__all__ = ["ComputerSpec", "Event", "Knobs", "Lab", "Misbehaviour", "Trouble", "read_events", "spec_from_variables"]

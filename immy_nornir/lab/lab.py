@@ -23,6 +23,7 @@ from immy_nornir.lab.spec import ComputerSpec, Knobs
 from immy_nornir.lab.wsman.certificate import make_certificate, server_context
 from immy_nornir.lab.wsman.computer import Gate, LabComputer, Site
 from immy_nornir.lab.wsman.connection import Connection
+from immy_nornir.lab.wsman.trouble import Trouble
 
 if TYPE_CHECKING:
     import ssl
@@ -154,6 +155,15 @@ class Lab:
             self.computers[name].power_cut(reason)
 
         self._call(go())
+
+    def trouble(self, name: str, trouble: Trouble) -> Trouble:
+        """From now on a computer has this trouble; what is given back counts how often it was met."""
+
+        async def begin() -> None:
+            self.computers[name].troubles.append(trouble)
+
+        self._call(begin())
+        return trouble
 
     def hold(self) -> None:
         """From now on nothing that takes its time ends, until `release`: jobs of simulated computers run on, and who

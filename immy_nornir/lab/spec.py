@@ -86,7 +86,8 @@ class ComputerSpec:
     `product_code`, `scope`, `view`, `user`, ...). `registry` has the form `{hive: {key: {name: value}}}`; `services`
     `{name: {state, startup}}`; `files` `{path: text or {content, version}}`; `packages` `{manager: {name: version or
     {installed, candidate}}}`. `values` are results of `get`, `inventory` and `versions` scripts by item; `scripts`
-    versions that detection scripts report; `exits` exit codes of an item's jobs, one or those of successive runs.
+    versions that detection scripts report; `exits` exit codes of an item's jobs, one or those of successive runs;
+    `prints` what an item's jobs print: a text, or a number of bytes.
     """
 
     name: str
@@ -124,6 +125,7 @@ class ComputerSpec:
     values: Mapping[str, Json] = field(default_factory=dict)
     scripts: Mapping[str, Json] = field(default_factory=dict)
     exits: Mapping[str, Json] = field(default_factory=dict)
+    prints: Mapping[str, Json] = field(default_factory=dict)
     breaks: tuple[str, ...] = ()
     pending_reboots: tuple[str, ...] = ()
     misbehave: tuple[Misbehaviour, ...] = ()
@@ -141,7 +143,7 @@ class ComputerSpec:
 _FIELDS = {one.name: one for one in fields(ComputerSpec)}
 _NOT_VARIABLE = frozenset({"username", "password"})
 _STRINGS = frozenset({"users", "compliant", "breaks", "pending_reboots"})
-_MAPS = frozenset({"registry", "services", "files", "packages", "drivers", "values", "scripts", "exits"})
+_MAPS = frozenset({"registry", "services", "files", "packages", "drivers", "values", "scripts", "exits", "prints"})
 _NUMBERS = frozenset({"memory_gb", "disk_free_gb"})
 
 

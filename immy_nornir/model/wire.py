@@ -165,6 +165,8 @@ class JobStatus:
     """None of a finished job: it left something else than a result."""
     created: bool = False
     """job.start: whether this call created the job."""
+    size: int = 0
+    """How many bytes of output there are by now."""
 
 
 # Constants of the wire, shared by our side and by the lab; docs/wire.md says how they stand in requests and answers.

@@ -20,6 +20,7 @@ from immy_nornir.errors import (
     AuthenticationError,
     CertificateError,
     DroppedError,
+    NotAcceptedError,
     RefusedError,
     TransportError,
     UnreachableError,
@@ -148,6 +149,8 @@ def _last_line(text: bytes) -> str:
     return lines[-1][:300] if lines else "it said nothing"
 
 
+_TURNED_AWAY = r"(kex|ssh)_exchange_identification|not allowed at this time|banner exchange.*(closed|reset|invalid)"
+"""Before anything was said: a bastion that has too many at this moment (MaxStartups), or an sshd that restarts."""
 _MEANINGS: tuple[tuple[str, type[TransportError]], ...] = (
     (r"host key verification failed|remote host identification has changed|no .*host key is known", CertificateError),
     (r"no matching host key type|revoked", CertificateError),
@@ -159,14 +162,13 @@ _MEANINGS: tuple[tuple[str, type[TransportError]], ...] = (
         r"load key .*: (invalid format|incorrect passphrase|bad permissions)|unprotected private key",
         AuthenticationError,
     ),
+    (_TURNED_AWAY, DroppedError),
     (
-        r"could not resolve|name or service not known|no route to host|connection refused|network is unreachable",
+        r"could not resolve|name or service not known|no route to host|network is unreachable",
         UnreachableError,
     ),
-    (
-        r"connect to .* timed out|connection timed out|operation timed out|banner exchange|kex_exchange_identification",
-        UnreachableError,
-    ),
+    (r"connection refused", NotAcceptedError),
+    (r"connect to .* timed out|connection timed out|operation timed out|banner exchange", UnreachableError),
     (r"bad configuration option|unsupported option|command-line|unknown option|not a valid", UnreachableError),
     (
         r"mux_client|control socket|connection reset|broken pipe|closed by|timeout, server|client_loop|disconnect",
@@ -180,7 +182,9 @@ def error_of(text: str, computer: str) -> TransportError:
     said = text.strip().splitlines()[-1][:300] if text.strip() else "ssh ended without a word"
     for pattern, kind in _MEANINGS:
         if re.search(pattern, text, re.IGNORECASE):
-            return kind(f"{computer}: {said}")
+            error = kind(f"{computer}: {said}")
+            error.nothing_sent = pattern == _TURNED_AWAY
+            return error
     return DroppedError(f"{computer}: {said}")
 
 

@@ -17,7 +17,7 @@ from immy_nornir.decide.plan.job_steps import steps_of
 from immy_nornir.decide.plan.make_plan import user_for
 from immy_nornir.decide.steps.state import ActionState, Job, State, looked_at, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do
-from immy_nornir.errors import BusyError, DroppedError, GarbledError, RefusedError, TransportTimeoutError
+from immy_nornir.errors import BusyError, DeclinedError, DroppedError, GarbledError, TransportTimeoutError
 from immy_nornir.model.deployments import Desired, StateKind
 from immy_nornir.model.facts import Finding, FindingStatus, Identity
 from immy_nornir.model.items import Context, ExitMeaning, Item, ItemKind, RebootNeed
@@ -25,6 +25,7 @@ from immy_nornir.model.plan import Desire, PlannedAction
 from immy_nornir.model.playbooks import CHANGING, ActionType, Reboot
 from immy_nornir.model.record.entries import (
     ActionEnded,
+    ContactLost,
     Determined,
     Entry,
     JobEnded,
@@ -40,6 +41,7 @@ from immy_nornir.model.record.entries import (
 from immy_nornir.model.record.session import Outcome, OutcomeReason
 from immy_nornir.model.wire import AnswerStatus, JobSpec, JobState, JobStatus, Read, ReadOperation
 from immy_nornir.remote.windows.connection import identity_from
+from immy_nornir.session.job_output import asked_from, rest_of, whole_lines
 from immy_nornir.session.leg import LEASE_SECONDS
 
 if TYPE_CHECKING:
@@ -51,7 +53,6 @@ START_WAIT_SECONDS = 2.0
 """How long a started job is watched in the same request: short ones end in it."""
 POLL_WAIT_SECONDS = 5.0
 REBOOT_DELAY_SECONDS = 3
-_LONGEST_LINE = 10_000
 DOUBTS = 2
 """How often a lost job is begun anew after detection has shown that it is needed."""
 
@@ -170,7 +171,7 @@ def _poll_job(state: State, leg: Leg, _: str) -> list[Entry]:
     found, leg.found = leg.found, None
     if found is not None and found[:2] == (job.id, job.offset):
         return _told(state, leg, found[2])
-    return _told(state, leg, leg.connected().wait_job(job.id, job.offset, POLL_WAIT_SECONDS))
+    return _told(state, leg, leg.connected().wait_job(job.id, asked_from(job), POLL_WAIT_SECONDS))
 
 
 def meet_again(state: State, leg: Leg, expected: Mapping[str, str]) -> Identity:
@@ -178,7 +179,7 @@ def meet_again(state: State, leg: Leg, expected: Mapping[str, str]) -> Identity:
     job = state.job
     if job is None or not job.seen or job.over or state.lost is not None:
         return leg.connected().identify()
-    identity, status = leg.connected().find_job(expected, job.id, job.offset, POLL_WAIT_SECONDS)
+    identity, status = leg.connected().find_job(expected, job.id, asked_from(job), POLL_WAIT_SECONDS)
     leg.found = None if status is None else (job.id, job.offset, status)
     return identity
 
@@ -187,11 +188,11 @@ def _told(state: State, leg: Leg, status: JobStatus) -> list[Entry]:
     job = _under_way(state)
     match status.state:
         case JobState.FINISHED if status.result is not None:
-            return [JobEnded(job.id, status.result, status.output)]
+            return _ended(leg, job, status, "")
         case JobState.FINISHED:
-            return [JobEnded(job.id, None, status.output, "it has ended, and its result cannot be read")]
+            return _ended(leg, job, status, "it has ended, and its result cannot be read")
         case JobState.LOST:
-            return [JobEnded(job.id, None, status.output, "it left no result and its process is gone")]
+            return _ended(leg, job, status, "it left no result and its process is gone")
         case JobState.ABSENT:
             return [JobEnded(job.id, None, "", "the computer knows nothing of it")]
         case JobState.LOOK_AGAIN:
@@ -202,8 +203,19 @@ def _told(state: State, leg: Leg, status: JobStatus) -> list[Entry]:
         case JobState.BUSY:
             return [entry for name in job.actions for entry in _busy(state, leg, name, status.output)]
         case _:
-            output, offset = _whole_lines(job, status)
+            output, offset = whole_lines(job, status)
             return [] if job.seen and not output else [JobSeen(job.id, output, offset)]
+
+
+def _ended(leg: Leg, job: Job, status: JobStatus, message: str) -> list[Entry]:
+    """The end of a job with the rest of its output, which may cost the connection, but not what is known of the end."""
+    connection, clean = leg.connected(), leg.engine.redactor.clean
+    output, lost = rest_of(job, status, lambda offset: connection.wait_job(job.id, offset, 0.0), clean)
+    entries: list[Entry] = [JobEnded(job.id, status.result, output, message)]
+    if lost is not None:
+        leg.close()
+        entries.append(ContactLost(lost.kind, clean(str(lost)), "reading the output of a job", lost.passing))
+    return entries
 
 
 def _busy(state: State, leg: Leg, action_id: str, other: str) -> list[Entry]:
@@ -219,14 +231,6 @@ def _look_again(state: State, leg: Leg, action_id: str, message: str, seconds: f
     """Detect the item again before it is attempted again: by then nothing may be left to do."""
     plan = dataclasses.replace(state.actions[action_id].plan, type=ActionType.UNDETERMINED)
     return [RetryLater(action_id, leg.engine.clock.now() + seconds, message), Determined(plan)]
-
-
-def _whole_lines(job: Job, status: JobStatus) -> tuple[str, int]:
-    """The output up to its last line's end: a secret cut across two polls would not be recognised."""
-    whole, end, rest = status.output.rpartition("\n")
-    if "\ufffd" in rest or len(rest) > _LONGEST_LINE:
-        return status.output, status.next_offset
-    return (whole + end, status.next_offset - len(rest.encode())) if whole + end else ("", job.offset)
 
 
 # --- judging --------------------------------------------------------------------------------------------------
@@ -325,11 +329,13 @@ def _ask_reboot(state: State, leg: Leg, _: str) -> list[Entry]:
         seconds = state.spec.options.reboot_timeout_minutes * 60 + LEASE_SECONDS
         leg.act(lambda connection: connection.reboot(reboot.boot, REBOOT_DELAY_SECONDS, reboot.why), seconds)
     except (DroppedError, TransportTimeoutError, GarbledError) as error:
+        if error.nothing_sent:
+            raise
         leg.close()
         return [Noted(f"the answer to the request to reboot was lost: {error.message}"), RebootAsked(reboot.number)]
     except BusyError:
         raise
-    except RefusedError as error:
+    except DeclinedError as error:
         return [RebootEnded(reboot.number, None, f"the reboot was refused: {error.message}")]
     leg.close()
     return [RebootAsked(reboot.number)]

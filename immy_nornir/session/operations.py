@@ -20,6 +20,7 @@ from immy_nornir.errors import (
     AuthenticationError,
     BusyError,
     CertificateError,
+    DeclinedError,
     ImmyError,
     RefusedError,
     SecretError,
@@ -89,19 +90,17 @@ def failed(state: State, leg: Leg, do: Do, action_id: str, error: ImmyError) -> 
         return [Refused(error.kind, text)]
     if isinstance(error, BusyError):
         return _busy(state, do, action_id, text)
-    if isinstance(error, RefusedError) and not (known and do is Do.CONNECT):
-        if do is Do.ASK_REBOOT:
-            number = state.reboot.number if state.reboot is not None else 0
-            return [RebootEnded(number, None, text)]
-        if do is Do.START_JOB:
-            return [ActionEnded(action_id, Outcome.FAILED, OutcomeReason.COULD_NOT_START, text)]
-        if not action_id:
-            leg.close()
-            return [Refused(error.kind, text)]
-        # Its job is at work, or has ended: a computer that will not say so now is asked again.
+    if isinstance(error, DeclinedError) and do is Do.ASK_REBOOT:
+        return [RebootEnded(state.reboot.number if state.reboot is not None else 0, None, text)]
+    if isinstance(error, DeclinedError) and do is Do.START_JOB:
+        return [ActionEnded(action_id, Outcome.FAILED, OutcomeReason.COULD_NOT_START, text)]
+    if isinstance(error, RefusedError) and not known:
+        leg.close()
+        return [Refused(error.kind, text)]
+    # A refusal of the wire proves nothing of what was asked for: its job may be at work, or may begin in a moment.
     if isinstance(error, TransportError):
         leg.close()
-        return [ContactLost(error.kind, text, doing)]
+        return [ContactLost(error.kind, text, doing, error.passing)]
     if action_id:
         reason = OutcomeReason.COULD_NOT_START if isinstance(error, SecretError) else OutcomeReason.CONFLICT
         return [ActionEnded(action_id, Outcome.FAILED, reason, text)]

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from immy_nornir.session.runs import LiveRun
 
 SCHEMA_VERSION = 1
+_LAST_LINES = 10
+"""Of a job's output so many are shown."""
 
 
 @click.group()
@@ -140,7 +142,8 @@ def show(ctx: click.Context, session: str, form: str) -> None:
     for job in jobs:
         code = "" if job.exit_code is None else f", exit code {job.exit_code}"
         click.echo(f"  job {job.job_id}: {job.state}{code}{f', {job.error}' if job.error else ''}")
-        for line in job.output.splitlines()[-10:]:
+        lines = job.output.splitlines()
+        for line in (["[...]"] if len(lines) > _LAST_LINES else []) + lines[-_LAST_LINES:]:
             click.echo(f"      | {line}")
 
 

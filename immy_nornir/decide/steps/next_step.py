@@ -7,6 +7,8 @@ action, post-actions, the reboot at the end. Whatever would act on the computer 
 
 from __future__ import annotations
 
+import hashlib
+
 from immy_nornir.decide.steps import outcomes
 from immy_nornir.decide.steps.execution import current, execute, next_action
 from immy_nornir.decide.steps.gate import did_anything, effect_of, left_open, may_begin
@@ -38,8 +40,11 @@ _STAGE_WORK = {
 LOST_PATIENCE_SECONDS = 30 * 60
 """How long a computer that was lost in the middle of a session is waited for."""
 
-CONNECT_TRIES = 3
-"""How often a computer that drops the very first connection is asked again."""
+CONNECT_TRIES = 4
+"""How often a computer is asked in all at a first contact that fails in a way that is of a moment: about 8 seconds.
+
+A bastion takes few at a time (MaxStartups of sshd: 10), a service restarts, all shells of a user are taken.
+"""
 
 REFUSAL_TRIES = 6
 """How often a computer that let the session in before, and refuses it now, is asked in all: about a minute.
@@ -129,7 +134,8 @@ def _contact(state: State, moment: Moment) -> Step:
     apply_later = away and state.spec.options.offline is Offline.APPLY_ON_CONNECT and state.stop is None
     if not began and apply_later and (over := past(state, moment.now)):  # what it would wait for does not come
         return Finish(Status.MISSED, f"{over}; {lost.kind}: {lost.message}", EndReason.AWAY)
-    if not began and not apply_later and (lost.kind != "dropped" or state.losses >= CONNECT_TRIES):
+    passing = lost.passing or lost.kind == "dropped"  # records of old do not say it
+    if not began and not apply_later and (not passing or state.losses >= CONNECT_TRIES):
         reason = EndReason.AWAY if away else EndReason.REFUSED
         return Finish(Status.MISSED if away else Status.FAILED, f"{lost.kind}: {lost.message}", reason)
     # Looking at a quiet job leaves no entry: only many losses in a row mean that nothing is achieved any more.
@@ -142,12 +148,22 @@ def _contact(state: State, moment: Moment) -> Step:
     if impatient and not apply_later:
         what = f" while {state.current} was under way; its result is not known" if state.current else ""
         return _give_up(state, f"lost contact{what}: {lost.message}")
-    pause = min(2.0 * 2 ** min(max(state.losses, moment.contact.stumbles) - 1, 8), 300.0)
+    pause = _pause(state, max(state.losses, moment.contact.stumbles), first=not began and not apply_later)
     if moment.resting(pause):
         deferred = apply_later and (impatient or not began)
         about = f"the computer to answer again: {lost.message}"
         return Wait(WaitKind.CONNECTIVITY, moment.contact.checked_at + pause, about, deferred)
     return Perform(Do.CONNECT)
+
+
+def _pause(state: State, tries: int, *, first: bool) -> float:
+    """Before the next try, longer each time and other for each session: who failed together does not come together.
+
+    Not by chance, so that the same record and moment have the same next step.
+    """
+    digest = hashlib.blake2b(f"{state.spec.id}/{tries}".encode(), digest_size=4).digest()
+    spread, longer = int.from_bytes(digest) / 2**32, 2.0 ** min(tries - 1, 8)
+    return 0.75 * longer * (1 + spread) if first else min(2.0 * longer, 300.0) * (1 + spread / 4)
 
 
 def _give_up(state: State, message: str) -> Note:

@@ -62,6 +62,14 @@ def carry_out(state: State, spec: Mapping[str, Any], run: int) -> Outcome:
     return Outcome(exit_code, output=f"{item}: {kind} done\r\n", value=value)
 
 
+def printed(what: Json) -> bytes:
+    """What a job prints while it is at work: a text, or so many bytes in numbered lines."""
+    if isinstance(what, int) and not isinstance(what, bool):
+        count = what // len("line 00000001\r\n") + 1
+        return "".join(f"line {number:08}\r\n" for number in range(count)).encode()[:what]
+    return b"" if what is None else str(what).encode()
+
+
 def exit_code_of(state: State, item: str, run: int) -> int:
     """The exit code that the spec gives to an item's job; the last of a list goes on for ever."""
     codes = state.spec.exits.get(item, 0)

@@ -11,7 +11,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from immy_nornir.lab.simulated.effects import Outcome, carry_out
+from immy_nornir.lab.simulated.effects import Outcome, carry_out, printed
 from immy_nornir.lab.simulated.lease import LeaseFile
 from immy_nornir.lab.simulated.reading import OperationError
 from immy_nornir.lab.spec import Misbehaviour
@@ -121,6 +121,7 @@ class Spool:
 
     def _begin(self, job: Job) -> None:
         job.state = JobState.RUNNING
+        job.output = printed(self._state.spec.prints.get(str(job.spec.get("item") or "")))
         self._log(job, "installer_started")
         seconds = self._computer.site.knobs.install_seconds
         deadline = float(job.spec.get("deadline_seconds") or 3600)
@@ -217,5 +218,6 @@ def _folder(job_id: str) -> str:
 
 
 def _chunk(job: Job | None, offset: int) -> dict[str, Json]:
-    data = job.output[offset : offset + _MAX_OUTPUT] if job else b""
-    return {"output": base64.b64encode(data).decode(), "next_offset": offset + len(data)}
+    output = job.output if job else b""
+    data = output[offset : offset + _MAX_OUTPUT]
+    return {"output": base64.b64encode(data).decode(), "next_offset": offset + len(data), "size": len(output)}

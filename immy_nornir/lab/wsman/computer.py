@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from immy_nornir.lab.spec import ComputerSpec, Knobs, Misbehaviour
 from immy_nornir.lab.wsman.auth import Accounts
 from immy_nornir.lab.wsman.shells import ShellService
+from immy_nornir.lab.wsman.trouble import Trouble
 
 if TYPE_CHECKING:
     import asyncio
@@ -83,12 +84,18 @@ class LabComputer:
         self.reply_delay = site.knobs.reply_delay
         if spec.does(Misbehaviour.SLOW):
             self.reply_delay += site.knobs.slow_seconds
+        self.troubles: list[Trouble] = []
+        self._last_operation = ""
         self._drops_left = 1 if spec.does(Misbehaviour.DROPS) else 0
         self._timers: list[asyncio.TimerHandle] = []
 
     def log(self, event: str, **fields: Json) -> None:
         """Write an event of this computer."""
         self.site.journal.write(event, self.spec.name, **fields)
+
+    def trouble_with(self, message: bytes) -> Trouble | None:
+        """The trouble that takes this message, if one does."""
+        return next((one for one in self.troubles if one.meets(message, self._last_operation)), None)
 
     def shall_drop(self) -> bool:
         """Whether this Receive is the one whose connection drops."""
@@ -123,6 +130,7 @@ class LabComputer:
         job_id = params.get("job_id") or job.get("job_id")
         if job_id:
             fields["job_id"] = job_id
+        self._last_operation = str(operation.get("op"))
         self.log("operation", op=operation.get("op"), **fields)
 
     def _go_down_when_left(self, reason: str, ends: float) -> None:

@@ -11,6 +11,7 @@ import struct
 from typing import TYPE_CHECKING, cast
 
 from immy_nornir.lab.spec import Misbehaviour
+from immy_nornir.lab.wsman import soap
 from immy_nornir.lab.wsman.auth import CHALLENGES, SEALED_TYPE, Allowed, Challenge, Guard
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Connection(asyncio.Protocol):
         self._buffer = bytearray()
         self._busy = False
         self._sealed = False
+        self._kind = PLAIN_TYPE
         self._close_after = False
         self._transport: asyncio.Transport | None = None
         self._computer: LabComputer | None = None
@@ -147,7 +149,19 @@ class Connection(asyncio.Protocol):
             computer.log("dropped")
             self._loop.call_later(0.05, self.reset)
             return
-        computer.service.handle(body, verdict.account, self._address, self._reply)
+        self._kind = PLAIN_TYPE
+        trouble = computer.trouble_with(body) if computer.troubles else None
+        if trouble is None or trouble.clear:
+            self._sealed = self._sealed and trouble is None
+            computer.service.handle(body, verdict.account, self._address, self._reply)
+        elif trouble.reset:
+            self.reset()
+        elif trouble.fault:
+            subcode, text = "w:InternalError", "The lab was told to say so."
+            self._reply(500, soap.fault("", trouble.fault, subcode, text, computer.spec.name))
+        else:
+            self._kind, self._sealed = trouble.kind, self._sealed and trouble.kind != "text/html"
+            self._reply(trouble.status, trouble.body)
 
     def _reply(self, status: int, envelope: bytes, challenges: tuple[str, ...] = ()) -> None:
         delay = self._computer.reply_delay if self._computer else 0.0
@@ -159,7 +173,7 @@ class Connection(asyncio.Protocol):
     def _send(self, status: int, envelope: bytes, challenges: tuple[str, ...]) -> None:
         if self._transport is None or self._computer is None or self._transport.is_closing():
             return
-        spec, kind = self._computer.spec, PLAIN_TYPE
+        spec, kind = self._computer.spec, self._kind
         cut = False
         if spec.misbehave and envelope:
             cut = spec.does(Misbehaviour.CUT_OFF) and b"<rsp:ReceiveResponse>" in envelope

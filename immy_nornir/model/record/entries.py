@@ -48,6 +48,8 @@ class ContactLost:
     kind: str
     message: str
     doing: str = ""
+    passing: bool = False
+    """The failure is of a moment: also a computer that never answered is asked again a few times."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from immy_nornir.errors import GarbledError, RefusedError, TransportError, refused
+from immy_nornir.errors import DeclinedError, GarbledError, TransportError, refused
 from immy_nornir.model.facts import Boot, Identity
 from immy_nornir.model.items import Language
 from immy_nornir.model.protocols import Clock, Transport
@@ -88,7 +88,7 @@ class PosixConnection:
     def start_job(self, spec: JobSpec, wait_seconds: float = 0.0) -> JobStatus:
         """Create and start a job unless one of this id exists; raises TransportError when that is not known.
 
-        RefusedError: this computer cannot do such work, and nothing was started.
+        DeclinedError: this computer cannot do such work, and nothing was started.
         """
         step = jobs.start_step(spec, wait_seconds, self._spool, self._lease)
         return jobs.status_of(self._effect(step), 0)
@@ -110,9 +110,9 @@ class PosixConnection:
         self._effect(jobs.stop_step(job_id, self._spool))
 
     def reboot(self, boot: Boot, delay_seconds: int, reason: str) -> None:
-        """Ask for a reboot; raises RefusedError in another boot than `boot`, or where reboots are not allowed."""
+        """Ask for a reboot; raises DeclinedError in another boot than `boot`, or where reboots are not allowed."""
         if self._refuse_reboot:
-            raise RefusedError(self._refuse_reboot)
+            raise DeclinedError(self._refuse_reboot)
         self._effect(jobs.reboot_step(boot, delay_seconds, reason, self._spool, self._lease))
 
     def carry(self, lease: Lease) -> None:

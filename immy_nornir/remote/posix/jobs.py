@@ -10,7 +10,7 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from shlex import quote
 
-from immy_nornir.errors import GarbledError, RefusedError
+from immy_nornir.errors import DeclinedError, GarbledError
 from immy_nornir.model.facts import Boot
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import JobResult, JobSpec, JobState, JobStatus, Lease
@@ -25,10 +25,10 @@ LONGEST_WAIT = 20.0
 
 
 def folder_of(job_id: str) -> str:
-    """The name of a job's folder: `/` as `-`; raises RefusedError for an id that is no file name."""
+    """The name of a job's folder: `/` as `-`; raises DeclinedError for an id that is no file name."""
     folder = job_id.replace("/", "-")
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._@+=-]{0,199}", folder):
-        raise RefusedError(f"{job_id[:80]!r} cannot be a job's id", "letters, digits, . _ @ + = - and slashes")
+        raise DeclinedError(f"{job_id[:80]!r} cannot be a job's id", "letters, digits, . _ @ + = - and slashes")
     return folder
 
 
@@ -48,12 +48,12 @@ def _lease(lease: Lease | None, function: str, *more: str) -> str:
 
 
 def start_step(spec: JobSpec, wait_seconds: float, spool: Mapping[str, str], lease: Lease | None = None) -> Step:
-    """The step that creates and starts a job; raises RefusedError for work that POSIX cannot do."""
+    """The step that creates and starts a job; raises DeclinedError for work that POSIX cannot do."""
     try:
         work = work_of(spec)
         secrets = variables(spec.secrets)
     except (ValueError, KeyError, TypeError) as error:
-        raise RefusedError(f"job {spec.job_id}: {error}") from error
+        raise DeclinedError(f"job {spec.job_id}: {error}") from error
     wait = _wait(wait_seconds)
     words = (
         folder_of(spec.job_id),
@@ -95,7 +95,7 @@ def _user(context: str) -> str:
         return ""
     user = context.removeprefix("user:")
     if user == context or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}", user):
-        raise RefusedError(f"{context!r} is no context of a job", "system or user:NAME")
+        raise DeclinedError(f"{context!r} is no context of a job", "system or user:NAME")
     return user
 
 
@@ -149,7 +149,7 @@ def status_of(text: str, offset: int) -> JobStatus:
     ended = state in (JobState.FINISHED, JobState.LOST) and offset + len(data) >= size
     if not ended:
         data = _whole_characters(data)
-    return JobStatus(state, data.decode("utf-8", "replace"), offset + len(data), result, "created" in seen)
+    return JobStatus(state, data.decode("utf-8", "replace"), offset + len(data), result, "created" in seen, size)
 
 
 def _whole_characters(data: bytes) -> bytes:

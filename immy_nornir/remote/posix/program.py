@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
-from immy_nornir.errors import GarbledError, RefusedError
+from immy_nornir.errors import DeclinedError, GarbledError
 from immy_nornir.model.wire import FRAME_MARK
 
 LONGEST_VARIABLE = 120_000
@@ -125,7 +125,7 @@ _NOISE_LIMIT = 2000
 
 
 def read_replies(stdout: bytes, nonce: str, count: int) -> Replies:
-    """The frames of one answer; raises RefusedError when steps cannot run there, GarbledError when torn."""
+    """The frames of one answer; raises DeclinedError when steps cannot run there, GarbledError when torn."""
     mark = f"{FRAME_MARK} {nonce} "
     replies: dict[int, Reply] = {}
     noise: list[str] = []
@@ -138,7 +138,7 @@ def read_replies(stdout: bytes, nonce: str, count: int) -> Replies:
             case ["begin"]:
                 pass
             case ["refused", reason]:
-                raise RefusedError(f"the computer runs no scripts of ours: {reason.replace('-', ' ')}")
+                raise DeclinedError(f"the computer runs no scripts of ours: {reason.replace('-', ' ')}")
             case ["start", index]:
                 running = _index(index, count)
             case ["answer", index, *rest]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from immy_nornir.errors import (
     BusyError,
+    DeclinedError,
     DroppedError,
     GarbledError,
     RefusedError,
@@ -194,7 +195,7 @@ class PowerShellConnection:
     def start_job(self, spec: JobSpec, wait_seconds: float = 0.0) -> JobStatus:
         """Create and start a job unless one of this id exists.
 
-        Raises RefusedError when the computer said why it did not, any other TransportError when it is not known.
+        Raises DeclinedError when the computer said why it did not, any other TransportError when it is not known.
         """
         job: dict[str, Json] = {
             "job_id": spec.job_id,
@@ -235,7 +236,7 @@ class PowerShellConnection:
         self._act(_effect(Effect.JOB_STOP, {"job_id": job_id}))
 
     def reboot(self, boot: Boot, delay_seconds: int, reason: str) -> None:
-        """Ask for a reboot; RefusedError when the computer is not in `boot` any more or will not."""
+        """Ask for a reboot; DeclinedError when the computer is not in `boot` any more or will not."""
         of_boot: dict[str, Json] = {"id": boot.id, "time": boot.time}
         params: dict[str, Json] = {"delay_seconds": delay_seconds, "reason": reason, "boot": of_boot}
         self._act(_effect(Effect.REBOOT, {**params, **self._carried()}))
@@ -257,20 +258,22 @@ class PowerShellConnection:
         self._transport.close()
 
     def _act(self, operation: EffectOperation) -> dict[str, Json]:
-        """Send one effect, once; its result, or RefusedError with the computer's own words."""
+        """Send one effect, once; its result, or DeclinedError with the computer's own words."""
         raw, decoded = self._ask([operation])
         answer = next((answer for answer in decoded.answers if answer.id == operation.id), None)
         if answer is None:
             raise GarbledError(f"{operation.name}: {_what_came(raw, decoded)}")
         if answer.status is AnswerStatus.TIMED_OUT:
             raise DroppedError(f"{operation.name} took too long on the computer and was ended")
-        if answer.status is not AnswerStatus.OK or not isinstance(answer.result, dict):
+        if answer.status is not AnswerStatus.OK:
             said = refused(answer.error)
             raise (
                 said
                 if isinstance(said, BusyError)
-                else RefusedError(f"{operation.name}: {answer.error or 'the answer is no map'}")
+                else DeclinedError(f"{operation.name}: {answer.error or answer.status.value}")
             )
+        if not isinstance(answer.result, dict):
+            raise GarbledError(f"{operation.name}: the answer is no map")
         return answer.result
 
 
@@ -303,7 +306,7 @@ def _check_refused(raw: RawAnswer, decoded: frames.Decoded, *, acts: bool) -> No
     folded = re.sub(r"\s+", " ", said).casefold()
     for mark, message, advice in _REFUSALS:
         if mark in folded:
-            raise RefusedError(message, advice)
+            raise (DeclinedError if acts else RefusedError)(message, advice)
     if decoded.bundle_error:
         raise GarbledError(f"the request did not arrive whole, nothing was run: {decoded.bundle_error[:300]}")
 
@@ -368,12 +371,16 @@ def job_status_from(result: Mapping[str, Json], offset: int = 0) -> JobStatus:
         raise GarbledError("the computer's word on a job cannot be read") from error
     told = result.get("next_offset")
     end = told if isinstance(told, int) else offset + len(raw)
-    held = _cut_character(raw) if raw and state not in {JobState.FINISHED, JobState.LOST} else 0
+    size = result.get("size")
+    size = size if isinstance(size, int) else end
+    ended = state in {JobState.FINISHED, JobState.LOST} and end >= size
+    held = 0 if ended or not raw else _cut_character(raw)
     inner = result.get("result")
     return JobStatus(
         state=state,
         output=raw[: len(raw) - held].decode("utf-8", "replace"),
         next_offset=end - held,
+        size=size,
         result=job_result_from(inner),
         created=result.get("created") is True,
     )

@@ -23,8 +23,9 @@ from winrm.transport import Transport as PywinrmTransport
 from immy_nornir.decide import winrm_settings
 from immy_nornir.errors import AuthenticationError, CertificateError, RefusedError, UsageError
 from immy_nornir.model.values import SecretRef
-from immy_nornir.remote.winrm.errors import Stage, mapped
+from immy_nornir.remote.winrm.errors import ClearAnswerError, Stage, mapped
 from immy_nornir.remote.winrm.exchange_limits import at_most, bounded, cut
+from immy_nornir.remote.winrm.faults import web_page
 from immy_nornir.remote.winrm.plain_line import SOCKET_OPTIONS, PlainLine
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ HTTPS_PORT = 5986
 CONNECT_SECONDS = 15
 EXCHANGE_READS = 4
 """A message and its whole answer may take this many times the read time-out, which counts from byte to byte."""
+_BELIEVED = frozenset({200, 500})
+"""Statuses of answers whose body counts: of WS-Management itself, and of its faults."""
 _TRUE = {"true", "yes", "on", "1", "y", "t"}
 _PASSED_ON = ("service", "kerberos_delegation", "kerberos_hostname_override", "credssp_disable_tlsv1_2", "send_cbt")
 """Settings that pywinrm takes under the names that Ansible gives them."""
@@ -244,6 +247,11 @@ class _Had:
         return self._response
 
 
+def _is_sealed(content_type: str, protocol: str) -> bool:
+    """Whether pywinrm will unseal a body of this type, which it otherwise takes as it is."""
+    return content_type.lower().startswith("multipart/") and f'protocol="{protocol}"' in content_type
+
+
 class _Tuned(PywinrmTransport):
     """pywinrm's transport over our adapter; without a look at the environment for each message."""
 
@@ -307,8 +315,23 @@ class _Tuned(PywinrmTransport):
                 cause = error.__context__
                 if not isinstance(cause, requests.HTTPError) or cause.response is None:
                     raise
-                raise WinRMTransportError("http", cause.response.status_code, "") from None
+                page = cause.response.content.decode("utf-8", "replace")
+                raise WinRMTransportError("http", cause.response.status_code, page if web_page(page) else "") from None
         return response
+
+    def _get_message_response_text(self, response: requests.Response) -> bytes:
+        """The answer's body, unsealed; to a sealed message nothing else is believed than what is sealed too.
+
+        A status alone is: it can only end a conversation, as whoever is on the way can anyhow.
+        """
+        kind = response.headers.get("Content-Type", "")
+        if self.encryption is None or _is_sealed(kind, self.encryption.protocol_string.decode()):
+            text: bytes = super()._get_message_response_text(response)
+            return text
+        page = web_page(response.content)
+        if response.status_code in _BELIEVED:
+            raise ClearAnswerError(f": {page}" if page else "")
+        return response.content if page else b""
 
     def setup_encryption(self, session: requests.Session) -> None:
         self._tune(session)
@@ -368,6 +391,7 @@ def close_sockets(protocol: Protocol) -> None:
     session = transport.session
     for adapter in () if session is None else session.adapters.values():
         if isinstance(adapter, HTTPAdapter):
-            pools = adapter.poolmanager.pools
-            for key in pools.keys():  # noqa: SIM118 - the container refuses to be iterated over
-                pools[key].close()
+            for manager in (adapter.poolmanager, *adapter.proxy_manager.values()):
+                pools = manager.pools
+                for key in pools.keys():  # noqa: SIM118 - the container refuses to be iterated over
+                    pools[key].close()

@@ -6,6 +6,7 @@ Messages name the computer and what happened; never a URL with a user, never a h
 from __future__ import annotations
 
 import http.client
+import re
 import ssl
 from enum import Enum
 from typing import Protocol
@@ -19,14 +20,17 @@ import winrm.exceptions
 from immy_nornir.errors import (
     AuthenticationError,
     CertificateError,
+    DeclinedError,
     DroppedError,
     GarbledError,
+    NotAcceptedError,
     RefusedError,
     TransportError,
     TransportTimeoutError,
     UnreachableError,
 )
 from immy_nornir.remote.winrm.exchange_limits import TooMuchError, TooSlowError
+from immy_nornir.remote.winrm.faults import STATUSES, Fault, Means, fault_of, web_page
 
 FOREIGN = (
     winrm.exceptions.WinRMError,
@@ -46,11 +50,8 @@ FOREIGN = (
     TypeError,
     ValueError,
 )
-ACCESS_DENIED = 5
-SHELL_NOT_FOUND = 2150858843
-TOO_LARGE = 2150858819
-QUOTAS = frozenset({2150859173, 2150859174})
-"""Too many shells of the user, too many commands in a shell: others will be closed."""
+PROXY_WANTS_PASSWORD = 407
+PAGE_ADVICE = "something on the way answers for the computer: check ansible_winrm_proxy and ansible_port"
 
 
 class Stage(Enum):
@@ -81,19 +82,27 @@ def mapped(error: BaseException, stage: Stage, endpoint: Named) -> TransportErro
             f"{at}: the user or password was refused", "check ansible_user, ansible_password, ansible_winrm_transport"
         )
     if isinstance(error, winrm.exceptions.WSManFaultError):
-        return _begun(_fault(error, at), stage)
+        return _begun(_fault(error, stage, at), stage)
     if isinstance(error, winrm.exceptions.WinRMTransportError):
-        return _begun(_status(error, at), stage)
+        return _begun(_status(error, stage, at), stage)
     if isinstance(error, winrm.exceptions.WinRMError):
         return _pywinrm(error, at)
     if isinstance(
         error, requests.RequestException | urllib3.exceptions.HTTPError | http.client.HTTPException | OSError
     ):
-        return _network(error, stage, at)
+        return _begun(_network(error, stage, at), stage)
     return GarbledError(f"{at}: the answer is not WS-Management ({type(error).__name__})")
 
 
-class TooLargeError(RefusedError):
+class ClearAnswerError(requests.RequestException):
+    """An answer in clear to a sealed message: anybody on the way may have written it."""
+
+
+class CrowdedError(DroppedError):
+    """A quota of the computer is used up at this moment."""
+
+
+class TooLargeError(DeclinedError):
     """The computer takes no message of this size: what was to be sent did not arrive."""
 
 
@@ -108,37 +117,59 @@ def _begun(error: TransportError, stage: Stage) -> TransportError:
     return error
 
 
-def _fault(error: winrm.exceptions.WSManFaultError, at: str) -> TransportError:
+def _fault(error: winrm.exceptions.WSManFaultError, stage: Stage, at: str) -> TransportError:
     reason = " ".join(str(error.reason).split())[:300]
-    if error.wsman_fault_code == SHELL_NOT_FOUND or str(error.fault_subcode).endswith("InvalidSelectors"):
-        return DroppedError(f"{at}: the shell is gone")
-    if error.wsman_fault_code == ACCESS_DENIED or "AccessDenied" in str(error.fault_subcode):
-        return AuthenticationError(f"{at}: access denied: {reason}", "use an administrator of this computer")
-    if str(error.fault_subcode).endswith("TimedOut"):
-        return TransportTimeoutError(f"{at}: the operation timed out")
-    if error.wsman_fault_code == TOO_LARGE or str(error.fault_subcode).endswith("EncodingLimit"):
-        return TooLargeError(f"{at}: {reason}", 'raise its limit: winrm set winrm/config @{MaxEnvelopeSizekb="500"}')
-    if error.wsman_fault_code in QUOTAS or str(error.fault_subcode).endswith("QuotaLimit"):
-        return DroppedError(f"{at}: too many shells are open: {reason}", "see its quotas: winrm get winrm/config/winrs")
-    return RefusedError(f"{at}: {reason} (fault {error.wsman_fault_code or error.fault_subcode or 'without a code'})")
+    fault = fault_of(error.wsman_fault_code, error.fault_subcode)
+    if fault is None:
+        code = error.wsman_fault_code or error.fault_subcode or "without a code"
+        return RefusedError(f"{at}: {reason} (fault {code})")
+    code = f" (fault {error.wsman_fault_code})" if error.wsman_fault_code else ""
+    return _meant(fault, stage, at, f"{fault.what}: {reason}{code}" if fault.what else f"{reason}{code}")
 
 
-def _status(error: winrm.exceptions.WinRMTransportError, at: str) -> TransportError:
-    code = error.code
-    if code in {401, 403}:
-        return AuthenticationError(f"{at}: refused with HTTP {code}", "check the user's rights and the transport")
-    if code == 400:
-        return DroppedError(
-            f"{at}: the computer does not know this conversation any more (HTTP 400)",
-            "something on the way may close kept connections: try https",
-        )
-    if code in {404, 405, 501}:
-        return RefusedError(f"{at}: no WinRM answers there (HTTP {code})", "check ansible_port and ansible_winrm_path")
-    if code in {429, 502, 503, 504}:
-        return DroppedError(f"{at}: WinRM is not ready (HTTP {code})")
-    if code == 407:
-        return RefusedError(f"{at}: a proxy stands between that wants a password (HTTP 407)", "see ansible_winrm_proxy")
-    return GarbledError(f"{at}: HTTP {code} without a reason")
+def is_passing(error: winrm.exceptions.WSManFaultError) -> bool:
+    """Whether the same may be asked for again with success."""
+    fault = fault_of(error.wsman_fault_code, error.fault_subcode)
+    return fault is not None and fault.means in (Means.PASSING, Means.CROWDED, Means.NOTHING_YET)
+
+
+def _meant(fault: Fault, stage: Stage, at: str, said: str) -> TransportError:
+    """The error of ours for what a fault or a status means; `said` is what happened."""
+    message = f"{at}: {said}"
+    match fault.means:
+        case Means.NOTHING_YET:
+            return TransportTimeoutError(f"{at}: the operation timed out")
+        case Means.GONE:
+            return DroppedError(f"{at}: the shell is gone")
+        case Means.PASSING:
+            return DroppedError(message, fault.advice)
+        case Means.CROWDED:
+            return CrowdedError(message, fault.advice)
+        case Means.DENIED:
+            return AuthenticationError(message, fault.advice)
+        case Means.TOO_LARGE:
+            return (TooLargeError if stage is Stage.SEND else RefusedError)(message, fault.advice)
+        case Means.REFUSED:
+            return RefusedError(message, fault.advice)
+
+
+def _status(error: winrm.exceptions.WinRMTransportError, stage: Stage, at: str) -> TransportError:
+    page = web_page(error.response_text)
+    came = f"HTTP {error.code} with {page}" if page else f"HTTP {error.code}"
+    fault = STATUSES.get(error.code)
+    if fault is not None:
+        return _meant(fault, stage, at, f"{fault.what} ({came})")
+    if page:
+        return GarbledError(f"{at}: the answer is not WS-Management but {page} (HTTP {error.code})", PAGE_ADVICE)
+    return GarbledError(f"{at}: HTTP {error.code} without a reason")
+
+
+def not_wsman(content: bytes, stage: Stage, endpoint: Named) -> GarbledError:
+    """The error for an answer that is no envelope; says so where it is a web page."""
+    at, page = f"{endpoint.host}, {stage.value}", web_page(content)
+    if page:
+        return GarbledError(f"{at}: the answer is not WS-Management but {page}", PAGE_ADVICE)
+    return GarbledError(f"{at}: the answer is not WS-Management")
 
 
 def _pywinrm(error: winrm.exceptions.WinRMError, at: str) -> TransportError:
@@ -160,6 +191,13 @@ def _network(error: BaseException, stage: Stage, at: str) -> TransportError:
         isinstance(cause, requests.exceptions.SSLError | ssl.SSLError | urllib3.exceptions.SSLError) for cause in causes
     ):
         return _tls(causes, at)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return _proxy(causes, at)
+    if isinstance(error, ClearAnswerError):
+        return GarbledError(
+            f"{at}: a sealed message was answered in clear, which is not believed{error}",
+            "somebody on the way may answer for the computer: use https",
+        )
     if isinstance(error, TooMuchError):
         return GarbledError(f"{at}: {error}, which is no answer of WinRM")
     if isinstance(error, TooSlowError):
@@ -169,13 +207,28 @@ def _network(error: BaseException, stage: Stage, at: str) -> TransportError:
     unreached = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError, requests.ConnectTimeout)
     if any(isinstance(cause, unreached) for cause in causes):
         if stage is Stage.OPEN:
-            return UnreachableError(f"{at}: no connection ({_why(causes)})")
+            refused = any(isinstance(cause, ConnectionRefusedError) for cause in causes)
+            return (NotAcceptedError if refused else UnreachableError)(f"{at}: no connection ({_why(causes)})")
         return DroppedError(f"{at}: the connection was lost and cannot be opened again ({_why(causes)})")
     if isinstance(error, requests.ReadTimeout) or any(isinstance(one, TimeoutError) for one in causes):
         if stage is Stage.OPEN:
             return TransportTimeoutError(f"{at}: no answer")
         return DroppedError(f"{at}: no answer, and whether it arrived is not known")
     return DroppedError(f"{at}: the connection ended ({_why(causes)})")
+
+
+def _proxy(causes: list[BaseException], at: str) -> TransportError:
+    """What the proxy of `ansible_winrm_proxy` said, if it said anything; the computer itself was not reached."""
+    text = " ".join(str(cause) for cause in causes)
+    status = int(found[1]) if (found := re.search(r"Tunnel connection failed: (\d{3})", text)) else 0
+    if not status:
+        return UnreachableError(f"{at}: the proxy cannot be reached ({_why(causes)})", "see ansible_winrm_proxy")
+    said, advice = f"{at}: the proxy does not let it through (HTTP {status})", "see ansible_winrm_proxy"
+    fault = STATUSES.get(status)
+    if fault is not None and fault.means is Means.PASSING:
+        return DroppedError(said, advice)
+    wants = ": it wants a password" if status == PROXY_WANTS_PASSWORD else ""
+    return RefusedError(said + wants, advice)
 
 
 def _tls(causes: list[BaseException], at: str) -> TransportError:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
+import winrm.exceptions
+
 from immy_nornir.errors import (
     DroppedError,
     GarbledError,
@@ -26,8 +28,9 @@ from immy_nornir.errors import (
 from immy_nornir.model.protocols import RawAnswer
 from immy_nornir.remote.windows import powershell
 from immy_nornir.remote.windows.connection import PowerShellConnection
+from immy_nornir.remote.winrm import orphans
 from immy_nornir.remote.winrm.endpoint import Endpoint, close_sockets, endpoint_of, open_protocol
-from immy_nornir.remote.winrm.errors import FOREIGN, Stage, mapped
+from immy_nornir.remote.winrm.errors import FOREIGN, CrowdedError, Stage, TooLargeError, is_passing, mapped, not_wsman
 from immy_nornir.remote.winrm.exchange_limits import MAXIMUM_BYTES
 
 if TYPE_CHECKING:
@@ -37,7 +40,11 @@ if TYPE_CHECKING:
 
 SEND_BYTES = 96_000
 """Raw bytes of one Send: pywinrm's header promises envelopes of at most 153,600 bytes."""
+SMALLEST_SEND_BYTES = 6_000
+"""Where smaller messages are asked for than this, something is wrong."""
 SHELL_IDLE_SECONDS = 300
+PAUSES = (0.05, 1.0)
+"""Before a computer is asked for output again that answered at once without news: the first, and the longest."""
 
 _SHELL = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell"
 _TRANSFER = "http://schemas.xmlsoap.org/ws/2004/09/transfer"
@@ -95,9 +102,10 @@ class WinrmTransport:
         self._shell = ""
         self._finished = ""
         """A command that ended and was not cleaned up yet; closing the shell does that too."""
-        self._orphans: list[str] = []
-        """Shells of dropped connections, removed when the computer answers again."""
+        self._lost_one = False
+        """Whether the shell of a connection that was dropped may still be there."""
         self._authentication = 0
+        self._send_bytes = SEND_BYTES
 
     def __repr__(self) -> str:
         return f"WinrmTransport({self._endpoint.url})"
@@ -112,7 +120,11 @@ class WinrmTransport:
         """
         began = self._clock.monotonic()
         deadline = began + deadline_seconds
-        command = self._start(deadline)
+        try:
+            command = self._start(deadline)
+        except TransportError as error:
+            error.nothing_sent = True
+            raise
         try:
             self._send(command, payload, deadline)
             answer = self._receive(command, deadline, min(began + first_seconds, deadline))
@@ -127,17 +139,14 @@ class WinrmTransport:
 
     def close(self) -> None:
         """Delete the shell and close the socket; never raises."""
-        if self._shell:
-            self._orphans.append(self._shell)
-        shells, self._orphans = self._orphans, []
-        # The computer ends idle shells by itself.
+        self._leave()
+        # The computer ends idle shells by itself, and what is left is tried again at the next contact.
         with contextlib.suppress(*FOREIGN, TransportError):
-            if self._protocol is None and shells:
+            if self._protocol is None and self._lost_one:
                 # A new connection for shells that a broken one left; not for long, the computer may be away.
                 quick = replace(self._endpoint, operation_seconds=4, read_seconds=5)
                 self._protocol = open_protocol(quick, self._endpoint.methods[self._authentication])
-            while self._protocol is not None and shells:
-                _delete(self._protocol, shells.pop())
+            self._bury()
         self._abandon()
 
     # --- opening --------------------------------------------------------------------------------------------
@@ -162,7 +171,7 @@ class WinrmTransport:
             method = self._endpoint.methods[self._authentication]
             try:
                 self._protocol = open_protocol(self._endpoint, method)
-                self._shell = self._create(deadline)
+                self._shell = self._create_with_room(deadline)
             except TransportError as error:
                 self._abandon()
                 if error.kind != "authentication" or self._authentication + 1 >= len(self._endpoint.methods):
@@ -170,9 +179,15 @@ class WinrmTransport:
                 self._authentication += 1
             else:
                 break
-        while self._orphans:
-            with contextlib.suppress(*FOREIGN):
-                _delete(self._protocol, self._orphans.pop())
+
+    def _create_with_room(self, deadline: float) -> str:
+        """A new shell; those that were left before make room for it."""
+        try:
+            return self._create(deadline)
+        except CrowdedError:
+            if not self._bury():
+                raise
+        return self._create(deadline)
 
     def _create(self, deadline: float) -> str:
         root = self._post(Stage.OPEN, f"{_TRANSFER}/Create", _CREATE_OPTIONS, _CREATE_BODY, deadline)
@@ -186,7 +201,9 @@ class WinrmTransport:
     def _command(self, deadline: float) -> str:
         if self._finished:
             finished, self._finished = self._finished, ""
-            self._signal(finished, deadline)
+            # Only its place in the shell is not free then; a connection that ended says so at the next message.
+            with contextlib.suppress(TransportError):
+                self._signal(finished, deadline)
         arguments = escape(" ".join(powershell.arguments()))
         body = (
             f"<rsp:CommandLine><rsp:Command>powershell</rsp:Command><rsp:Arguments>{arguments}</rsp:Arguments>"
@@ -201,14 +218,24 @@ class WinrmTransport:
     # --- one request ----------------------------------------------------------------------------------------
 
     def _send(self, command: str, payload: bytes, deadline: float) -> None:
-        for start in range(0, max(len(payload), 1), SEND_BYTES):
-            chunk = payload[start : start + SEND_BYTES]
-            end = "true" if start + SEND_BYTES >= len(payload) else "false"
+        """Send it in pieces, in smaller ones where those are too large: the runner runs nothing that is not whole."""
+        start = 0
+        while start < max(len(payload), 1):
+            size = self._send_bytes
+            chunk, is_last = payload[start : start + size], start + size >= len(payload)
             body = (
-                f'<rsp:Send><rsp:Stream Name="stdin" CommandId="{escape(command)}" End="{end}">'
+                f'<rsp:Send><rsp:Stream Name="stdin" CommandId="{escape(command)}" End="{str(is_last).lower()}">'
                 f"{base64.b64encode(chunk).decode('ascii')}</rsp:Stream></rsp:Send>"
             )
-            self._post(Stage.SEND, f"{_SHELL}/Send", self._selector(), body, deadline)
+            try:
+                self._post(Stage.SEND, f"{_SHELL}/Send", self._selector(), body, deadline)
+            except TooLargeError as error:
+                if size <= SMALLEST_SEND_BYTES:
+                    # With more to come the request is not whole there, whatever became of this piece.
+                    raise DroppedError(error.message, error.advice) if is_last else error from None
+                self._send_bytes = size // 4
+                continue
+            start += size
 
     def _receive(self, command: str, deadline: float, first: float) -> RawAnswer:
         streams = _Streams()
@@ -216,8 +243,10 @@ class WinrmTransport:
             f'<rsp:Receive><rsp:DesiredStream CommandId="{escape(command)}">stdout stderr</rsp:DesiredStream>'
             "</rsp:Receive>"
         )
+        pause, longest = PAUSES
         while not streams.done:
-            if self._clock.monotonic() >= (deadline if streams.size else first):
+            asked, known = self._clock.monotonic(), streams.size
+            if asked >= (deadline if known else first):
                 message = f"{self._endpoint.host} did not finish the request in time"
                 raise TransportTimeoutError(message, output=b"".join(streams.stdout))
             root = self._poll(body, deadline)
@@ -225,6 +254,10 @@ class WinrmTransport:
                 raise GarbledError(f"{self._endpoint.host} answered the question for output with something else")
             if streams.size > MAXIMUM_BYTES:
                 raise GarbledError(f"{self._endpoint.host} answered more than {MAXIMUM_BYTES} bytes")
+            news = streams.size > known or streams.done
+            pause = PAUSES[0] if news else min(pause * 2, longest)
+            if not news and self._clock.monotonic() - asked < longest:
+                self._clock.sleep(pause)
         return RawAnswer(b"".join(streams.stdout), b"".join(streams.stderr), streams.exit_code)
 
     def _poll(self, body: str, deadline: float) -> ET.Element | None:
@@ -247,10 +280,32 @@ class WinrmTransport:
         body = f'<rsp:Signal CommandId="{escape(command)}"><rsp:Code>{_SHELL}/signal/terminate</rsp:Code></rsp:Signal>'
         self._post(Stage.START, f"{_SHELL}/Signal", self._selector(), body, deadline)
 
+    def _bury(self) -> bool:
+        """Delete the shells that were left on this computer; whether there was one that is not there any more."""
+        shells = () if self._protocol is None else orphans.taken(self._endpoint)
+        buried = 0
+        try:
+            for shell in shells:
+                _delete(self._protocol, shell)
+                buried += 1
+        except (*FOREIGN, TransportError):
+            pass
+        finally:
+            for shell in shells[buried:]:
+                orphans.left(self._endpoint, shell)
+        self._lost_one = self._lost_one and buried < len(shells)
+        return buried > 0
+
+    def _leave(self) -> None:
+        """The shell is to be deleted when there is an occasion."""
+        if self._shell:
+            orphans.left(self._endpoint, self._shell)
+        self._shell, self._finished = "", ""
+
     def _drop(self) -> None:
         """Forget a connection that failed. Its sealed context must never be used again."""
-        if self._shell:
-            self._orphans.append(self._shell)
+        self._lost_one = self._lost_one or bool(self._shell)
+        self._leave()
         self._abandon()
 
     def _abandon(self) -> None:
@@ -273,25 +328,38 @@ class WinrmTransport:
         left = deadline - self._clock.monotonic()
         seconds = max(1, min(self._endpoint.operation_seconds, int(left) + 1))
         try:
-            root = _exchange(self._protocol, action, more, body, seconds)
+            answer = self._protocol.send_message(
+                _ENVELOPE.format(message=uuid.uuid4(), seconds=seconds, action=action, more=more, body=body)
+            )
         except FOREIGN as error:
             raise mapped(error, stage, self._endpoint) from None
-        if not root.tag.endswith("}Envelope"):
-            raise GarbledError(f"{self._endpoint.host}, {stage.value}: the answer is not WS-Management")
+        root = _envelope(answer)
+        if root is None:
+            raise not_wsman(answer, stage, self._endpoint)
         return root
 
 
-def _exchange(protocol: Protocol, action: str, more: str, body: str, seconds: int) -> ET.Element:
-    message = _ENVELOPE.format(message=uuid.uuid4(), seconds=seconds, action=action, more=more, body=body)
-    # The answer's XML has no DTD: expat refuses external entities, and the answers' size is bounded.
-    return ET.fromstring(protocol.send_message(message))  # noqa: S314
+def _envelope(answer: bytes) -> ET.Element | None:
+    """The answer's root; None where it is no envelope."""
+    try:
+        # The answer's XML has no DTD: expat refuses external entities, and the answers' size is bounded.
+        root = ET.fromstring(answer)  # noqa: S314
+    except ET.ParseError:
+        return None
+    return root if root.tag.endswith("}Envelope") else None
 
 
-def _delete(protocol: Protocol, shell: str) -> None:
+def _delete(protocol: Protocol | None, shell: str) -> None:
+    """Delete a shell; one that is not there is no error."""
+    if protocol is None:
+        return
     more = f'<w:SelectorSet><w:Selector Name="ShellId">{escape(shell)}</w:Selector></w:SelectorSet>'
-    protocol.send_message(
-        _ENVELOPE.format(message=uuid.uuid4(), seconds=10, action=f"{_TRANSFER}/Delete", more=more, body="")
-    )
+    message = _ENVELOPE.format(message=uuid.uuid4(), seconds=10, action=f"{_TRANSFER}/Delete", more=more, body="")
+    try:
+        protocol.send_message(message)
+    except winrm.exceptions.WSManFaultError as error:
+        if is_passing(error):
+            raise
 
 
 def _collect(root: ET.Element, streams: _Streams) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from immy_nornir.decide.maintenance_types import BUILT_IN_TYPES
+from immy_nornir.decide.steps.next_step import CONNECT_TRIES
 from immy_nornir.decide.steps.step import Do, Perform
 from immy_nornir.model.items import RebootNeed, UpgradeStrategy
 from immy_nornir.model.playbooks import ActionType, Offline, OnFailure, Reboot
@@ -125,6 +127,34 @@ def test_a_computer_that_never_answered_ends_at_once(kind: str, expected: Status
     done = session(act("a"), faults=at(Do.CONNECT, ContactLost(kind, "no answer"), times=99)).go()
     assert status(done) is expected
     assert not done.waits
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        ContactLost("dropped", "reset"),
+        ContactLost("dropped", "reset", passing=True),
+        ContactLost("unreachable", "connection refused", passing=True),
+    ],
+)
+def test_a_first_contact_that_fails_for_a_moment_is_tried_a_few_times(lost: ContactLost) -> None:
+    done = session(act("a"), faults=at(Do.CONNECT, lost, times=3)).go()
+    assert status(done) is Status.PASSED
+    never = session(act("a"), faults=at(Do.CONNECT, lost, times=99)).go()
+    assert status(never) is Status.MISSED
+    assert sum(step == Perform(Do.CONNECT) for step in never.steps) == CONNECT_TRIES
+    assert never.world.now - 1000.0 < 20
+
+
+def test_those_that_were_turned_away_together_do_not_come_back_together() -> None:
+    lost = ContactLost("dropped", "kex_exchange_identification: Connection closed by remote host", passing=True)
+    back = []
+    for number in range(30):
+        one = session(act("a"), faults=at(Do.CONNECT, lost))
+        one.state = dataclasses.replace(one.state, spec=dataclasses.replace(one.state.spec, id=f"s{number}"))
+        back.append(one.go().waits[0].until)
+    assert max(back) - min(back) > 0.6
+    assert max(sum(abs(one - other) < 0.1 for other in back) for one in back) < 15
 
 
 def test_apply_on_connect_waits_until_the_computer_is_there() -> None:

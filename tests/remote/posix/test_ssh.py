@@ -19,6 +19,7 @@ from immy_nornir.errors import (
     CertificateError,
     DroppedError,
     GarbledError,
+    NotAcceptedError,
     RefusedError,
     TransportError,
     UnreachableError,
@@ -308,7 +309,13 @@ def test_become_runs_as_another_user(server: Server) -> None:
 @pytest.mark.parametrize(
     ("said", "kind"),
     [
-        ("ssh: connect to host x port 22: Connection refused", UnreachableError),
+        ("ssh: connect to host x port 22: Connection refused", NotAcceptedError),
+        ("kex_exchange_identification: read: Connection reset by peer\r\nConnection reset by 1.2.3.4", DroppedError),
+        ("kex_exchange_identification: Connection closed by remote host", DroppedError),
+        ("ssh_exchange_identification: Connection closed by remote host", DroppedError),
+        ("Not allowed at this time\r\nConnection closed by UNKNOWN port 65535", DroppedError),
+        ("banner exchange: Connection to UNKNOWN port 65535: Connection timed out", UnreachableError),
+        ("channel 0: open failed: connect failed: Connection refused\r\nstdio forwarding failed", NotAcceptedError),
         ("ssh: connect to host x port 22: Connection timed out", UnreachableError),
         ("ssh: Could not resolve hostname x: Name or service not known", UnreachableError),
         ("root@x: Permission denied (publickey,password).", AuthenticationError),

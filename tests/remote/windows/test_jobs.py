@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +66,41 @@ def _finish(connection: PowerShellConnection, spec: JobSpec) -> JobStatus:
         status = connection.wait_job(spec.job_id, 0, 20)
     assert status.state is JobState.FINISHED, status
     return status
+
+
+def test_output_comes_in_pieces_of_whole_characters_and_its_size_is_told(connection: PowerShellConnection) -> None:
+    text = "1..12000 | ForEach-Object { [string][char]0x65E5 * 10 + $_ }"
+    status = _finish(connection, _script("s1/much/1", text))
+    size = status.size
+    output = status.output
+    for _ in turns("the end of the output"):
+        if status.next_offset >= size:
+            break
+        assert status.size == size
+        status = connection.wait_job("s1/much/1", status.next_offset, 0)
+        output += status.output
+    assert output.split() == ["\u65e5" * 10 + str(number) for number in range(1, 12001)]
+    assert len(output.encode()) == size > 262_144
+    beyond = connection.wait_job("s1/much/1", 4_000_000_000, 0)
+    assert (beyond.output, beyond.size, beyond.state) == ("", size, JobState.FINISHED)
+
+
+def test_a_job_that_is_there_is_never_said_not_to_have_begun(
+    machine: Machine, connection: PowerShellConnection
+) -> None:
+    spec = _script("s1/there/1", "Start-Sleep -Seconds 120")
+    connection.start_job(spec)
+    _running(machine, spec.job_id)
+    output = _folder(machine, spec.job_id) / "output"
+    eventually(output.exists, "its output")
+    output.unlink()
+    with socket.socket(socket.AF_UNIX) as nobody_can_open_it:
+        nobody_can_open_it.bind(str(output))
+        again = connection.start_job(spec, 1)
+    assert (again.state, again.created) == (JobState.STARTING, False)
+    output.unlink()
+    assert connection.wait_job(spec.job_id, 0, 0).state is JobState.RUNNING
+    connection.stop_job(spec.job_id)
 
 
 def _folder(machine: Machine, job_id: str) -> Path:

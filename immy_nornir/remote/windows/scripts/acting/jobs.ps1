@@ -163,12 +163,16 @@ function Start-ImmyJob($parameters) {
         catch {
             # Nobody may start it later, and who asks learns why.
             $why = "the job could not be started: $($_.Exception.Message)"
-            if (New-ImmyFile ([IO.Path]::Combine($folder, 'started')) '{"abandoned":true}') { Write-ImmyResult $folder $null $why 0 $null }
-            [IO.File]::Delete([IO.Path]::Combine($folder, 'secrets'))
+            try {
+                if (New-ImmyFile ([IO.Path]::Combine($folder, 'started')) '{"abandoned":true}') { Write-ImmyResult $folder $null $why 0 $null }
+                [IO.File]::Delete([IO.Path]::Combine($folder, 'secrets'))
+            } catch { $null = $_ }
         }
-        Clear-ImmySpool
+        try { Clear-ImmySpool } catch { $null = $_ }
     }
-    $answer = Wait-ImmyJob $id 0 ([double]$parameters.wait_seconds)
+    # The job may be at work: an error from here on would say that it is not.
+    try { $answer = Wait-ImmyJob $id 0 ([double]$parameters.wait_seconds) }
+    catch { $answer = [ordered]@{ state = 'starting'; output = ''; next_offset = 0; size = 0; result = $null; created = $false } }
     $answer.created = $created
     return $answer
 }
@@ -214,12 +218,13 @@ function Get-ImmyJobState([string]$folder) {
 }
 
 function Read-ImmyJobOutput([string]$folder, [long]$from) {
-    $answer = [ordered]@{ output = ''; next_offset = $from }
+    $answer = [ordered]@{ output = ''; next_offset = $from; size = 0 }
     $path = [IO.Path]::Combine($folder, 'output')
     if (-not [IO.File]::Exists($path)) { return $answer }
     $share = [IO.FileShare]::ReadWrite -bor [IO.FileShare]::Delete
     $stream = New-Object IO.FileStream $path, ([IO.FileMode]::Open), ([IO.FileAccess]::Read), $share
     try {
+        $answer.size = $stream.Length
         $size = [int][Math]::Min($ImmyOutputChunk, [Math]::Max(0, $stream.Length - $from))
         if ($size) {
             [void]$stream.Seek($from, [IO.SeekOrigin]::Begin)
@@ -244,7 +249,7 @@ function Wait-ImmyJob([string]$id, [long]$from, [double]$seconds) {
     $output = Read-ImmyJobOutput $folder $from
     $result = $null
     if ($state -eq 'finished') { $result = Read-ImmyJsonFile ([IO.Path]::Combine($folder, 'result')) }
-    return [ordered]@{ state = $state; output = $output.output; next_offset = $output.next_offset; result = $result; created = $false }
+    return [ordered]@{ state = $state; output = $output.output; next_offset = $output.next_offset; size = $output.size; result = $result; created = $false }
 }
 
 function Stop-ImmyJob([string]$id) {

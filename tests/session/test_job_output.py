@@ -1,0 +1,94 @@
+"""A job's output in the record: whole up to the limit, then its beginning and its end with a mark between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from immy_nornir.decide.steps.state import Job
+from immy_nornir.errors import DroppedError
+from immy_nornir.model.record.session import Purpose
+from immy_nornir.model.wire import JobState, JobStatus
+from immy_nornir.session.job_output import HEAD_BYTES, LONGEST_LINE, TAIL_BYTES, asked_from, rest_of, whole_lines
+from immy_nornir.text.redact import Redactor
+
+PIECE = 262_144
+
+
+def job(offset: int = 0) -> Job:
+    return Job("s/a/1", Purpose.ACT, ("a",), offset=offset, seen=True)
+
+
+def spool(output: bytes, *, breaks_at: int = -1) -> Callable[[int], JobStatus]:
+    """The answers of a computer about an ended job with this output."""
+
+    def read(offset: int) -> JobStatus:
+        if 0 <= breaks_at <= offset < 10**9:
+            raise DroppedError("the line is cut")
+        data = output[offset : offset + PIECE]
+        text = data.decode("utf-8", "ignore") if data else ""
+        return JobStatus(JobState.FINISHED, text, offset + len(text.encode()), None, size=len(output))
+
+    return read
+
+
+def recorded(output: bytes, *, clean: Callable[[str], str] = str, breaks_at: int = -1, at: int = 0) -> tuple[str, bool]:
+    read = spool(output, breaks_at=breaks_at)
+    text, lost = rest_of(job(at), read(asked_from(job(at))), read, clean)
+    return text, lost is not None
+
+
+def lines(count: int, word: str = "ligne é") -> bytes:
+    return "".join(f"{word} {number:08}\n" for number in range(count)).encode()
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE - 1, PIECE, PIECE + 1, 1_000_000, HEAD_BYTES, HEAD_BYTES + TAIL_BYTES])
+@pytest.mark.parametrize("word", ["line", "日本", ""])
+def test_output_up_to_the_limit_is_whole(size: int, word: str) -> None:
+    output = lines(size // len(f"{word} 00000001\n".encode()), word)
+    assert recorded(output) == (output.decode(), False)
+
+
+@pytest.mark.parametrize("at", [0, 14 * 1000, 14 * 200_000], ids=["from the start", "in the middle", "after the head"])
+def test_more_than_the_limit_keeps_the_beginning_and_the_end_with_a_mark_that_says_how_much_is_missing(at: int) -> None:
+    output = b"".join(b"line %08d\n" % number for number in range(1_000_000))
+    text, lost = recorded(output, at=at)
+    assert not lost
+    head, _, rest = text.partition("[immy: ")
+    said, _, tail = rest.partition("]\n")
+    size, _, words = said.partition(" ")
+    assert words == "bytes of output are left out here"
+    assert head.encode() == output[at : at + len(head)]
+    assert tail.encode() == output[-len(tail) :]
+    assert at + len(head) + int(size.replace(",", "")) + len(tail) == len(output)
+    assert at + len(head) >= HEAD_BYTES
+    assert TAIL_BYTES <= len(tail) <= TAIL_BYTES + LONGEST_LINE
+    assert head.endswith("\n") or not head
+    assert tail.startswith("line ")
+
+
+@pytest.mark.parametrize("separator", ["\n", "\r", ""], ids=["lines", "progress", "one line"])
+def test_a_secret_at_the_cuts_is_not_left_in_part(separator: str) -> None:
+    secret = "Tr0ub4dor&3-" * 7
+    redactor = Redactor([secret])
+    output = f"x{secret}{separator}".encode() * 80_000
+    text, _ = recorded(output, clean=redactor.clean)
+    assert "are left out here" in text
+    assert "Tr0ub4dor" not in redactor.clean(text)
+
+
+def test_what_cannot_be_read_any_more_is_said_and_the_rest_is_kept() -> None:
+    output = lines(100_000)
+    text, lost = recorded(output, breaks_at=PIECE)
+    assert lost
+    first, _, rest = text.rpartition("\n[immy: ")
+    assert output.decode().startswith(first)
+    assert "bytes of output could not be read: the line is cut]" in rest
+
+
+def test_a_job_at_work_is_asked_for_no_output_once_its_beginning_is_here() -> None:
+    assert asked_from(job(HEAD_BYTES - 1)) == HEAD_BYTES - 1
+    assert asked_from(job(HEAD_BYTES)) > 10**9
+    assert whole_lines(job(HEAD_BYTES + 5), JobStatus(JobState.RUNNING, "late\n", 10**9)) == ("", HEAD_BYTES + 5)
+    assert whole_lines(job(3), JobStatus(JobState.RUNNING, "one\ntw", 9)) == ("one\n", 7)
