@@ -158,8 +158,8 @@ def _compare_file(resource: FileState, answers: Answers) -> Compared:
     for key in wanted:
         if key == "mode":
             before[key] = str(_property(state, key)).lstrip("0") or "0"
-        elif key not in state:
-            raise DetectionError(f"its {key} is not known")
+        elif state.get(f"{key}_error") or key not in state:
+            raise DetectionError(str(state.get(f"{key}_error") or f"its {key} is not known"))
         else:
             before[key] = state[key]  # a folder has none
     return name, before, wanted, before == wanted

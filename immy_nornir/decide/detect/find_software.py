@@ -16,6 +16,7 @@ from immy_nornir.decide import versions
 from immy_nornir.decide.detect.reading_results import (
     Answers,
     DetectionError,
+    Unread,
     answer_of,
     as_text,
     element,
@@ -158,7 +159,7 @@ def _listed(how: DisplayName | ProductCode | UpgradeCode, item: Software, answer
     matches = _matcher(how)
     matching = [entry for name, entry in answers.programs if matches(name, entry)]
     if not matching:
-        hidden = [f"{key}: {why}" if key else why for key, why in answers.unread if _may_be(how, key)]
+        hidden = [one.why for one in answers.unread if _may_be(how, one)]
         if hidden:
             more = f" and {len(hidden) - 3} more" if hidden[3:] else ""
             raise DetectionError(
@@ -172,14 +173,15 @@ def _listed(how: DisplayName | ProductCode | UpgradeCode, item: Software, answer
 _GUID = re.compile(r"\{[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\}", re.IGNORECASE)
 
 
-def _may_be(how: DisplayName | ProductCode | UpgradeCode, key: str) -> bool:
-    """Whether an entry of which only the key is known may be the software: Windows Installer's are product codes."""
-    name = key.rpartition("\\")[2]
+def _may_be(how: DisplayName | ProductCode | UpgradeCode, unread: Unread) -> bool:
+    """Whether what could not be read may be the software: Windows Installer names its entries by product code."""
+    if unread.upgrade_code:
+        return isinstance(how, UpgradeCode) and unread.upgrade_code.lower() in ("*", how.code.lower())
     match how:
-        case ProductCode(code) if key:
-            return name.lower() == code.lower() or not _GUID.fullmatch(name)
-        case UpgradeCode() if key:
-            return _GUID.fullmatch(name) is not None
+        case ProductCode(code) if unread.key:
+            return unread.key.lower() == code.lower() or not _GUID.fullmatch(unread.key)
+        case UpgradeCode() if unread.key:
+            return _GUID.fullmatch(unread.key) is not None
         case _:
             return True
 

@@ -22,6 +22,17 @@ class WrongDefinitionError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """An uninstall entry that could not be read, or a place that may hold many."""
+
+    why: str
+    key: str = ""
+    """The entry's name in the registry, where it is known."""
+    upgrade_code: str = ""
+    """Where only the products of one upgrade code are not known: which; `*` for all."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answers:
     """The answers of one request, by operation."""
 
@@ -30,8 +41,8 @@ class Answers:
     """The registry values that were asked for, in the order of the answer's rows."""
     programs: tuple[tuple[str, dict[str, Json]], ...] = ()
     """The entries of the software operation, each with its name in lower case; every item looks through all of them."""
-    unread: tuple[tuple[str, str], ...] = ()
-    """(key, why) of entries of the software operation that could not be read; the key is empty where it is unknown."""
+    unread: tuple[Unread, ...] = ()
+    """What the software operation could not read."""
 
     @classmethod
     def of(cls, by_id: Mapping[str, Answer], registry: tuple[tuple[str, str], ...]) -> Answers:
@@ -40,8 +51,12 @@ class Answers:
         entries = listed.result if listed is not None and isinstance(listed.result, list) else []
         maps = [one for one in entries if isinstance(one, dict)]
         named = [((as_text(one.get("name")) or "").lower(), one) for one in maps if not one.get("error")]
-        unread = [(as_text(one.get("key")) or "", str(one["error"])) for one in maps if one.get("error")]
-        unread += [("", f"an entry is no map: {one!r:.80}") for one in entries if not isinstance(one, dict)]
+        unread = [
+            Unread(str(one["error"]), as_text(one.get("key")) or "", as_text(one.get("upgrade_code")) or "")
+            for one in maps
+            if one.get("error")
+        ]
+        unread += [Unread(f"an entry is no map: {one!r:.80}") for one in entries if not isinstance(one, dict)]
         return cls(by_id, registry, tuple(named), tuple(unread))
 
     def registry_row(self, resource: RegistryValue) -> dict[str, Json]:

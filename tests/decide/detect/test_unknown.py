@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from immy_nornir.decide.detect.detection import detect
+from immy_nornir.decide.detect.facts import facts_of
 from immy_nornir.model.facts import Finding, FindingStatus
 from immy_nornir.model.items import (
     Declarative,
@@ -97,6 +98,10 @@ ONE_OF_MANY: list[tuple[str, Any, dict[str, Any], FindingStatus]] = [
     ("another product, by the key's name", ProductCode(GUID), {"software": [{"key": OTHER, **ERROR}]}, S.NOT_FOUND),
     ("that product, by the key's name", ProductCode(GUID), {"software": [{"key": GUID.lower(), **ERROR}]}, S.UNKNOWN),
     ("no product of Windows Installer", UpgradeCode(GUID), {"software": [{"key": "Zip", **ERROR}]}, S.NOT_FOUND),
+    ("another upgrade code", UpgradeCode(GUID), {"software": [{"upgrade_code": OTHER, **ERROR}]}, S.NOT_FOUND),
+    ("that upgrade code", UpgradeCode(GUID), {"software": [{"upgrade_code": GUID, **ERROR}]}, S.UNKNOWN),
+    ("all upgrade codes", UpgradeCode(GUID), {"software": [{"upgrade_code": "*", **ERROR}]}, S.UNKNOWN),
+    ("a name needs no upgrade code", DisplayName("Zip"), {"software": [{"upgrade_code": "*", **ERROR}]}, S.NOT_FOUND),
     ("any product of Windows Installer", UpgradeCode(GUID), {"software": [{"key": OTHER, **ERROR}]}, S.UNKNOWN),
 ]  # fmt: skip
 
@@ -261,6 +266,27 @@ def test_of_several_resources_one_is_unknown_and_the_rest_counts(
 def test_monitoring_what_cannot_be_read_is_unknown_and_keeps_what_was_read() -> None:
     got = finding(task("t", body=BOTH), {"file": {"/a": ERROR, "/b": None}}, "monitor")
     assert (got.status, got.value) == (S.UNKNOWN, {"file /b": "absent"})
+
+
+# --- facts ---------------------------------------------------------------------------------------------------------
+
+
+def test_facts_that_could_not_be_read_are_told_and_not_kept() -> None:
+    said: dict[str, Any] = {
+        "facts": {"hardware": {"cores": 4}, "users": ERROR},
+        "software": [{"name": "Zip", "version": "1"}, {"key": "X", **ERROR}, "junk"],
+    }
+    facts, problems = facts_of({key: Answer(key, AnswerStatus.OK, one) for key, one in said.items()}, 1.0)
+    assert facts.values == {"hardware": {"cores": 4}, "software": [{"name": "Zip", "version": "1"}]}
+    assert problems == (f"users: {SAID}", f"software: {SAID}", "software: an entry is no map: 'junk'")
+
+
+@pytest.mark.parametrize("name", ["facts", "software"])
+@pytest.mark.parametrize("result", ["text", None, 5])
+def test_facts_of_another_form_are_told_and_not_kept(name: str, result: Any) -> None:
+    facts, (problem,) = facts_of({name: Answer(name, AnswerStatus.OK, result)}, 1.0)
+    assert not facts.values
+    assert "another form" in problem
 
 
 # --- told apart ----------------------------------------------------------------------------------------------------
