@@ -248,7 +248,7 @@ def _applications(packed: str) -> list[Json]:
 
 
 def packages(text: str, names: Sequence[str]) -> dict[str, Json]:
-    """The result of `packages` (with `candidate_error` where what is on offer could not be read) for the names that were asked for, in their order."""
+    """The result of `packages` for the names that were asked for, in their order."""
     found: dict[str, dict[str, Json]] = {name: {"installed": None, "candidate": None} for name in names}
     for index, word, version in _rows(text, 3):
         found[names[int(index)]][word] = version
