@@ -30,6 +30,8 @@ class Outcome(StrEnum):
 
     SUCCESS = "success"
     FAILED = "failed"
+    UNKNOWN = "unknown"
+    """It cannot be told whether there is something to do; nothing was done."""
     SKIPPED = "skipped"
     CANCELLED = "cancelled"
     NOT_COMPLIANT = "not_compliant"
@@ -38,8 +40,6 @@ class Outcome(StrEnum):
     """There is work, left for another maintenance type."""
     NOTHING = "nothing"
     """There was nothing to do."""
-    UNKNOWN = "unknown"
-    """It cannot be told whether there is something to do; nothing was done."""
 
 
 class OutcomeReason(StrEnum):

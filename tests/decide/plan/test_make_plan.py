@@ -362,6 +362,38 @@ def test_configuration_tasks(wants: str, app: Finding, settings: Finding, expect
     assert action.held is None
 
 
+@pytest.mark.parametrize("settings", [compliant("task/settings"), WRONG, unknown("task/settings")])
+def test_a_configuration_task_of_software_of_which_nothing_is_known_is_skipped(settings: Finding) -> None:
+    settled = wanted_by("task/settings", "enforce", "software/app", ask=configuration_of)
+    made = plan([SET_UP, SETTINGS], [desire("software/app"), settled], [unknown("software/app"), settings])
+    assert made.find("software/app").held is H.UNKNOWN
+    action = made.find("task/settings")
+    assert (action.held, action.to_do) == (H.DEPENDENCY, False)
+    assert "software/app" in action.held_why
+
+
+def test_nothing_is_brought_for_what_is_not_known() -> None:
+    items: list[Item] = [software("app", needs=["software/runtime"]), software("runtime")]
+    runtime = wanted_by("software/runtime", "installed", "software/app")
+    made = plan(items, [desire("software/app"), runtime], [unknown("software/app"), missing("software/runtime")])
+    action = made.find("software/runtime")
+    assert (action.type, action.reason, action.why) == (A.NONE, R.NOT_NEEDED, "nothing is done for software/app")
+
+
+def test_what_needs_something_unknown_is_skipped() -> None:
+    items: list[Item] = [software("app", needs=["software/runtime"]), software("runtime")]
+    runtime = wanted_by("software/runtime", "installed", "software/app")
+    made = plan(items, [desire("software/app"), runtime], [missing("software/app"), unknown("software/runtime")])
+    assert made.find("software/app").held is H.DEPENDENCY
+
+
+def test_an_undecided_item_is_unknown_whatever_was_found() -> None:
+    what = desire("software/app", unknown="not known: facts.tpm")
+    for finding in (found("software/app"), missing("software/app")):
+        (action,) = plan([software("app")], [what], [finding]).actions
+        assert (action.reason, action.held, action.held_why) == (R.UNDECIDED, H.UNKNOWN, "not known: facts.tpm")
+
+
 def test_a_configuration_task_with_a_deployment_of_its_own_outlives_its_software() -> None:
     own = desire("task/settings", requested_by=())
     made = plan([SET_UP, SETTINGS], [desire("software/app", "absent"), own], [found("software/app"), WRONG])

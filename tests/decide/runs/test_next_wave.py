@@ -22,12 +22,13 @@ from immy_nornir.model.record.run import (
     WaveEnded,
 )
 
-FINE, FAILED, MISSED, LEFT, PENDING = (
+FINE, FAILED, MISSED, LEFT, PENDING, UNKNOWN = (
     Standing.FINE,
     Standing.FAILED,
     Standing.MISSED,
     Standing.LEFT,
     Standing.PENDING,
+    Standing.UNKNOWN,
 )
 
 
@@ -71,6 +72,9 @@ def play(state: RunState, ends: dict[str, Standing], bound: int = 100) -> tuple[
         ([(("a", "b"), ("c",))], 0, {"a": LEFT, "b": LEFT}, [("a", "b"), ("c",)], ""),
         ([(("a", "b"), ("c",))], 100, {"a": FAILED, "b": LEFT}, [("a", "b"), ("c",)], ""),
         ([(("a", "b"), ("c",))], 100, {"a": FAILED, "b": MISSED}, [("a", "b")], "fails as a whole"),
+        ([(("a", "b"), ("c",))], 0, {"a": UNKNOWN, "b": UNKNOWN}, [("a", "b"), ("c",)], ""),
+        ([(("a", "b"), ("c",))], 100, {"a": FAILED, "b": UNKNOWN}, [("a", "b"), ("c",)], ""),
+        ([(("a", "b"), ("c",))], 50, {"a": FAILED, "b": UNKNOWN}, [("a", "b")], "1 of 1 computer of a wave"),
         ([()], 100, {}, [], ""),
     ],
     ids=[
@@ -84,6 +88,9 @@ def play(state: RunState, ends: dict[str, Standing], bound: int = 100) -> tuple[
         "who waits for a window or is off and deferred is neither good nor bad",
         "a wave of which some are left did not fail as a whole",
         "failed and missed together are a whole",
+        "what is not known is no failure",
+        "a wave of which something is not known did not fail as a whole",
+        "what is not known is no success either",
         "a play without computers",
     ],
 )
