@@ -15,6 +15,7 @@ from immy_nornir.model.values import Json
 from immy_nornir.model.wire import Answer, AnswerStatus, Read, ReadOperation
 from immy_nornir.remote.windows import bundle
 from tests.remote.windows.processes import PWSH, Machine, needs_pwsh, value
+from tests.waiting import ENOUGH
 
 pytestmark = [needs_pwsh, pytest.mark.slow]
 
@@ -428,7 +429,9 @@ def test_an_entry_that_nobody_may_read_is_told_among_the_others(edition: str, tm
     file = tmp_path / "denied.ps1"
     file.write_text(f"{program}\n{DENIED}")
     machine = Machine(tmp_path / "pc", edition)
-    said = subprocess.run([PWSH, "-File", file], capture_output=True, text=True, env=machine.environment, check=True)
+    said = subprocess.run(
+        [PWSH, "-File", file], capture_output=True, text=True, env=machine.environment, check=True, timeout=ENOUGH
+    )
     listed, driver = said.stdout.splitlines()
     rows = json.loads(listed)
     why = "Requested registry access is not allowed."
