@@ -58,7 +58,7 @@ _ROWS = 12
 def worth_a_line(entry: object) -> bool:
     """Whether an entry is told in a pipe: what was done and decided, not every no-op."""
     if isinstance(entry, ActionEnded):
-        return entry.outcome in (Outcome.SUCCESS, Outcome.FAILED, Outcome.SKIPPED, Outcome.CANCELLED)
+        return entry.outcome not in (Outcome.NOTHING, Outcome.LEFT, Outcome.NOT_COMPLIANT)
     if isinstance(entry, Waiting):
         return entry.kind in (WaitKind.WINDOW, WaitKind.CONNECTIVITY, WaitKind.RETRY)
     return isinstance(entry, _TOLD)

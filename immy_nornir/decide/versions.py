@@ -51,6 +51,11 @@ def key(version: str, scheme: str = "windows") -> Key:
     return make(version.strip())
 
 
+def is_known(version: str | None) -> bool:
+    """Whether a text says a version at all: `n/a`, `Unknown` and nothing have no number in them."""
+    return version is not None and any(letter.isdigit() for letter in version)
+
+
 def newest(versions: Iterable[str], scheme: str = "windows") -> str | None:
     """The newest of some versions; among equal ones the first, None when there are none."""
     return max(versions, key=lambda version: key(version, scheme), default=None)

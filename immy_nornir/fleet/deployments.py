@@ -66,7 +66,12 @@ def joined(parts: Sequence[str]) -> str:
 ITEM = Key("item", REFERENCE, "software/NAME or task/NAME.", required=True)
 TARGET = Key("target", PATTERN, "Pattern of computers and groups, such as tenants:!lab.", required=True)
 SCOPE = Key("scope", Choice(Scope), "How narrow it aims; derived from the target if not said.")
-WHERE = Key("where", TEXT, "Expression over variables and facts, such as facts.chassis == 'laptop'.")
+WHERE = Key(
+    "where",
+    TEXT,
+    "Expression over variables and facts, such as facts.chassis == 'laptop'; where a fact is not known and could "
+    "change the winner, the item is unknown (facts.chassis | default('') says otherwise).",
+)
 STATE = Key("state", _State(), "Software: the desired state; latest if not said.")
 MODE = Key("mode", Choice(TaskMode), "Task: enforce (if not said), audit, monitor or ignored.")
 ENFORCEMENT = Key("enforcement", Choice(Enforcement), "required (if not said), onboarding, adhoc or optional.")

@@ -63,7 +63,10 @@ class FindingStatus(StrEnum):
     COMPLIANT = "compliant"
     NOT_COMPLIANT = "not_compliant"
     VALUE = "value"
+    UNKNOWN = "unknown"
+    """It cannot be told: a reading failed, was cut or denied, or has not the form that its kind defines."""
     FAILED = "failed"
+    """The definition is wrong: there is nothing to read by. Records from before `unknown` have it for both."""
     NOT_APPLICABLE = "not_applicable"
 
 
@@ -87,11 +90,15 @@ class Finding:
     """Installed version (software)."""
     available: tuple[Mapping[str, Json], ...] = ()
     """Releases that a versions script or a package manager offered, as maps with at least `version`."""
+    unoffered: str = ""
+    """Why it is not known which releases are on offer; empty when it is."""
     sound: bool | None = None
     """What the software's own test said; None when there is none."""
     value: Json = None
     """What a task's `get` returned."""
     changes: tuple[Change, ...] = ()
     """Declarative tasks: what would have to change."""
+    unread: tuple[str, ...] = ()
+    """Declarative tasks: what could not be read, while others of its resources could."""
     message: str = ""
-    """Why detection failed, or what it noticed."""
+    """Why it is unknown or detection failed, or what was noticed."""

@@ -37,7 +37,8 @@ class Desire:
     """What one computer should have of one item, pinned for a whole session.
 
     `definition` is the content hash of the item's definition for this platform. `error` says why the item cannot be
-    decided at all (a tie, no definition for the platform, a template that fails); such a desire fails alone.
+    decided at all (a tie, no definition for the platform, a template that fails); such a desire fails alone. What is
+    only `unknown` does not fail: nothing is done for it.
     """
 
     item: str
@@ -57,6 +58,8 @@ class Desire:
     onboarding: bool = False
     """Its winner counts only while the computer is onboarding; it comes before everything else."""
     not_applicable: str = ""
+    unknown: str = ""
+    """Why it cannot be told what holds for the item here: a condition rests on what is not known."""
     error: str = ""
 
     @property
@@ -83,6 +86,10 @@ class Reason(StrEnum):
     MONITOR = "monitor"
     NOT_APPLICABLE = "not_applicable"
     DETECTION_FAILED = "detection_failed"
+    """It is not known how it is on the computer."""
+    UNDECIDED = "undecided"
+    """It is not known which rule holds, or whether the computer meets the item's requirements."""
+    WRONG_DEFINITION = "wrong_definition"
     WAITS_FOR_SOFTWARE = "waits_for_software"
     NOT_NEEDED = "not_needed"
     CONFLICT = "conflict"
@@ -98,6 +105,8 @@ class Held(StrEnum):
     USER_CONTEXT = "user_context"
     DEPENDENCY = "dependency"
     NO_METHOD = "no_method"
+    UNKNOWN = "unknown"
+    """It is not known whether there is anything to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ class ActionPart:
     @property
     def bad(self) -> bool:
         """Whether a reader should look at it: failed, skipped or cancelled."""
-        return self.outcome in (Outcome.FAILED, Outcome.SKIPPED, Outcome.CANCELLED)
+        return self.outcome in (Outcome.FAILED, Outcome.UNKNOWN, Outcome.SKIPPED, Outcome.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from immy_nornir.model.record.session import Outcome, OutcomeReason, Status
 
 STATUSES: Mapping[str, tuple[str, str]] = {
     Status.FAILED: ("failed", "Nothing that was to be done succeeded, or the session could not go on."),
-    Status.PARTIALLY_PASSED: ("partially passed", "Some of the work is done; some failed or was skipped."),
+    Status.PARTIALLY_PASSED: ("partially passed", "Some is as it should be; some failed, was skipped or is unknown."),
     Status.INTERRUPTED: ("interrupted", "The session ended before its work did; it can be resumed."),
     Status.MISSED: ("missed", "Nothing was done in its time: the computer was not there, or the window closed."),
     Status.CANCELLED: ("cancelled", "Somebody stopped the session."),
@@ -30,6 +30,7 @@ STATUSES: Mapping[str, tuple[str, str]] = {
 OUTCOMES: Mapping[str, str] = {
     Outcome.SUCCESS: "done",
     Outcome.FAILED: "failed",
+    Outcome.UNKNOWN: "unknown",
     Outcome.SKIPPED: "skipped",
     Outcome.CANCELLED: "cancelled",
     Outcome.NOT_COMPLIANT: "not compliant",
@@ -51,7 +52,9 @@ OUTCOME_REASONS: Mapping[str, str] = {
     OutcomeReason.CANCELLED: "Somebody stopped the session before it began.",
     OutcomeReason.NOT_THIS_TYPE: "There is work, but sessions of this type do not do it; another type will.",
     OutcomeReason.USER_CONTEXT: "It has to run as a user, and that user is not logged on.",
-    OutcomeReason.DETECTION_FAILED: "It could not be found out what is there, so nothing was changed.",
+    OutcomeReason.DETECTION_FAILED: "It could not be found out what is there.",
+    OutcomeReason.UNDECIDED: "It is not known whether it is to be done here: a condition rests on what is not known.",
+    OutcomeReason.WRONG_DEFINITION: "Its definition is wrong: it cannot be judged on any computer.",
     OutcomeReason.CONFLICT: "The fleet's files ask for things that contradict each other.",
     OutcomeReason.NO_METHOD: "There is no way to do this on this computer.",
     OutcomeReason.COULD_NOT_START: "It could not be started.",
@@ -71,6 +74,7 @@ HELD: Mapping[str, str] = {
     Held.USER_CONTEXT: OUTCOME_REASONS[OutcomeReason.USER_CONTEXT],
     Held.DEPENDENCY: "Something that it depends on will not be done.",
     Held.NO_METHOD: OUTCOME_REASONS[OutcomeReason.NO_METHOD],
+    Held.UNKNOWN: "It is not known whether there is anything to do, so nothing is done.",
 }
 """Why a session will not do an action that there is."""
 
@@ -116,6 +120,8 @@ REASONS: Mapping[str, str] = {
     Reason.MONITOR: "Its value is only read.",
     Reason.NOT_APPLICABLE: OUTCOME_REASONS[OutcomeReason.NOT_APPLICABLE],
     Reason.DETECTION_FAILED: OUTCOME_REASONS[OutcomeReason.DETECTION_FAILED],
+    Reason.UNDECIDED: OUTCOME_REASONS[OutcomeReason.UNDECIDED],
+    Reason.WRONG_DEFINITION: OUTCOME_REASONS[OutcomeReason.WRONG_DEFINITION],
     Reason.WAITS_FOR_SOFTWARE: "It can be looked at only when its software is there.",
     Reason.NOT_NEEDED: "Nothing that is to be done needs it.",
     Reason.CONFLICT: OUTCOME_REASONS[OutcomeReason.CONFLICT],

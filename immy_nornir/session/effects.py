@@ -10,11 +10,13 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from immy_nornir.decide import versions
 from immy_nornir.decide.detect.detection import detect
 from immy_nornir.decide.detect.identity import identity_mismatch
 from immy_nornir.decide.plan.actions import Decision, decide
 from immy_nornir.decide.plan.job_steps import steps_of
 from immy_nornir.decide.plan.make_plan import user_for
+from immy_nornir.decide.steps import outcomes
 from immy_nornir.decide.steps.state import ActionState, Job, State, looked_at, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do
 from immy_nornir.errors import BusyError, DeclinedError, DroppedError, GarbledError, TransportTimeoutError
@@ -89,6 +91,16 @@ def pinned(desire: Desire, action: PlannedAction) -> Desire:
     return dataclasses.replace(desire, desired=Desired(StateKind.INSTALLED))
 
 
+def judged_by(pin: Desire, desire: Desire, finding: Finding) -> Desire:
+    """The desire to judge a finding by: a pinned version binds what shall only be there where it shows a version."""
+    wanted = desire.desired
+    if wanted is None or wanted.kind not in (StateKind.INSTALLED, StateKind.IGNORED) or pin is desire:
+        return pin
+    if finding.status is not FindingStatus.FOUND or versions.is_known(finding.version):
+        return pin
+    return dataclasses.replace(desire, desired=Desired(StateKind.INSTALLED))
+
+
 def _desire(state: State, action_id: str) -> Desire:
     return next(one for one in state.desires if one.id == action_id)
 
@@ -104,15 +116,18 @@ def _look(state: State, leg: Leg, action: PlannedAction) -> tuple[Desire, Item, 
     identity = None
     if said.status is AnswerStatus.OK and isinstance(said.result, dict):
         identity = identity_from(said.result)
-    return desire, item, detection.findings(answers)[0], identity
+    finding = detection.findings(answers)[0]
+    return judged_by(desire, _desire(state, action.id), finding), item, finding, identity
 
 
 def _determine(state: State, leg: Leg, action_id: str) -> list[Entry]:
     action = state.actions[action_id].plan
     desire, item, finding, _ = _look(state, leg, action)
     decision = decide(desire, item, finding, architecture(state))
-    if decision.error:
-        return [ActionEnded(action_id, Outcome.FAILED, OutcomeReason.DETECTION_FAILED, decision.why, finding=finding)]
+    if decision.error or decision.unknown:
+        unknown = decision.unknown and not state.actions[action_id].attempt
+        outcome = Outcome.UNKNOWN if unknown else Outcome.FAILED
+        return [ActionEnded(action_id, outcome, outcomes.reason_of(decision), decision.why, finding=finding)]
     if decision.type not in CHANGING:
         reason = OutcomeReason.ALREADY_SO
         return [ActionEnded(action_id, Outcome.NOTHING, reason, decision.why, decision.found, finding)]
@@ -260,7 +275,7 @@ def _judged(
     owed = not rebooted and _owes(one, soft=soft, reboot_found=reboot_found)
     skips = state.spec.options.reboot is Reboot.SKIP
     code = f"exit code {result.exit_code}" if result is not None and result.exit_code not in (None, 0) else ""
-    satisfied = not decision.error and decision.type not in CHANGING
+    satisfied = not decision.error and not decision.unknown and decision.type not in CHANGING
     if satisfied:
         note = "it was in doubt, and is as it should be" if result is None else code
         if meaning is ExitMeaning.FAILED and result is not None:
@@ -268,8 +283,9 @@ def _judged(
         reason = OutcomeReason.REBOOT_PENDING if owed and skips else OutcomeReason.VERIFIED
         message = "done, reboot pending" + (f" ({note})" if note else "") if owed and skips else note
         return ActionEnded(action_id, Outcome.SUCCESS, reason, message, _after(finding), finding, owed)
-    if finding.status is FindingStatus.FAILED:
-        return ActionEnded(action_id, Outcome.FAILED, OutcomeReason.DETECTION_FAILED, decision.why, "", finding, owed)
+    if decision.unknown or finding.status is FindingStatus.FAILED:
+        reason = outcomes.reason_of(decision)
+        return ActionEnded(action_id, Outcome.FAILED, reason, decision.why, "", finding, owed)
     if result is None:
         if one.doubts <= DOUBTS:
             message = "its job was lost and detection says it is still needed"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from immy_nornir.decide.detect.detection import Detection, detection_of
 from immy_nornir.decide.detect.facts import facts_of, presumed, questions
 from immy_nornir.decide.detect.identity import expectation
-from immy_nornir.decide.plan.actions import decide
+from immy_nornir.decide.plan.actions import Decision, decide
 from immy_nornir.decide.plan.make_plan import Planning, make_plan, to_detect
 from immy_nornir.decide.steps.step import Do
 from immy_nornir.errors import (
@@ -28,7 +28,7 @@ from immy_nornir.errors import (
 )
 from immy_nornir.model.facts import Finding, Identity
 from immy_nornir.model.items import Item, Platform, Requirements
-from immy_nornir.model.plan import Desire
+from immy_nornir.model.plan import Desire, Reason
 from immy_nornir.model.playbooks import Stage
 from immy_nornir.model.record.entries import (
     ActionEnded,
@@ -50,7 +50,7 @@ from immy_nornir.model.wire import ReadOperation
 from immy_nornir.session import effects, inputs
 
 if TYPE_CHECKING:
-    from immy_nornir.decide.steps.state import State
+    from immy_nornir.decide.steps.state import ActionState, State
     from immy_nornir.model.protocols import Reader
     from immy_nornir.model.values import Json
     from immy_nornir.session.leg import Leg
@@ -251,23 +251,45 @@ def _verify(state: State, leg: Leg) -> list[Entry]:
     pinned = {
         one.id: effects.pinned(one, state.actions[one.id].plan) for one in state.desires if one.id in state.actions
     }
+    original = {one.id: one for one in state.desires}
     looked_at = to_detect(state.spec.type, state.desires)
     detection = detection_of([pinned.get(one.id, one) for one in looked_at], state.definitions)
     reader: Reader = leg.connected()
     findings = detection.findings(reader.read(detection.operations))
     missing: list[str] = []
+    untold: list[Entry] = []
     for (desire, item), finding in zip(detection.wanted, findings, strict=True):
         action = state.actions.get(desire.id)
         if action is None or action.ended is None:
             continue
-        decision = decide(desire, item, finding, effects.architecture(state))
+        judged = effects.judged_by(desire, original[desire.id], finding)
+        decision = decide(judged, item, finding, effects.architecture(state))
+        if decision.unknown:
+            untold += _untold(action, decision, finding)
+            continue
         done = action.ended.outcome is Outcome.SUCCESS
         calm = action.ended.outcome is Outcome.NOTHING and not action.plan.requested_by
         if decision.type in effects.CHANGING_TYPES and (done or calm):
             missing.append(f"{desire.id}: {'still' if done else 'new work:'} {decision.type}: {decision.why}")
         elif decision.error and done:
             missing.append(f"{desire.id}: {decision.why}")
-    return [Verified(findings, tuple(missing))]
+    return [*untold, Verified(findings, tuple(missing))]
+
+
+def _untold(action: ActionState, decision: Decision, finding: Finding) -> list[Entry]:
+    """The verdict on what cannot be told any more: failed after its own effect, else unknown; failed stays failed."""
+    assert action.ended is not None  # noqa: S101 - the caller looked
+    if action.ended.outcome not in (Outcome.SUCCESS, Outcome.NOTHING, Outcome.NOT_COMPLIANT):
+        return []
+    if (
+        action.ended.reason in (OutcomeReason.NOT_APPLICABLE, OutcomeReason.IGNORED)
+        or action.plan.reason is Reason.NOT_NEEDED
+    ):
+        return []
+    outcome = Outcome.FAILED if action.attempt else Outcome.UNKNOWN
+    owed = action.ended.reboot_owed
+    reason = OutcomeReason.DETECTION_FAILED
+    return [ActionEnded(action.plan.id, outcome, reason, decision.why, decision.found, finding, owed)]
 
 
 _PERFORM: Mapping[Do, Callable[[State, Leg], list[Entry]]] = {

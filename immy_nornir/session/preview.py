@@ -75,15 +75,14 @@ def preview(engine: Engine, specs: Iterable[SessionSpec]) -> Preview:
             variables = known_names(computer, spec.vars)
             candidates = engine.targets.of_computer(spec.computer)
             for choice in choose(candidates, computer, facts, asked, variables).values():
-                winner = choice.winner
-                if winner is None:
-                    continue
-                if _only_looks(winner):
+                # What the history does not know the session may: then any of them may win.
+                may_win = (choice.winner,) if choice.winner else [one.deployment for one in choice.undecided]
+                if all(_only_looks(one) for one in may_win):
                     continue
                 may = may or pending or _may_reboot(engine, choice.item)
                 if choice.item.startswith("task/"):
                     tasks += ActionType.ENFORCE in spec.type.does and ItemKind.TASK in spec.type.looks_at
-                elif winner.state is not None and winner.state.kind is StateKind.ABSENT:
+                elif all(one.state is not None and one.state.kind is StateKind.ABSENT for one in may_win):
                     uninstalls += ActionType.UNINSTALL in spec.type.does
                 else:
                     software += 1

@@ -17,7 +17,7 @@ from immy_nornir.decide.runs.run_state import RunState, fold_run
 from immy_nornir.errors import HistoryError
 from immy_nornir.model.record.entries import StopAsked
 from immy_nornir.model.record.run import PlaySpec, RunEnded, RunEntry, RunLeft, RunSpec, RunStamped
-from immy_nornir.model.record.session import EndReason, Status
+from immy_nornir.model.record.session import EndReason, Outcome, Status
 from immy_nornir.session.live import LiveSession
 from immy_nornir.session.recap import Recap
 
@@ -73,8 +73,10 @@ def standing_of(recap: Recap, *, left: bool) -> Standing:
         return Standing.LEFT
     if recap.status is Status.MISSED or recap.reason is EndReason.EXCLUDED:
         return Standing.MISSED
-    failed = recap.status is Status.FAILED or (recap.status is Status.PARTIALLY_PASSED and recap.wrong)
-    return Standing.FAILED if failed else Standing.FINE
+    if recap.status is Status.FAILED or (recap.status is Status.PARTIALLY_PASSED and recap.wrong):
+        return Standing.FAILED
+    unknown = any(one.outcome is Outcome.UNKNOWN for one in recap.actions)
+    return Standing.UNKNOWN if unknown else Standing.FINE
 
 
 class LiveRun:

@@ -112,8 +112,8 @@ def compliant(item: str, yes: bool = True, **more: Any) -> Finding:
     return Finding(item, more.pop("instance", ""), status, **more)
 
 
-def failed(item: str, message: str = "the script raised") -> Finding:
-    return Finding(item, "", FindingStatus.FAILED, message=message)
+def unknown(item: str, message: str = "the script raised") -> Finding:
+    return Finding(item, "", FindingStatus.UNKNOWN, message=message)
 
 
 def identity(boot: str = "1", *, pending: Sequence[str] = (), users: Sequence[str] = (), **system: Any) -> Identity:

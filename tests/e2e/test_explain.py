@@ -22,7 +22,7 @@ DEPLOYMENTS = """\
   target: acme
 - item: task/paint
   target: pc1
-  where: facts.chassis == 'laptop'
+  where: facts.platform == 'linux'
 - item: task/paint
   target: pc1
   enforcement: optional
@@ -86,7 +86,7 @@ def test_every_candidate_has_a_reason(here: Any) -> None:
     lost = {one["place"].split(":")[1]: one["why"] for one in choice["lost"]}
     assert "scope tenant beats all" in lost["1"]
     assert "priority 5 beats 0" in lost["8"]
-    assert "facts.chassis" in lost["10"]
+    assert "facts.platform" in lost["10"]
     assert "--item" in lost["13"]
     assert "immy_onboarding" in lost["19"]
     assert [one["place"] for one in document["elsewhere"]] == [f"{FILE}:16:3"]

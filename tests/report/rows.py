@@ -213,7 +213,9 @@ _ENDS: dict[Outcome, tuple[OutcomeReason, ...]] = {
         OutcomeReason.NO_METHOD,
         OutcomeReason.COULD_NOT_START,
         OutcomeReason.RETRIES,
+        OutcomeReason.WRONG_DEFINITION,
     ),
+    Outcome.UNKNOWN: (OutcomeReason.DETECTION_FAILED, OutcomeReason.UNDECIDED),
     Outcome.SKIPPED: (
         OutcomeReason.REBOOTS_SKIPPED,
         OutcomeReason.DEPENDENCY,
@@ -230,7 +232,12 @@ _ENDS: dict[Outcome, tuple[OutcomeReason, ...]] = {
 
 def _every_end() -> tuple[ActionRow, ...]:
     return tuple(
-        action(f"task/{reason}", type="enforce", outcome=outcome.value, outcome_reason=reason.value)
+        action(
+            f"task/{reason if outcome is not Outcome.UNKNOWN else f'not_known_{reason}'}",
+            type="enforce",
+            outcome=outcome.value,
+            outcome_reason=reason.value,
+        )
         for outcome, reasons in _ENDS.items()
         for reason in reasons
     )

@@ -100,7 +100,12 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
     asked = Asked(onboarding=is_onboarding(variables))
     choices = choose(candidates, computer, known, asked, variables)
     desires, _ = desires_of(choices, fleet.library, identity, known, variables, codec.fingerprint)
-    seen = {one.deployment.place for key, choice in choices.items() if key[0] == reference for one in choice.lost}
+    seen = {
+        one.deployment.place
+        for key, choice in choices.items()
+        if key[0] == reference
+        for one in (*choice.lost, *choice.undecided)
+    }
     seen |= {choice.winner.place for key, choice in choices.items() if key[0] == reference and choice.winner}
     options: dict[str, Any] = {}
     plays: list[Play | None] = [*given.plays] or [None]
@@ -197,6 +202,8 @@ def _choice(choice: Choice) -> dict[str, Any]:
         "instance": choice.instance,
         "winner": _deployment(choice.winner) if choice.winner else None,
         "error": choice.error,
+        "unknown": choice.unknown,
+        "undecided": [{**_deployment(one.deployment), "why": one.why} for one in choice.undecided],
         "lost": [{**_deployment(one.deployment), "why": one.why} for one in choice.lost],
         "facts_read": sorted(choice.reads),
     }
@@ -212,6 +219,7 @@ def _desire(desire: Any) -> dict[str, Any]:
         },
         "requested_by": [str(request) for request in desire.requested_by],
         "not_applicable": desire.not_applicable,
+        "unknown": desire.unknown,
         "error": desire.error,
     }
 
@@ -230,14 +238,18 @@ def _tell(document: dict[str, Any]) -> None:
     for name, age in document["facts"].items():
         by_age.setdefault(age, []).append(name)
     ages = "; ".join(f"{', '.join(names)} {age}" for age, names in by_age.items())
-    click.echo(f"  facts: {ages or 'never seen: conditions over facts do not hold'}")
+    click.echo(f"  facts: {ages or 'never seen: conditions over facts are unknown'}")
     for choice in document["instances"]:
         label = f" instance '{choice['instance']}'" if choice["instance"] else ""
         winner = choice["winner"]
         if winner:
             click.echo(f"  winner{label}: {_line(winner)}")
+        elif choice["unknown"]:
+            click.echo(f"  unknown{label}: {choice['unknown']}")
         else:
             click.echo(f"  no winner{label}: {choice['error'] or 'no candidate holds'}")
+        for one in choice["undecided"]:
+            click.echo(f"    may win: {_line(one)}: {one['why']}")
         for one in choice["lost"]:
             click.echo(f"    lost: {_line(one)}: {one['why']}")
     for one in document["elsewhere"]:
@@ -258,7 +270,7 @@ def _tell_desire(desire: dict[str, Any]) -> None:
     click.echo(f"  desired state of {desire['id']}: {desire['wants']}")
     for text in desire["requested_by"]:
         click.echo(f"    asked for as {text}")
-    for name in ("not_applicable", "error"):
+    for name in ("not_applicable", "unknown", "error"):
         if desire[name]:
             click.echo(f"    {name.replace('_', ' ')}: {desire[name]}")
     for name, param in desire["params"].items():

@@ -6,18 +6,24 @@ operation a kind; only scripts have an operation each. Sending is the session's 
 
 from __future__ import annotations
 
-import fnmatch
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from immy_nornir.decide import versions
-from immy_nornir.decide.detect.compare_resources import compare
+from immy_nornir.decide.detect.compare_resources import compare, name_of
 from immy_nornir.decide.detect.expand_params import concrete
-from immy_nornir.decide.detect.reading_results import Answers, DetectionError, answer_of, as_map, as_text
+from immy_nornir.decide.detect.find_software import software_finding, wants_versions
+from immy_nornir.decide.detect.reading_results import (
+    Answers,
+    DetectionError,
+    WrongDefinitionError,
+    answer_of,
+    said,
+    verdict,
+)
 from immy_nornir.errors import ImmyError
-from immy_nornir.model.deployments import StateKind, TaskMode
+from immy_nornir.model.deployments import TaskMode
 from immy_nornir.model.facts import Change, Finding, FindingStatus
 from immy_nornir.model.items import (
     Declarative,
@@ -55,7 +61,7 @@ class Detection:
     registry: tuple[tuple[str, str], ...] = ()
 
     def findings(self, answers: Mapping[str, Answer]) -> tuple[Finding, ...]:
-        """One finding for each desire, in order; an item whose operation failed gets a failed finding of its own."""
+        """One finding for each desire, in order; an item whose operation failed gets an unknown finding of its own."""
         view = Answers.of(answers, self.registry)
         return tuple(_finding(desire, item, view) for desire, item in self.wanted)
 
@@ -118,7 +124,7 @@ def _needs(desire: Desire, item: Item) -> list[Need]:
         if isinstance(item, Software):
             return _software_needs(desire, item)
         return _task_needs(desire, item)
-    except (ImmyError, DetectionError):
+    except (ImmyError, WrongDefinitionError):
         return []  # said again, as this item's finding, when the answers are read
 
 
@@ -137,15 +143,11 @@ def _software_needs(desire: Desire, item: Software) -> list[Need]:
             needs.append(_script(desire, script, "detect"))
     if item.package is not None:
         needs.append((f"packages:{item.package.manager}", item.package.name))
-    if item.versions_script is not None and _wants_versions(desire):
+    if item.versions_script is not None and wants_versions(desire):
         needs.append(_script(desire, item.versions_script, "versions"))
     if item.test is not None:
         needs.append(_script(desire, item.test, "test"))
     return needs
-
-
-def _wants_versions(desire: Desire) -> bool:
-    return desire.desired is not None and desire.desired.kind not in (StateKind.ABSENT, StateKind.IGNORED)
 
 
 def _task_needs(desire: Desire, item: Task) -> list[Need]:
@@ -197,155 +199,56 @@ def wire_value(value: Value) -> Json:
 
 
 def _finding(desire: Desire, item: Item, answers: Answers) -> Finding:
+    status = FindingStatus.FAILED
     try:
-        if isinstance(item, Software):
-            return _software_finding(desire, item, answers)
-        return _task_finding(desire, item, answers)
+        return software_finding(desire, item, answers) if isinstance(item, Software) else _task(desire, item, answers)
     except DetectionError as error:
-        return Finding(desire.item, desire.instance, FindingStatus.FAILED, message=str(error))
+        status, why = FindingStatus.UNKNOWN, str(error)
+    except WrongDefinitionError as error:
+        why = str(error)
     except ImmyError as error:
-        return Finding(desire.item, desire.instance, FindingStatus.FAILED, message=error.message)
+        why = error.message
     except re.error as error:
-        return Finding(desire.item, desire.instance, FindingStatus.FAILED, message=f"its pattern: {error}")
+        why = f"its pattern: {error}"
+    return Finding(desire.item, desire.instance, status, message=why)
 
 
-def _software_finding(desire: Desire, item: Software, answers: Answers) -> Finding:
-    version, entry, present = _installed(desire, item, answers)
-    available: list[Mapping[str, Json]] = []
-    if item.package is not None and item.detection != item.package:
-        available.extend(_candidate(item.package, answers))
-    elif isinstance(item.detection, PackageManager):
-        available.extend(_candidate(item.detection, answers))
-    if item.versions_script is not None and _wants_versions(desire):
-        offered = answer_of(answers, f"versions:{desire.id}")
-        listed = offered if isinstance(offered, list) else [] if offered is None else [offered]
-        available.extend(one for one in listed if isinstance(one, dict) and one.get("version") is not None)
-    sound: bool | None = None
-    if item.test is not None and present:
-        sound = _verdict(answers, f"test:{desire.id}")
-    status = FindingStatus.FOUND if present else FindingStatus.NOT_FOUND
-    return Finding(desire.item, desire.instance, status, version, tuple(available), sound, entry)
-
-
-def _candidate(manager: PackageManager, answers: Answers) -> list[Mapping[str, Json]]:
-    answer = as_map(answer_of(answers, f"packages:{manager.manager}"), "packages").get(manager.name)
-    candidate = as_text(answer.get("candidate")) if isinstance(answer, dict) else None
-    return [{"version": candidate}] if candidate else []
-
-
-def _installed(desire: Desire, item: Software, answers: Answers) -> tuple[str | None, dict[str, Json] | None, bool]:
-    """(version, the entry that says how to remove it, whether it is there)."""
-    match item.detection:
-        case PackageManager(manager, name):
-            answer = as_map(answer_of(answers, f"packages:{manager}"), "packages").get(name)
-            version = as_text(answer.get("installed")) if isinstance(answer, dict) else None
-            return version, None, version is not None
-        case FileVersion(path):
-            answer = as_map(answer_of(answers, "file"), "file").get(path)
-            there = isinstance(answer, dict)
-            return (as_text(answer.get("version")) if isinstance(answer, dict) else None), None, there
-        case DriverVersion(name):
-            version = as_text(as_map(answer_of(answers, f"driver:{name}"), "driver").get("version"))
-            return version, None, version is not None
-        case DetectScript():
-            result = answer_of(answers, f"detect:{desire.id}")
-            version = as_text(result) if not isinstance(result, bool) else None
-            return version, None, result not in (None, "", False)
-        case DisplayName() | ProductCode() | UpgradeCode() as how:
-            if not isinstance(answer_of(answers, "software"), list):
-                raise DetectionError("the enumeration of software is not a list")
-            matches = _matcher(how)
-            matching = [entry for name, entry in answers.programs if matches(name, entry)]
-            if not matching:
-                return None, None, False
-            best = max(
-                matching, key=lambda entry: versions.key(as_text(entry.get("version")) or "0", item.version_scheme)
-            )
-            return as_text(best.get("version")), best, True
-
-
-Entry = Mapping[str, Json]
-Matcher = Callable[[str, Entry], object]
-"""Given an uninstall entry's name in lower case and the entry, something true if it is the software."""
-
-
-@functools.lru_cache(maxsize=4096)  # the same few definitions judge the software of every computer
-def _matcher(how: DisplayName | ProductCode | UpgradeCode) -> Matcher:
-    """Whether an uninstall entry is the software that `how` describes; names compare without case."""
-    match how:
-        case ProductCode(code):
-            return _equals("product_code", code)
-        case UpgradeCode(code):
-            return _equals("upgrade_code", code)
-        case DisplayName(pattern, regex, publisher):
-            named = _searches(pattern) if regex else _named(pattern)
-            if publisher is None:
-                return named
-            fits = re.compile(fnmatch.translate(publisher.lower())).match
-            return lambda name, entry: named(name, entry) and fits((as_text(entry.get("publisher")) or "").lower())
-
-
-def _equals(field: str, code: str) -> Matcher:
-    wanted = code.lower()
-    return lambda _, entry: (as_text(entry.get(field)) or "").lower() == wanted
-
-
-def _searches(pattern: str) -> Matcher:
-    search = re.compile(pattern, re.IGNORECASE).search
-    return lambda _, entry: search(as_text(entry.get("name")) or "")
-
-
-def _named(pattern: str) -> Matcher:
-    fits = re.compile(fnmatch.translate(pattern.lower())).match
-    return lambda name, _: fits(name)
-
-
-def _said(answers: Answers, operation: str) -> str:
-    """What a script said beside its result: its warnings and errors first, they say most."""
-    answer = answers.by_id[operation]
-    return "\n".join(text for text in (*answer.warnings, answer.output.strip()) if text)
-
-
-def _verdict(answers: Answers, operation: str) -> bool:
-    value = answer_of(answers, operation)
-    if isinstance(value, list) and value:
-        value = value[-1]
-    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
-        return value.strip().lower() == "true"
-    if not isinstance(value, bool):
-        ended = "nothing" if value is None else f"{value!r:.80}"
-        said = _said(answers, operation)
-        why = f" ({said[:300]})" if said else ""
-        raise DetectionError(f"a test must end with true or false; it ended with {ended}{why}")
-    return value
-
-
-def _task_finding(desire: Desire, item: Task, answers: Answers) -> Finding:
+def _task(desire: Desire, item: Task, answers: Answers) -> Finding:
     match item.body:
         case Scripts(get=get, test=test):
             if desire.mode is TaskMode.MONITOR:
                 if get is None:
-                    raise DetectionError("the task has no 'get' script, which monitor needs")
+                    raise WrongDefinitionError("the task has no 'get' script, which monitor needs")
                 value = answer_of(answers, f"get:{desire.id}")
                 return Finding(desire.item, desire.instance, FindingStatus.VALUE, value=value)
             if test is None:
-                raise DetectionError("the task has no 'test' script, which enforce and audit need")
-            compliant = _verdict(answers, f"test:{desire.id}")
+                raise WrongDefinitionError("the task has no 'test' script, which enforce and audit need")
+            compliant = verdict(answers, f"test:{desire.id}")
             status = FindingStatus.COMPLIANT if compliant else FindingStatus.NOT_COMPLIANT
-            return Finding(desire.item, desire.instance, status, message=_said(answers, f"test:{desire.id}")[:2000])
+            return Finding(desire.item, desire.instance, status, message=said(answers, f"test:{desire.id}")[:2000])
         case Declarative() as body:
             return _declarative_finding(desire, concrete(body, desire.params), answers)
 
 
 def _declarative_finding(desire: Desire, body: Declarative, answers: Answers) -> Finding:
+    """What all its resources are together: one that is known to be otherwise says so for all, else one unknown does."""
     changes: list[Change] = []
     current: dict[str, Json] = {}
+    unknown: dict[str, str] = {}
     for resource in body.resources:
-        name, before, after, same = compare(resource, answers)
+        try:
+            name, before, after, same = compare(resource, answers)
+        except DetectionError as error:
+            unknown[name_of(resource)] = str(error)
+            continue
         current[name] = before
         if not same:
             changes.append(Change(name, before, after))
+    why = "; ".join(f"{name}: {text}" for name, text in unknown.items())
+    if unknown and (not changes or desire.mode is TaskMode.MONITOR):
+        return Finding(desire.item, desire.instance, FindingStatus.UNKNOWN, value=current, message=why)
     if desire.mode is TaskMode.MONITOR:
         return Finding(desire.item, desire.instance, FindingStatus.VALUE, value=current)
     status = FindingStatus.NOT_COMPLIANT if changes else FindingStatus.COMPLIANT
-    return Finding(desire.item, desire.instance, status, changes=tuple(changes))
+    why = f"not known: {why}" if why else ""
+    return Finding(desire.item, desire.instance, status, changes=tuple(changes), unread=tuple(unknown), message=why)

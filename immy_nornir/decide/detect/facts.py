@@ -108,11 +108,24 @@ def facts_of(answers: Mapping[str, Answer], now: float) -> tuple[Facts, tuple[st
         if answer.status is not AnswerStatus.OK:
             problems.append(f"{name}: {answer.error or answer.status}")
         elif name == "facts" and isinstance(answer.result, dict):
-            values.update(answer.result)
-        elif name == "software":
-            values["software"] = answer.result
+            values.update({section: told for section, told in answer.result.items() if not _why_not(told)})
+            problems += [f"{section}: {why}" for section, told in answer.result.items() if (why := _why_not(told))]
+        elif name == "software" and isinstance(answer.result, list):
+            values["software"] = [row for row in answer.result if not _why_no_row(row)]
+            problems += [f"{name}: {why}" for row in answer.result if (why := _why_no_row(row))]
+        elif name in ("facts", "software"):
+            problems.append(f"{name}: the answer has another form: {answer.result!r:.80}")
         elif name.startswith("inventory:"):
             inventory[name.partition(":")[2]] = answer.result
     if inventory:
         values["inventory"] = inventory
     return Facts(values, dict.fromkeys(values, now)), tuple(problems)
+
+
+def _why_not(told: Json) -> str:
+    """Why one thing of many could not be read; empty when it was (docs/wire.md)."""
+    return str(told.get("error") or "") if isinstance(told, dict) else ""
+
+
+def _why_no_row(row: Json) -> str:
+    return _why_not(row) if isinstance(row, dict) else f"an entry is no map: {row!r:.80}"

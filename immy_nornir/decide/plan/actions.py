@@ -30,6 +30,8 @@ class Decision:
     found: str = ""
     error: bool = False
     """It cannot be done or decided; the action ends as failed."""
+    unknown: bool = False
+    """It cannot be told whether there is something to do; the action ends as unknown."""
 
     @property
     def version(self) -> str | None:
@@ -40,11 +42,17 @@ class Decision:
 def decide(desire: Desire, item: Item, finding: Finding, architecture: str | None = None) -> Decision:
     """The decision for one desire with its finding."""
     if finding.status is FindingStatus.FAILED:
-        why = f"detection failed: {finding.message}"
-        return Decision(ActionType.UNDETERMINED, Reason.DETECTION_FAILED, why, error=True)
+        why = f"its definition is wrong: {finding.message}"
+        return Decision(ActionType.UNDETERMINED, Reason.WRONG_DEFINITION, why, error=True)
+    if finding.status is FindingStatus.UNKNOWN:
+        return _unknown(f"detection failed: {finding.message}")
     if isinstance(item, Task):
         return _task(desire, finding)
     return _software(desire, item, finding, architecture)
+
+
+def _unknown(why: str, found: str = "") -> Decision:
+    return Decision(ActionType.UNDETERMINED, Reason.DETECTION_FAILED, why, found=found, unknown=True)
 
 
 def _task(desire: Desire, finding: Finding) -> Decision:
@@ -52,6 +60,8 @@ def _task(desire: Desire, finding: Finding) -> Decision:
     changes = "; ".join(f"{one.name}: {_short(one.before)} -> {_short(one.after)}" for one in finding.changes[:3])
     if len(finding.changes) > 3:
         changes += f" and {len(finding.changes) - 3} more"
+    if changes and finding.unread:
+        changes += f"; {finding.message}"
     found = finding.status.value.replace("_", " ")
     match desire.mode:
         case TaskMode.MONITOR:
@@ -90,11 +100,21 @@ def _software(desire: Desire, item: Software, finding: Finding, architecture: st
         return Decision(ActionType.NONE, Reason.NOT_FOUND, "not there, and only updated where it is found")
     target = pick(item, wanted, finding.available, architecture)
     if not there:
-        return _missing(item, wanted, target)
+        return _missing(item, wanted, finding, target)
     return _present(item, wanted, finding, target)
 
 
-def _missing(item: Software, wanted: Desired, target: Release | None) -> Decision:
+def _not_offered(wanted: Desired, finding: Finding, target: Release | None) -> str:
+    """Why the release to be there is not known, for what is on offer is not; empty when it is."""
+    newest = wanted.kind in (StateKind.LATEST, StateKind.UPDATE_IF_FOUND)
+    if finding.unoffered and (newest or target is None or not target.version):
+        return f"it is not known which versions there are: {finding.unoffered}"
+    return ""
+
+
+def _missing(item: Software, wanted: Desired, finding: Finding, target: Release | None) -> Decision:
+    if why := _not_offered(wanted, finding, target):
+        return _unknown(f"missing; {why}")
     if target is None:
         why = f"no version of {item.title} satisfies '{wanted}' on this computer"
         return Decision(ActionType.UNDETERMINED, Reason.NO_APPLICABLE_VERSION, why, error=True)
@@ -106,14 +126,27 @@ def _missing(item: Software, wanted: Desired, target: Release | None) -> Decisio
 def _present(item: Software, wanted: Desired, finding: Finding, target: Release | None) -> Decision:
     found = finding.version or "present"
     calm = Decision(ActionType.NONE, Reason.UP_TO_DATE, f"already {found}", found=found)
-    if wanted.kind is StateKind.INSTALLED or not finding.version:
+    if wanted.kind is StateKind.INSTALLED:
+        return calm
+    limited = wanted.kind in (StateKind.EXACT, StateKind.AT_LEAST, StateKind.AT_MOST)
+    if limited and finding.version == wanted.version:
+        return calm
+    if why := _not_offered(wanted, finding, target) if not limited else "":
+        return _unknown(f"{found} is there; {why}", found)
+    if not versions.is_known(finding.version) and (limited or (target is not None and target.version)):
+        said = f"its version is '{finding.version}'" if finding.version else "its version is not known"
+        compared = str(wanted) if limited or target is None else target.version
+        return _unknown(f"it is there, but {said}, which {compared} cannot be compared with", found)
+    if not finding.version:
         return calm
     scheme = item.version_scheme
-    if wanted.kind in (StateKind.EXACT, StateKind.AT_LEAST, StateKind.AT_MOST):
+    if limited:
         order = versions.compare(finding.version, wanted.version or "", scheme)
         satisfied = {StateKind.EXACT: order == 0, StateKind.AT_LEAST: order >= 0, StateKind.AT_MOST: order <= 0}
         if satisfied[wanted.kind]:
             return calm
+        if why := _not_offered(wanted, finding, target):
+            return _unknown(f"{found} is there; {why}", found)
         if target is None:
             why = f"no version of {item.title} satisfies '{wanted}' on this computer"
             return Decision(ActionType.UNDETERMINED, Reason.NO_APPLICABLE_VERSION, why, found=found, error=True)
@@ -136,7 +169,7 @@ def _broken(item: Software, finding: Finding, wanted: Desired, architecture: str
     why = f"{found} is there, and its own test says it is broken"
     target = pick(item, wanted, finding.available, architecture)
     otherwise = _present(item, wanted, finding, target)
-    if otherwise.error:
+    if otherwise.error or otherwise.unknown:
         return otherwise
     if otherwise.type is not ActionType.NONE:
         return Decision(ActionType.REINSTALL, Reason.TEST_FAILED, f"{why}; {otherwise.why}", target, found)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from immy_nornir.decide.detect.compare_resources import name_of
 from immy_nornir.decide.detect.detection import wire_value
 from immy_nornir.decide.detect.expand_params import concrete
 from immy_nornir.model.facts import Finding
@@ -81,7 +82,9 @@ def steps_of(action: PlannedAction, item: Item, finding: Finding | None) -> tupl
         case Scripts(set=script) if script is not None:
             return (_script_step("set", script, action.params),)
         case Declarative() as body:
-            resources: list[Json] = [_resource(one) for one in concrete(body, action.params).resources]
+            unread = finding.unread if finding is not None else ()
+            declared = concrete(body, action.params).resources
+            resources: list[Json] = [_resource(one) for one in declared if name_of(one) not in unread]
             return (Step("set", "declare", {"resources": resources}),)
         case _:
             return ()

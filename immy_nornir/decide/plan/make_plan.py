@@ -58,6 +58,7 @@ def to_detect(kind: MaintenanceType, desires: tuple[Desire, ...]) -> tuple[Desir
         for desire in desires
         if not desire.error
         and not desire.not_applicable
+        and not desire.unknown
         and not _ignored(desire)
         and (desire.kind in kind.looks_at or (kind.executes and _is_prerequisite(desire)))
     )
@@ -208,6 +209,8 @@ class _Actions:
         item = self.planning.definitions.get(desire.definition)
         if desire.error:
             return _failed(self._action_of(desire, item), Reason.CONFLICT, desire.error)
+        if desire.unknown:
+            return _unknown(self._action_of(desire, item), Reason.UNDECIDED, desire.unknown)
         if desire.not_applicable or item is None:
             why = desire.not_applicable or "there is no definition for this computer"
             return self._action_of(desire, item, Decision(ActionType.NONE, Reason.NOT_APPLICABLE, why))
@@ -219,13 +222,16 @@ class _Actions:
         action = self._action_of(desire, item, decision, finding)
         if decision.error:
             return _failed(action, decision.reason, decision.why)
+        if decision.unknown:
+            return _unknown(action, decision.reason, decision.why)
         return self._held(action, desire, item, finding)
 
     def _action_of(
         self, desire: Desire, item: Item | None, decision: Decision = _UNDECIDED, finding: Finding | None = None
     ) -> PlannedAction:
         """The action before anything holds it back. Built in one go: a plan has one for every item there is."""
-        about = _about(desire, item) if item is not None and not desire.error and not desire.not_applicable else {}
+        counts = item is not None and not desire.error and not desire.not_applicable and not desire.unknown
+        about = _about(desire, item) if counts and item is not None else {}
         return PlannedAction(
             desire.id,
             desire.item,
@@ -270,8 +276,10 @@ class _Actions:
         if configures and not needing:
             enforces = desire.mode is TaskMode.ENFORCE
             return self._configuration(configures, decision, own=bool(desire.deployment)) if enforces else decision
-        if not needing and not desire.deployment and (decision.error or decision.type in CHANGING):
-            why = "what it is a prerequisite of needs nothing done"
+        undone = decision.error or decision.unknown or decision.type in CHANGING
+        if not needing and not desire.deployment and undone:
+            unknown = next((one.id for _, one in parents if one.held is Held.UNKNOWN), "")
+            why = f"nothing is done for {unknown}" if unknown else "what it is a prerequisite of needs nothing done"
             return Decision(ActionType.NONE, Reason.NOT_NEEDED, why, found=decision.found)
         waits = desire.desired is not None and desire.desired.kind is StateKind.UPDATE_IF_FOUND
         if needing and waits and finding.status is FindingStatus.NOT_FOUND:
@@ -284,6 +292,9 @@ class _Actions:
         """A configuration task: decided right after its software changes, not needed where there is none."""
         if any(self._works(one) and one.type is not ActionType.UNINSTALL for one in parents):
             why = "decided right after its software"
+            return Decision(ActionType.UNDETERMINED, Reason.WAITS_FOR_SOFTWARE, why, found=decision.found)
+        if not own and (software := next((one for one in parents if one.held is Held.UNKNOWN), None)) is not None:
+            why = f"it belongs to {software.id}, of which it is not known how it is: {software.held_why}"
             return Decision(ActionType.UNDETERMINED, Reason.WAITS_FOR_SOFTWARE, why, found=decision.found)
         present = any(one.found and one.type is not ActionType.UNINSTALL for one in parents)
         if not present and not own:
@@ -365,6 +376,11 @@ def _about(desire: Desire, item: Item) -> dict[str, Any]:
 def _failed(action: PlannedAction, reason: Reason, why: str) -> PlannedAction:
     held = Held.NO_METHOD
     return dataclasses.replace(action, type=ActionType.UNDETERMINED, reason=reason, why=why, held=held, held_why=why)
+
+
+def _unknown(action: PlannedAction, reason: Reason, why: str) -> PlannedAction:
+    undecided = ActionType.UNDETERMINED
+    return dataclasses.replace(action, type=undecided, reason=reason, why=why, held=Held.UNKNOWN, held_why=why)
 
 
 def _hold(action: PlannedAction, held: Held, why: str) -> PlannedAction:

@@ -1,8 +1,8 @@
 """Conditions (`where:`) over variables and facts -> holds, holds not, or unknown; and which fields the answer rests on.
 
 Three-valued: what rests on an unknown fact or an undefined variable is unknown, and `not` keeps it so; yet
-`unknown or true` holds and `unknown and false` does not. Callers treat unknown as no and show its names. A fact that is
-null is unknown. Not here: how expressions are read (text.templates).
+`unknown or true` holds and `unknown and false` does not. Unknown is neither yes nor no, and callers show its names. A
+fact that is null is unknown. Not here: how expressions are read (text.templates).
 """
 
 from __future__ import annotations

@@ -10,10 +10,8 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from immy_nornir.decide import versions
-from immy_nornir.decide.resolve import conditions
-from immy_nornir.decide.resolve.conditions import Holds, Unknown
 from immy_nornir.decide.resolve.parameters import fitted
+from immy_nornir.decide.resolve.requirements import judge
 from immy_nornir.decide.resolve.winning_deployments import Choice, Key
 from immy_nornir.errors import ImmyError
 from immy_nornir.model.deployments import Deployment, Desired, Enforcement, StateKind, TaskMode
@@ -78,6 +76,13 @@ class _Builder:
             desire = self._bare(choice.item, choice.instance)
             self._put(dataclasses.replace(desire, error=choice.error))
             return
+        if choice.unknown:
+            desire = self._bare(choice.item, choice.instance)
+            if self.library.find(choice.item, self.identity.platform) is None:  # whoever would win
+                self._put(self._described(desire, {}))
+            else:
+                self._put(dataclasses.replace(desire, unknown=choice.unknown))
+            return
         if choice.winner is None:
             return
         winner, platform = choice.winner, self.identity.platform
@@ -117,12 +122,13 @@ class _Builder:
         digest = self.fingerprint(definition)
         self.definitions[digest] = definition
         desire = dataclasses.replace(desire, definition=digest)
-        why = self._misses(definition.requirements)
+        judged = judge(definition.requirements, self.identity.system, self.variables, self.facts)
+        desire = dataclasses.replace(desire, not_applicable=judged.missed, unknown=judged.unknown, error=judged.wrong)
         try:
             params, origins = self._parameters(definition, given)
         except ImmyError as error:
             return dataclasses.replace(desire, error=f"its parameters cannot be made: {error.message}")
-        return dataclasses.replace(desire, params=params, origins=origins, not_applicable=why)
+        return dataclasses.replace(desire, params=params, origins=origins)
 
     def _parameters(self, definition: Item, given: Mapping[str, Sourced]) -> tuple[dict[str, Value], dict[str, str]]:
         params: dict[str, Value] = {}
@@ -141,29 +147,6 @@ class _Builder:
             params[name] = value
             origins[name] = str(sourced.place) if sourced.place else "built in"
         return params, origins
-
-    def _misses(self, needs: Requirements) -> str:
-        system = self.identity.system
-        architecture = system.get("architecture")
-        if needs.architectures and architecture is not None and architecture not in needs.architectures:
-            return f"needs {' or '.join(needs.architectures)}, this computer is {architecture}"
-        version = system.get("version")
-        if needs.minimum_os and isinstance(version, str) and versions.compare(version, needs.minimum_os) < 0:
-            return f"needs operating system {needs.minimum_os} or newer, this computer has {version}"
-        for name, least in (("memory_gb", needs.memory_gb), ("disk_free_gb", needs.disk_gb)):
-            has = system.get(name)
-            if least is not None and isinstance(has, int | float) and has < least:
-                return f"needs {name} of {least:g}, this computer has {has:g}"
-        if needs.where is not None:
-            try:
-                verdict = conditions.evaluate(needs.where, self.variables, self.facts)
-            except ImmyError as error:
-                return f"its requirement cannot be read: {error.message}"
-            if isinstance(verdict, Unknown):
-                return f"its requirement reads what is not known: {', '.join(sorted(verdict.names))}"
-            if not isinstance(verdict, Holds):
-                return f"its requirement does not hold: {needs.where}"
-        return ""
 
     # --- what the winners ask for ---
 
@@ -242,7 +225,7 @@ def parse_state(text: str) -> Desired:
 
 def wants_presence(desire: Desire) -> bool:
     """Whether the desire may bring its item to the computer, so that what it needs matters."""
-    if desire.error or desire.not_applicable:
+    if desire.error or desire.not_applicable or desire.unknown:
         return False
     if desire.kind is ItemKind.TASK:
         return desire.mode is TaskMode.ENFORCE

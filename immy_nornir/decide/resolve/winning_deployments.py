@@ -32,7 +32,10 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The decision for one item (and instance) on one computer; `error` when nobody may win."""
+    """The decision for one item (and instance) on one computer.
+
+    `error` says why nobody may win, `unknown` why it cannot be told who does.
+    """
 
     item: str
     instance: str
@@ -41,6 +44,9 @@ class Choice:
     error: str = ""
     reads: frozenset[str] = frozenset()
     """Names of the facts that the decision read."""
+    unknown: str = ""
+    undecided: tuple[Lost, ...] = ()
+    """Of an unknown choice: those that may win, strongest first, each with what it depends on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,19 +155,56 @@ def _choose(
 ) -> Choice:
     best: list[Deployment] = []
     lost: list[Lost] = []
+    open_: list[tuple[Deployment, Unknown | ImmyError]] = []
     reads: set[str] = set()
     for candidate in candidates:
-        why = _why_not(candidate, variables, facts, asked, reads)
-        if why:
-            lost.append(Lost(candidate, why))
-        elif not best or _rank(candidate) == _rank(best[0]):
+        verdict = _counts(candidate, variables, facts, asked, reads)
+        if isinstance(verdict, str):
+            lost.append(Lost(candidate, verdict))
+        elif best and _rank(candidate) != _rank(best[0]):
+            lost.append(Lost(candidate, _beaten(candidate, best[0])))
+        elif verdict is None:
             best.append(candidate)
-        elif candidate.scope is not best[0].scope:
-            lost.append(Lost(candidate, f"scope {best[0].scope} beats {candidate.scope}"))
         else:
-            lost.append(Lost(candidate, f"priority {best[0].priority} beats {candidate.priority}"))
-    if len(best) < 2:
-        return Choice(*key, best[0] if best else None, tuple(lost), "", frozenset(reads))
+            open_.append((candidate, verdict))
+    return _settled(key, best, lost, open_, frozenset(reads))
+
+
+def _beaten(candidate: Deployment, winner: Deployment) -> str:
+    if candidate.scope is not winner.scope:
+        return f"scope {winner.scope} beats {candidate.scope}"
+    return f"priority {winner.priority} beats {candidate.priority}"
+
+
+def _settled(
+    key: Key,
+    best: Sequence[Deployment],
+    lost: Sequence[Lost],
+    open_: Sequence[tuple[Deployment, Unknown | ImmyError]],
+    reads: frozenset[str],
+) -> Choice:
+    """The choice between the strongest that count, and those of which it cannot be told: all of them are as strong."""
+    wrong = [(one, error.message) for one, error in open_ if isinstance(error, ImmyError)]
+    if wrong:
+        said = [Lost(one, f"its condition cannot be read: {message}") for one, message in wrong]
+        others = [Lost(one, f"nobody wins while the condition of {wrong[0][0].place} cannot be read") for one in best]
+        others += [Lost(one, _not_known(why)) for one, why in open_ if isinstance(why, Unknown)]
+        return Choice(*key, None, (*said, *others, *lost), f"{wrong[0][0].place}: {said[0].why}", reads)
+    narrower = [one for one, _ in open_ if not best or _rank(one) != _rank(best[0])]
+    if len(best) > 1 and not narrower:
+        beaten = [Lost(one, _not_known(why)) for one, why in open_ if isinstance(why, Unknown)]
+        return _tied(key, best, (*beaten, *lost), reads)
+    if open_:
+        may = [Lost(one, _not_known(why)) for one, why in open_ if isinstance(why, Unknown)]
+        may += [Lost(one, "it counts if nothing stronger does") for one in best]
+        names = sorted({name for _, why in open_ if isinstance(why, Unknown) for name in why.names})
+        places = _listed([str(one.deployment.place) for one in may])
+        what = f"not known: {', '.join(names)}; which deployment counts depends on it: {places}"
+        return Choice(*key, None, tuple(lost), "", reads, what, tuple(may))
+    return Choice(*key, best[0] if best else None, tuple(lost), "", reads)
+
+
+def _tied(key: Key, best: Sequence[Deployment], lost: Sequence[Lost], reads: frozenset[str]) -> Choice:
     places = [str(one.place) for one in best]
     tied = [
         Lost(one, f"ties with {_listed([place for place in places if place != str(one.place)] or ['another'])}")
@@ -171,20 +214,25 @@ def _choose(
         f"{_listed(places)} {'both' if len(best) == 2 else 'all'} want {key[0]} with scope {best[0].scope} and "
         f"priority {best[0].priority}; give one of them a higher priority or a narrower target"
     )
-    return Choice(*key, None, (*tied, *lost), error, frozenset(reads))
+    return Choice(*key, None, (*tied, *lost), error, reads)
 
 
 def _listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def _why_not(
+def _not_known(verdict: Unknown) -> str:
+    return f"its condition reads what is not known: {', '.join(sorted(verdict.names))}"
+
+
+def _counts(
     deployment: Deployment,
     variables: Mapping[str, Value],
     facts: Mapping[str, Json],
     asked: Asked,
     reads: set[str],
-) -> str:
+) -> str | Unknown | ImmyError | None:
+    """None when a candidate counts; why it does not; or why that cannot be told."""
     match deployment.enforcement:
         case Enforcement.ADHOC | Enforcement.OPTIONAL if not asked.by_name:
             return f"its enforcement is {deployment.enforcement}: it counts only when its item is asked for with --item"
@@ -193,16 +241,16 @@ def _why_not(
         case _:
             pass
     if deployment.where is None:
-        return ""
+        return None
     try:
         verdict = conditions.evaluate(deployment.where, variables, facts)
     except ImmyError as error:
-        return f"its condition cannot be read: {error.message}"
+        return error
     reads.update(verdict.reads)
     match verdict:
         case Holds():
-            return ""
+            return None
         case HoldsNot():
             return f"its condition does not hold: {deployment.where}"
-        case Unknown(names=names):
-            return f"its condition reads what is not known: {', '.join(sorted(names))}"
+        case Unknown():
+            return verdict

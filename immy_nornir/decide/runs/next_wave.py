@@ -22,6 +22,8 @@ class Standing(StrEnum):
     LEFT = "left"
     """It waits for its time, was left, or belongs to others: neither good nor bad yet."""
     FINE = "fine"
+    UNKNOWN = "unknown"
+    """It has ended without anything wrong, yet of something it could not be told how it is: neither good nor bad."""
     MISSED = "missed"
     """Nothing was done, good or bad: its computer was off, busy or excluded, or its window had closed."""
     FAILED = "failed"

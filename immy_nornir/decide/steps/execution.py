@@ -130,7 +130,7 @@ def _hindrance(state: State, one: ActionState) -> Note | _Unfinished | _NeedsReb
                 continue
             return _Unfinished()
         match other.ended.outcome:
-            case Outcome.FAILED | Outcome.SKIPPED | Outcome.CANCELLED if not one.plan.always:
+            case Outcome.FAILED | Outcome.UNKNOWN | Outcome.SKIPPED | Outcome.CANCELLED if not one.plan.always:
                 message = f"{name} {other.ended.outcome}: {other.ended.message}"
                 return Note(ActionEnded(one.plan.id, Outcome.SKIPPED, OutcomeReason.DEPENDENCY, message))
             case _:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from immy_nornir.decide.plan.actions import Decision
 from immy_nornir.model.facts import Finding, FindingStatus
 from immy_nornir.model.plan import Held, PlannedAction, Reason
 from immy_nornir.model.playbooks import ActionType
@@ -16,6 +17,14 @@ _HELD: dict[Held, tuple[Outcome, OutcomeReason]] = {
     Held.USER_CONTEXT: (Outcome.SKIPPED, OutcomeReason.USER_CONTEXT),
     Held.DEPENDENCY: (Outcome.SKIPPED, OutcomeReason.DEPENDENCY),
     Held.NO_METHOD: (Outcome.FAILED, OutcomeReason.NO_METHOD),
+    Held.UNKNOWN: (Outcome.UNKNOWN, OutcomeReason.DETECTION_FAILED),
+}
+
+_SAID: dict[Reason, OutcomeReason] = {
+    Reason.DETECTION_FAILED: OutcomeReason.DETECTION_FAILED,
+    Reason.UNDECIDED: OutcomeReason.UNDECIDED,
+    Reason.WRONG_DEFINITION: OutcomeReason.WRONG_DEFINITION,
+    Reason.CONFLICT: OutcomeReason.CONFLICT,
 }
 
 _QUIET: dict[Reason, OutcomeReason] = {
@@ -24,16 +33,18 @@ _QUIET: dict[Reason, OutcomeReason] = {
 }
 
 
+def reason_of(decision: Decision) -> OutcomeReason:
+    """Why an action ends whose item cannot be judged."""
+    return _SAID.get(decision.reason, OutcomeReason.DETECTION_FAILED)
+
+
 def immediate(action: PlannedAction, finding: Finding | None) -> ActionEnded | None:
     """The end of an action that needs nothing done by this session; None for one that is to be done."""
     if action.to_do:
         return None
     if action.held is not None:
         outcome, reason = _HELD[action.held]
-        if action.reason is Reason.DETECTION_FAILED:
-            reason = OutcomeReason.DETECTION_FAILED
-        elif action.reason is Reason.CONFLICT:
-            reason = OutcomeReason.CONFLICT
+        reason = _SAID.get(action.reason, reason)
         return ActionEnded(action.id, outcome, reason, action.held_why, action.found)
     match action.type:
         case ActionType.AUDIT:
@@ -48,9 +59,12 @@ def immediate(action: PlannedAction, finding: Finding | None) -> ActionEnded | N
 
 
 def status_of(ended: Iterable[ActionEnded], *, not_converged: bool = False) -> Status:
-    """Passed: nothing failed or was skipped; failed: something did, and nothing is as it should be; else partially."""
+    """Passed: nothing failed, was skipped or is unknown; failed: something did, and nothing is as it should be.
+
+    Else partially passed: what is only unknown is neither.
+    """
     outcomes = {one.outcome for one in ended}
-    if not outcomes & {Outcome.FAILED, Outcome.SKIPPED} and not not_converged:
+    if not outcomes & {Outcome.FAILED, Outcome.SKIPPED, Outcome.UNKNOWN} and not not_converged:
         return Status.PASSED
     if Outcome.FAILED in outcomes and not outcomes & {Outcome.SUCCESS, Outcome.NOTHING}:
         return Status.FAILED
@@ -58,11 +72,12 @@ def status_of(ended: Iterable[ActionEnded], *, not_converged: bool = False) -> S
 
 
 def sentence_of(ended: Iterable[ActionEnded], planned: int = 0) -> str:
-    """What a session did, in one line: counts, then the names and reasons of what failed or was skipped."""
+    """What a session did, in one line: counts, then the names and reasons of what failed, is unknown or was skipped."""
     all_ended = list(ended)
     counts = [
         (Outcome.SUCCESS, "done"),
         (Outcome.FAILED, "failed"),
+        (Outcome.UNKNOWN, "unknown"),
         (Outcome.SKIPPED, "skipped"),
         (Outcome.CANCELLED, "cancelled"),
         (Outcome.NOT_COMPLIANT, "not compliant"),
@@ -76,7 +91,7 @@ def sentence_of(ended: Iterable[ActionEnded], planned: int = 0) -> str:
             parts.append(f"{number} {word}")
     reasons: dict[str, list[str]] = {}
     for one in all_ended:
-        if one.outcome in (Outcome.FAILED, Outcome.SKIPPED):
+        if one.outcome in (Outcome.FAILED, Outcome.UNKNOWN, Outcome.SKIPPED):
             reasons.setdefault(one.message, []).append(one.action_id)
     tail = "; ".join(
         f"{', '.join(names[:3])}{' ...' if names[3:] else ''}: {why}" for why, names in [*reasons.items()][:3]

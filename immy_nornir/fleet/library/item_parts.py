@@ -195,7 +195,7 @@ PREREQUISITES = Key("prerequisites", ListOf(PREREQUISITE, single=True), "Items t
 REQUIREMENTS = Key(
     "requirements",
     Built(Form("requirements", (_ARCHITECTURE, _MINIMUM_OS, _MEMORY, _DISK, _WHERE)), _requirements),
-    "What a computer must have; elsewhere the item is not applicable.",
+    "What a computer must have; elsewhere the item is not applicable, and unknown where that is not known.",
 )
 PARAMETERS = Key(
     "parameters",

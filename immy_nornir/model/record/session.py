@@ -30,6 +30,8 @@ class Outcome(StrEnum):
 
     SUCCESS = "success"
     FAILED = "failed"
+    UNKNOWN = "unknown"
+    """It cannot be told whether there is something to do; nothing was done."""
     SKIPPED = "skipped"
     CANCELLED = "cancelled"
     NOT_COMPLIANT = "not_compliant"
@@ -57,6 +59,8 @@ class OutcomeReason(StrEnum):
     NOT_THIS_TYPE = "not_this_type"
     USER_CONTEXT = "user_context"
     DETECTION_FAILED = "detection_failed"
+    UNDECIDED = "undecided"
+    WRONG_DEFINITION = "wrong_definition"
     CONFLICT = "conflict"
     NO_METHOD = "no_method"
     COULD_NOT_START = "could_not_start"

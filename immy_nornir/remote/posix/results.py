@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from immy_nornir.model.facts import Boot, Identity
 from immy_nornir.model.items import Platform
@@ -210,6 +210,10 @@ def software(text: str) -> list[Json]:
     for row in rows_of(text):
         if row[0] == "profiler":
             entries += _applications(row[1])
+        elif row[0] == "unread":
+            entries.append({"error": row[1]})
+        elif row[0] in _REMOVE and len(row) < 4:
+            entries.append({"error": f"a line of {row[0]} is cut off: {' '.join(row)}"})
         elif len(row) > 3 and row[1][1:2] == "i":
             entries.append(_package(row))
     return entries
@@ -234,8 +238,8 @@ def _package(row: Sequence[str]) -> Json:
 def _applications(packed: str) -> list[Json]:
     try:
         listed = json.parse(b64decode(packed)).get("SPApplicationsDataType", [])
-    except (ValueError, AttributeError):
-        return []
+    except (ValueError, AttributeError) as problem:
+        return [{"error": f"what system_profiler said cannot be read: {problem}"}]
     entries: list[Json] = []
     for one in listed:
         signers = one.get("signed_by") or [one.get("obtained_from")]
@@ -247,27 +251,39 @@ def _applications(packed: str) -> list[Json]:
 def packages(text: str, names: Sequence[str]) -> dict[str, Json]:
     """The result of `packages` for the names that were asked for, in their order."""
     found: dict[str, dict[str, Json]] = {name: {"installed": None, "candidate": None} for name in names}
-    for index, word, version in (row for row in rows_of(text) if len(row) == 3):
+    for index, word, version in _rows(text, 3):
         found[names[int(index)]][word] = version
-    return dict(found)
+    return {**found, **_unread(text, names)}
 
 
 def services(text: str, names: Sequence[str]) -> dict[str, Json]:
     """The result of `service`: null for a name that is none."""
     found: dict[str, Json] = dict.fromkeys(names)
-    for index, state, startup in (row for row in rows_of(text) if len(row) == 3):
+    for index, state, startup in _rows(text, 3):
         found[names[int(index)]] = {"state": state, "startup": startup}
-    return found
+    return {**found, **_unread(text, names)}
 
 
 def paths(text: str, names: Sequence[str]) -> dict[str, Json]:
     """The result of `file`: null for a path that is not there; `mode` is octal with four digits."""
     found: dict[str, Json] = dict.fromkeys(names)
-    for index, mode, size, digest in (row for row in rows_of(text) if len(row) == 4):
-        found[names[int(index)]] = {
-            "sha256": None if digest == "-" else digest.lower(),
+    for index, mode, size, digest in _rows(text, 4):
+        file: dict[str, Json] = {
+            "sha256": None if digest in ("-", "?") else digest.lower(),
             "size": None if size == "-" else int(size),
             "version": None,
-            "mode": f"{int(mode, 8):04o}",
+            "mode": None if mode == "?" else f"{int(mode, 8):04o}",
         }
-    return found
+        if digest == "?":
+            file["sha256_error"] = "its content could not be read"
+        found[names[int(index)]] = file
+    return {**found, **_unread(text, names)}
+
+
+def _rows(text: str, columns: int) -> Iterator[Sequence[str]]:
+    return (row for row in rows_of(text) if len(row) == columns and row[0] != "error")
+
+
+def _unread(text: str, names: Sequence[str]) -> dict[str, Json]:
+    """What could not be read, each with its reason in the place of its value."""
+    return {names[int(row[1])]: {"error": row[2]} for row in rows_of(text) if row[0] == "error" and len(row) == 3}

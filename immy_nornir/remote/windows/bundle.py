@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from immy_nornir.model.values import Json
 
 _COMMON = tuple(
-    f"common/{name}" for name in ("values", "registry", "identity", "processes", "scripts", "resources", "packages")
+    f"common/{name}"
+    for name in ("values", "elements", "registry", "identity", "processes", "scripts", "resources", "packages")
 )
 READING = (*_COMMON, "reading/software", "reading/facts", "operations")
 """Script files of requests that read, in the order in which they are read; functions only."""

@@ -62,13 +62,13 @@ WAYS: list[tuple[str, Any, dict[str, Any], FindingStatus, str | None]] = [
     ("a product code", ProductCode("{aaaa}"), {"software": ENTRIES}, S.FOUND, "24.08"),
     ("an upgrade code", UpgradeCode("{uuuu}"), {"software": ENTRIES}, S.FOUND, "24.08"),
     ("another product code", ProductCode("{bbbb}"), {"software": ENTRIES}, S.NOT_FOUND, None),
-    ("an enumeration that is no list", DisplayName("Zip*"), {"software": None}, S.FAILED, None),
-    ("an enumeration that did not come", DisplayName("Zip*"), {}, S.FAILED, None),
+    ("an enumeration that is no list", DisplayName("Zip*"), {"software": None}, S.UNKNOWN, None),
+    ("an enumeration that did not come", DisplayName("Zip*"), {}, S.UNKNOWN, None),
     ("a file", FileVersion("C:\\a.exe"), {"file": {"C:\\a.exe": {"version": "1.2"}}}, S.FOUND, "1.2"),
     ("a file without a version", FileVersion("C:\\a.exe"), {"file": {"C:\\a.exe": {}}}, S.FOUND, None),
     ("no file", FileVersion("C:\\a.exe"), {"file": {"C:\\a.exe": None}}, S.NOT_FOUND, None),
     ("a package", PackageManager("apt", "htop"), {"packages:apt": {"htop": {"installed": "3.2"}}}, S.FOUND, "3.2"),
-    ("no package", PackageManager("apt", "htop"), {"packages:apt": {"htop": {"candidate": "3"}}}, S.NOT_FOUND, None),
+    ("no package", PackageManager("apt", "htop"), {"packages:apt": {"htop": {"installed": None}}}, S.NOT_FOUND, None),
     ("a driver", DriverVersion("x.inf"), {"driver:x.inf": {"version": "5.1"}}, S.FOUND, "5.1"),
     ("no driver", DriverVersion("x.inf"), {"driver:x.inf": {"version": None}}, S.NOT_FOUND, None),
     ("a script's version", DetectScript(script()), {"detect:software/s": " 1.5\n"}, S.FOUND, "1.5"),
@@ -85,7 +85,7 @@ WAYS: list[tuple[str, Any, dict[str, Any], FindingStatus, str | None]] = [
 def test_software(way: Any, answers: dict[str, Any], status: FindingStatus, version: str | None) -> None:
     got = finding(software("s", detection=way), answers)
     assert (got.status, got.version) == (status, version)
-    assert bool(got.message) is (status is S.FAILED)
+    assert bool(got.message) is (status in (S.FAILED, S.UNKNOWN))
 
 
 def test_software_is_enumerated_once_and_resources_travel_together() -> None:
@@ -112,7 +112,7 @@ def test_an_operation_that_fails_costs_only_its_items(status: AnswerStatus) -> N
     ]
     answers = {**ok({"software": ENTRIES}), "detect:software/a": Answer("detect:software/a", status, error="boom")}
     first, second = detect(wanted).findings(answers)
-    assert first.status is S.FAILED
+    assert first.status is S.UNKNOWN
     assert first.message
     assert second.status is S.FOUND
 
@@ -139,7 +139,7 @@ def test_a_softwares_own_test(answer: Any, sound: bool | None) -> None:
     item = software("s", detection=DisplayName("Zip*"), test=script())
     got = finding(item, {"software": ENTRIES, "test:software/s": answer})
     assert got.sound is sound
-    assert (got.status is S.FAILED) is (sound is None)
+    assert (got.status is S.UNKNOWN) is (sound is None)
 
 
 def test_software_that_is_not_there_is_not_tested() -> None:
@@ -157,8 +157,8 @@ def test_software_that_is_not_there_is_not_tested() -> None:
         ("enforce", {"test:task/t": False}, S.NOT_COMPLIANT),
         ("audit", {"test:task/t": False}, S.NOT_COMPLIANT),
         ("monitor", {"get:task/t": 7}, S.VALUE),
-        ("enforce", {"test:task/t": 7}, S.FAILED),
-        ("enforce", {}, S.FAILED),
+        ("enforce", {"test:task/t": 7}, S.UNKNOWN),
+        ("enforce", {}, S.UNKNOWN),
     ],
 )
 def test_tasks_of_scripts(mode: str, answers: dict[str, Any], status: FindingStatus) -> None:
@@ -192,11 +192,11 @@ RESOURCES: list[tuple[str, Resource, dict[str, Any], FindingStatus]] = [
     ("one user has it not", RegistryValue("HKCU\\A", "x", "a"),
      {"registry": [{"exists": True, "users": {"s1": {"exists": True, "type": "String", "value": "a"},
                                               "s2": {"exists": False}}}]}, S.NOT_COMPLIANT),
-    ("an answer that is cut off", RegistryValue("HKLM\\A", "x", 1), {"registry": []}, S.FAILED),
+    ("an answer that is cut off", RegistryValue("HKLM\\A", "x", 1), {"registry": []}, S.UNKNOWN),
     ("a service that runs", ServiceState("s", "running"), {"service": {"s": {"state": "running"}}}, S.COMPLIANT),
     ("a service that is disabled", ServiceState("s", startup="automatic"),
      {"service": {"s": {"state": "running", "startup": "disabled"}}}, S.NOT_COMPLIANT),
-    ("no service", ServiceState("s", "running"), {"service": {"s": None}}, S.FAILED),
+    ("no service, which is known", ServiceState("s", "running"), {"service": {"s": None}}, S.NOT_COMPLIANT),
     ("the right content", FileState("/a", "hello\n"), {"file": {"/a": {"sha256": SHA}}}, S.COMPLIANT),
     ("another content", FileState("/a", "hello"), {"file": {"/a": {"sha256": SHA}}}, S.NOT_COMPLIANT),
     ("the right mode", FileState("/a", "hello\n", "0644"), {"file": {"/a": {"sha256": SHA, "mode": "644"}}},

@@ -11,7 +11,7 @@ from immy_nornir.model.facts import Change, Finding, FindingStatus
 from immy_nornir.model.items import InstallerType, Method, PackageManager, Software
 from immy_nornir.model.plan import Reason
 from immy_nornir.model.playbooks import ActionType
-from tests.decide.builders import compliant, desire, failed, found, missing, release, script, software, state, task
+from tests.decide.builders import compliant, desire, found, missing, release, script, software, state, task, unknown
 
 NAME = "software/zip"
 ZIP = software("zip", "1.0", "2.0", "3.0")
@@ -81,14 +81,61 @@ def test_software(wanted: str, finding: Finding, expected: tuple[ActionType, Rea
 
 @pytest.mark.parametrize("wanted", TABLE)
 def test_a_failed_detection_is_never_read_as_missing(wanted: str) -> None:
-    got = decide(desire(NAME, wanted), ZIP, failed(NAME, "access denied"))
-    assert (got.type, got.reason, got.error) == (A.UNDETERMINED, R.DETECTION_FAILED, True)
+    got = decide(desire(NAME, wanted), ZIP, unknown(NAME, "access denied"))
+    assert (got.type, got.reason, got.unknown, got.error) == (A.UNDETERMINED, R.DETECTION_FAILED, True, False)
     assert "access denied" in got.why
 
 
-@pytest.mark.parametrize("wanted", ["latest", "installed", "update_if_found", "2.0", ">=2.0", "<=2.0"])
-def test_found_without_a_version_is_left_alone(wanted: str) -> None:
-    assert decide(desire(NAME, wanted), ZIP, found(NAME, None)).type is A.NONE
+@pytest.mark.parametrize("version", [None, "Unknown", "n/a"])
+@pytest.mark.parametrize("wanted", ["latest", "update_if_found", "2.0", ">=2.0", "<=2.0"])
+def test_a_version_that_is_missing_where_the_rule_needs_one_is_unknown(wanted: str, version: str | None) -> None:
+    got = decide(desire(NAME, wanted), ZIP, found(NAME, version))
+    assert (got.type, got.unknown, got.error) == (A.UNDETERMINED, True, False)
+    assert (version or "not known") in got.why
+
+
+@pytest.mark.parametrize(
+    ("wanted", "version"), [("installed", None), ("installed", "n/a"), ("Vista", "Vista"), ("absent", None)]
+)
+def test_where_the_rule_needs_no_version_none_has_to_be_there(wanted: str, version: str | None) -> None:
+    got = decide(desire(NAME, wanted), ZIP, found(NAME, version))
+    assert not got.unknown
+    assert got.type is (A.UNINSTALL if wanted == "absent" else A.NONE)
+
+
+def test_where_only_a_script_installs_the_latest_has_no_version_to_be_compared() -> None:
+    item = software("zip", releases=(), install=Method(script=script()))
+    assert decide(desire(NAME), item, found(NAME, None)).type is A.NONE
+
+
+UNOFFERED: list[tuple[str, str | None, str, ActionType, bool]] = [
+    ("the latest of what is not known", "3.0", "latest", A.UNDETERMINED, True),
+    ("only updated where it is found, and it is", "3.0", "update_if_found", A.UNDETERMINED, True),
+    ("only updated where it is found, and it is not", None, "update_if_found", A.NONE, False),
+    ("missing, and the latest is wanted", None, "latest", A.UNDETERMINED, True),
+    ("missing, and any version will do", None, "installed", A.INSTALL, False),
+    ("there, and any version will do", "3.0", "installed", A.NONE, False),
+    ("the wanted version is there", "3.0", "3.0", A.NONE, False),
+    ("the wanted version is the definition's", "3.0", "2.0", A.DOWNGRADE, False),
+    ("nothing known satisfies it", "3.0", ">=7.0", A.UNDETERMINED, True),
+    ("to be removed", "3.0", "absent", A.UNINSTALL, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("version", "wanted", "kind", "is_unknown"), [row[1:] for row in UNOFFERED], ids=[row[0] for row in UNOFFERED]
+)
+def test_offers_that_could_not_be_read(version: str | None, wanted: str, kind: ActionType, is_unknown: bool) -> None:
+    why = "the feed is away"
+    finding = missing(NAME, unoffered=why) if version is None else found(NAME, version, unoffered=why)
+    got = decide(desire(NAME, wanted), ZIP, finding)
+    assert (got.type, got.unknown, got.error) == (kind, is_unknown, False)
+    assert (why in got.why) is is_unknown
+
+
+def test_a_wrong_definition_is_an_error_and_not_unknown() -> None:
+    got = decide(desire(NAME), ZIP, Finding(NAME, "", FindingStatus.FAILED, message="its pattern"))
+    assert (got.reason, got.unknown, got.error) == (R.WRONG_DEFINITION, False, True)
 
 
 @pytest.mark.parametrize(
@@ -187,9 +234,9 @@ VALUE = Finding("task/dns", "", FindingStatus.VALUE, value="1.1.1.1")
         ("audit", compliant("task/dns", yes=False), A.AUDIT, R.AUDIT),
         ("monitor", VALUE, A.MONITOR, R.MONITOR),
         ("ignored", compliant("task/dns", yes=False), A.NONE, R.IGNORED),
-        ("enforce", failed("task/dns"), A.UNDETERMINED, R.DETECTION_FAILED),
-        ("audit", failed("task/dns"), A.UNDETERMINED, R.DETECTION_FAILED),
-        ("monitor", failed("task/dns"), A.UNDETERMINED, R.DETECTION_FAILED),
+        ("enforce", unknown("task/dns"), A.UNDETERMINED, R.DETECTION_FAILED),
+        ("audit", unknown("task/dns"), A.UNDETERMINED, R.DETECTION_FAILED),
+        ("monitor", unknown("task/dns"), A.UNDETERMINED, R.DETECTION_FAILED),
     ],
 )
 def test_tasks(mode: str, finding: Finding, kind: ActionType, reason: Reason) -> None:

@@ -131,6 +131,14 @@ def test_declared_resources_are_filled_from_parameters() -> None:
     assert [(one["resource"], one["path"]) for one in resources] == [("file", "/etc/motd")]
 
 
+def test_what_could_not_be_read_is_not_set_with_the_rest() -> None:
+    item = task("t", body=Declarative((FileState("/a", "x"), FileState("/b", "x"))))
+    finding = Finding("task/t", "", FindingStatus.NOT_COMPLIANT, unread=("file /a",))
+    (step,) = steps_of(act("t"), item, finding)
+    resources: Any = step.work["resources"]
+    assert [one["path"] for one in resources] == ["/b"]
+
+
 def test_an_uninstall_script_gets_the_entry_that_was_found() -> None:
     (step,) = steps_of(act("s", kind=A.UNINSTALL), software("s", detection=DisplayName("s")), FOUND)
     assert step.work["params"] == {"uninstall_entry": CODE}

@@ -29,7 +29,6 @@ from tests.decide.builders import (
     compliant,
     configuration_of,
     desire,
-    failed,
     found,
     identity,
     missing,
@@ -39,6 +38,7 @@ from tests.decide.builders import (
     script,
     software,
     task,
+    unknown,
 )
 
 A, R, H = ActionType, Reason, Held
@@ -153,11 +153,12 @@ def test_requirements_that_are_not_met_are_not_a_failure() -> None:
     assert (action.type, action.reason, action.held, action.why) == (A.NONE, R.NOT_APPLICABLE, None, "needs x64")
 
 
-def test_a_failed_detection_fails_its_item_and_holds_what_builds_on_it() -> None:
+def test_a_failed_detection_leaves_its_item_unknown_and_holds_what_builds_on_it() -> None:
     items: list[Item] = [software("a"), software("b", depends_on=("software/a",)), software("c")]
     desires = [desire("software/a"), desire("software/b"), desire("software/c")]
-    made = plan(items, desires, [failed("software/a"), missing("software/b"), missing("software/c")])
-    assert made.find("software/a").reason is R.DETECTION_FAILED
+    made = plan(items, desires, [unknown("software/a"), missing("software/b"), missing("software/c")])
+    unknown_one = made.find("software/a")
+    assert (unknown_one.reason, unknown_one.held, unknown_one.to_do) == (R.DETECTION_FAILED, H.UNKNOWN, False)
     assert made.find("software/b").held is H.DEPENDENCY
     assert made.find("software/c").to_do
 
@@ -168,7 +169,7 @@ def test_holding_goes_down_the_whole_chain() -> None:
         *(software(one, depends_on=(f"software/{before}",)) for before, one in ("ab", "bc", "cd")),
     ]
     desires = [desire(one.reference) for one in items]
-    made = plan(items, desires, [failed("software/a"), *(missing(f"software/{one}") for one in "bcd")])
+    made = plan(items, desires, [unknown("software/a"), *(missing(f"software/{one}") for one in "bcd")])
     assert [made.find(f"software/{one}").held for one in "bcd"] == [H.DEPENDENCY] * 3
 
 
@@ -210,7 +211,7 @@ def test_prerequisites_are_looked_at_in_resolution_whatever_their_kind() -> None
     [
         (found("software/app"), RUNTIME_MISSING, TLS_WRONG),
         (found("software/app"), found("software/runtime", sound=False), TLS_WRONG),
-        (found("software/app"), failed("software/runtime"), failed("task/tls")),
+        (found("software/app"), unknown("software/runtime"), unknown("task/tls")),
     ],
     ids=["missing", "broken", "not detected"],
 )
@@ -337,11 +338,11 @@ SETTINGS = task("settings")
 WRONG = compliant("task/settings", yes=False)
 CONFIGURATION: list[tuple[str, str, Finding, Finding, tuple[ActionType, Reason]]] = [
     ("software absent", "update_if_found", APP_MISSING, WRONG, (A.NONE, R.NOT_NEEDED)),
-    ("absent, and its test fails", "update_if_found", APP_MISSING, failed("task/settings"), (A.NONE, R.NOT_NEEDED)),
+    ("absent, and its test fails", "update_if_found", APP_MISSING, unknown("task/settings"), (A.NONE, R.NOT_NEEDED)),
     ("present and right", "installed", found("software/app"), compliant("task/settings"), (A.NONE, R.COMPLIANT)),
     ("present and wrong", "installed", found("software/app"), WRONG, (A.ENFORCE, R.NOT_COMPLIANT)),
     ("being installed", "latest", APP_MISSING, WRONG, (A.UNDETERMINED, R.WAITS_FOR_SOFTWARE)),
-    ("being installed, and its test fails before", "latest", APP_MISSING, failed("task/settings"),
+    ("being installed, and its test fails before", "latest", APP_MISSING, unknown("task/settings"),
      (A.UNDETERMINED, R.WAITS_FOR_SOFTWARE)),
     ("being updated", "latest", found("software/app"), compliant("task/settings"),
      (A.UNDETERMINED, R.WAITS_FOR_SOFTWARE)),
@@ -359,6 +360,38 @@ def test_configuration_tasks(wants: str, app: Finding, settings: Finding, expect
     assert action.follows == "software/app"
     assert names(made) == ["software/app", "task/settings"]
     assert action.held is None
+
+
+@pytest.mark.parametrize("settings", [compliant("task/settings"), WRONG, unknown("task/settings")])
+def test_a_configuration_task_of_software_of_which_nothing_is_known_is_skipped(settings: Finding) -> None:
+    settled = wanted_by("task/settings", "enforce", "software/app", ask=configuration_of)
+    made = plan([SET_UP, SETTINGS], [desire("software/app"), settled], [unknown("software/app"), settings])
+    assert made.find("software/app").held is H.UNKNOWN
+    action = made.find("task/settings")
+    assert (action.held, action.to_do) == (H.DEPENDENCY, False)
+    assert "software/app" in action.held_why
+
+
+def test_nothing_is_brought_for_what_is_not_known() -> None:
+    items: list[Item] = [software("app", needs=["software/runtime"]), software("runtime")]
+    runtime = wanted_by("software/runtime", "installed", "software/app")
+    made = plan(items, [desire("software/app"), runtime], [unknown("software/app"), missing("software/runtime")])
+    action = made.find("software/runtime")
+    assert (action.type, action.reason, action.why) == (A.NONE, R.NOT_NEEDED, "nothing is done for software/app")
+
+
+def test_what_needs_something_unknown_is_skipped() -> None:
+    items: list[Item] = [software("app", needs=["software/runtime"]), software("runtime")]
+    runtime = wanted_by("software/runtime", "installed", "software/app")
+    made = plan(items, [desire("software/app"), runtime], [missing("software/app"), unknown("software/runtime")])
+    assert made.find("software/app").held is H.DEPENDENCY
+
+
+def test_an_undecided_item_is_unknown_whatever_was_found() -> None:
+    what = desire("software/app", unknown="not known: facts.tpm")
+    for finding in (found("software/app"), missing("software/app")):
+        (action,) = plan([software("app")], [what], [finding]).actions
+        assert (action.reason, action.held, action.held_why) == (R.UNDECIDED, H.UNKNOWN, "not known: facts.tpm")
 
 
 def test_a_configuration_task_with_a_deployment_of_its_own_outlives_its_software() -> None:
@@ -468,7 +501,7 @@ def test_what_always_runs_comes_last_and_is_hindered_by_nothing() -> None:
     made = plan(
         items,
         [desire(one.reference) for one in items],
-        [compliant("task/clean", yes=False), failed("software/a"), missing("software/b")],
+        [compliant("task/clean", yes=False), unknown("software/a"), missing("software/b")],
     )
     assert names(made)[-1] == "task/clean"
     assert made.find("task/clean").to_do

@@ -97,7 +97,6 @@ NEEDS: list[tuple[str, Requirements, dict[str, Any], str]] = [
     ("nothing", Requirements(), {}, ""),
     ("the right architecture", Requirements(architectures=("x64",)), {"architecture": "x64"}, ""),
     ("another architecture", Requirements(architectures=("x64", "x86")), {"architecture": "arm64"}, "x64 or x86"),
-    ("an unknown architecture is let through", Requirements(architectures=("x64",)), {"architecture": None}, ""),
     ("new enough", Requirements(minimum_os="10.0.19041"), {"version": "10.0.22631"}, ""),
     ("too old", Requirements(minimum_os="10.0.19041"), {"version": "10.0.9999"}, "10.0.19041 or newer"),
     ("memory", Requirements(memory_gb=8), {"memory_gb": 4}, "memory_gb of 8"),
@@ -105,9 +104,9 @@ NEEDS: list[tuple[str, Requirements, dict[str, Any], str]] = [
     ("enough of both", Requirements(memory_gb=8, disk_gb=1), {"memory_gb": 8, "disk_free_gb": 1}, ""),
     ("a condition that holds", Requirements(where="facts.chassis == 'laptop'"), {}, ""),
     ("a condition that does not", Requirements(where="facts.chassis == 'tower'"), {}, "does not hold"),
-    ("a condition over the unknown", Requirements(where="facts.tpm"), {}, "not known: facts.tpm"),
-    ("a condition that cannot be read", Requirements(where="(("), {}, "cannot be read"),
-]
+    ("a condition that does not, beside what is not known",
+     Requirements(where="facts.chassis == 'tower'", memory_gb=8), {"memory_gb": None}, "does not hold"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("needs", "system", "why"), [row[1:] for row in NEEDS], ids=[row[0] for row in NEEDS])
@@ -120,6 +119,42 @@ def test_requirements(needs: Requirements, system: dict[str, Any], why: str) -> 
     )
     assert why in got["software/a"].not_applicable
     assert bool(got["software/a"].not_applicable) is bool(why)
+
+
+UNKNOWN: list[tuple[str, Requirements, dict[str, Any], str]] = [
+    ("the architecture", Requirements(architectures=("x64",)), {"architecture": None}, "architecture is not known"),
+    ("the version", Requirements(minimum_os="10.0"), {"version": None}, "version is not known"),
+    ("a version without a number", Requirements(minimum_os="10.0"), {"version": "sid"}, "not known ('sid')"),
+    ("the memory", Requirements(memory_gb=8), {"memory_gb": None}, "memory_gb of 8"),
+    ("memory that is no number", Requirements(memory_gb=8), {"memory_gb": "much"}, "memory_gb of 8"),
+    ("the disk", Requirements(disk_gb=8), {}, "disk_free_gb of 8"),
+    ("a fact of a condition", Requirements(where="facts.tpm"), {}, "not known: facts.tpm"),
+]
+
+
+@pytest.mark.parametrize(("needs", "system", "why"), [row[1:] for row in UNKNOWN], ids=[row[0] for row in UNKNOWN])
+def test_a_requirement_whose_fact_is_not_known_is_unknown(
+    needs: Requirements, system: dict[str, Any], why: str
+) -> None:
+    items: list[Item] = [software("a", requirements=needs, needs=["software/b"]), software("b")]
+    got = desires(deployment("software/a"), items=items, who=identity(**system), facts={"chassis": "laptop"})
+    assert why in got["software/a"].unknown
+    assert not got["software/a"].not_applicable
+    assert not got["software/a"].error
+    assert "software/b" not in got  # nothing is done for it
+
+
+def test_a_requirement_that_cannot_be_read_is_an_error_of_the_definition() -> None:
+    got = desires(deployment("software/a"), items=[software("a", requirements=Requirements(where="(("))])
+    assert "cannot be read" in got["software/a"].error
+
+
+def test_where_it_is_not_known_who_wins_nothing_is_wanted() -> None:
+    why = "not known: facts.tpm"
+    choices = {("software/a", ""): Choice("software/a", "", None, unknown=why)}
+    items = library(software("a", needs=["software/b"]), software("b"))
+    (got,), _ = desires_of(choices, items, identity(), {}, {}, lambda one: one.reference)
+    assert (got.id, got.unknown, got.desired, got.error) == ("software/a", why, None, "")
 
 
 # --- parameters ----------------------------------------------------------------------------------------------------

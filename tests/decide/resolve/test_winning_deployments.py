@@ -45,12 +45,12 @@ WINS: list[tuple[str, list[Deployment], dict[str, Any], Asked | None, int, dict[
      {"chassis": "laptop"}, None, 1, {2: "priority 1 beats 0"}),
     ("a condition that does not hold loses", [rule(1, where="facts.chassis == 'laptop'", priority=1), rule(2)],
      {"chassis": "tower"}, None, 2, {1: "its condition does not hold: facts.chassis == 'laptop'"}),
-    ("an unknown fact means no and is named", [rule(1, where="facts.chassis == 'laptop'", priority=1), rule(2)],
-     {}, None, 2, {1: "its condition reads what is not known: facts.chassis"}),
+    ("an unknown fact of a weaker one changes nothing",
+     [rule(1, where="facts.chassis == 'laptop'"), rule(2, priority=1)], {}, None, 2, {1: "priority 1 beats 0"}),
     ("a condition reads variables", [rule(1, where="role == 'desk'", priority=1), rule(2)], {}, None,
      1, {2: "priority 1 beats 0"}),
-    ("a condition that cannot be read loses alone", [rule(1, where="((", priority=1), rule(2)], {}, None,
-     2, {1: "its condition cannot be read"}),
+    ("a condition that cannot be read changes nothing where it is weaker", [rule(1, where="(("), rule(2, priority=1)],
+     {}, None, 2, {1: "priority 1 beats 0"}),
     ("onboarding counts while onboarding", [rule(1, priority=1, enforcement=ONBOARDING), rule(2)], {},
      Asked(onboarding=True), 1, {2: "priority 1 beats 0"}),
     ("onboarding does not count afterwards", [rule(1, priority=1, enforcement=ONBOARDING), rule(2)], {}, None,
@@ -82,6 +82,49 @@ def test_winner(
     assert reasons.keys() == lost.keys()
     for line, why in lost.items():
         assert why in reasons[line]
+
+
+LAPTOP = "facts.chassis == 'laptop'"
+UNKNOWN: list[tuple[str, list[Deployment], list[int], list[int]]] = [
+    ("an exception by a narrower scope", [rule(1, "absent", where=LAPTOP, scope=COMPUTER), rule(2)], [1, 2], []),
+    ("an exception by priority", [rule(1, "absent", where=LAPTOP, priority=1), rule(2)], [1, 2], []),
+    ("one that may tie", [rule(1, "absent", where=LAPTOP), rule(2)], [1, 2], []),
+    ("the only one", [rule(1, where=LAPTOP)], [1], []),
+    ("two, and nothing else", [rule(1, where=LAPTOP, priority=1), rule(2, where="facts.tpm")], [1, 2], []),
+    ("what a known one beats does not count", [rule(1, where=LAPTOP, priority=2), rule(2, priority=1), rule(3)],
+     [1, 2], [3]),
+    ("a tie that a stronger one may end", [rule(1, where=LAPTOP, priority=2), rule(2), rule(3)], [1, 2, 3], []),
+    ("not asked for", [rule(1, where=LAPTOP), rule(2, enforcement=ADHOC, priority=1)], [1], [2]),
+    ("a variable that nobody set", [rule(1, where="nowhere == 1", priority=1), rule(2)], [1, 2], []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rules", "undecided", "lost"), [row[1:] for row in UNKNOWN], ids=[row[0] for row in UNKNOWN])
+def test_a_condition_that_is_not_known_and_could_change_the_winner(
+    rules: list[Deployment], undecided: list[int], lost: list[int]
+) -> None:
+    got = choice(*rules)
+    assert got.winner is None
+    assert not got.error
+    assert "not known" in got.unknown
+    assert [one.deployment.place.line for one in got.undecided] == undecided
+    assert all(f"deployments.yml:{line}:" in got.unknown for line in undecided)
+    assert all(one.why for one in (*got.undecided, *got.lost))
+    assert [one.deployment.place.line for one in got.lost] == lost
+
+
+def test_a_tie_stays_a_tie_whoever_joins_it() -> None:
+    got = choice(rule(1), rule(2, "absent"), rule(3, where=LAPTOP))
+    assert "deployments.yml:1" in got.error
+    assert not got.unknown
+
+
+@pytest.mark.parametrize("where", ["((", "facts.chassis > 3"])
+def test_a_condition_that_cannot_be_read_and_could_change_the_winner_is_an_error(where: str) -> None:
+    got = choice(rule(1, "absent", where=where, priority=1), rule(2), facts={"chassis": "laptop"})
+    assert got.winner is None
+    assert "deployments.yml:1" in got.error
+    assert sorted(one.deployment.place.line for one in got.lost) == [1, 2]
 
 
 def test_nobody_wins_when_all_lose_with_a_reason_each() -> None:

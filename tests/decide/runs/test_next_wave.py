@@ -22,12 +22,13 @@ from immy_nornir.model.record.run import (
     WaveEnded,
 )
 
-FINE, FAILED, MISSED, LEFT, PENDING = (
+FINE, FAILED, MISSED, LEFT, PENDING, UNKNOWN = (
     Standing.FINE,
     Standing.FAILED,
     Standing.MISSED,
     Standing.LEFT,
     Standing.PENDING,
+    Standing.UNKNOWN,
 )
 
 
@@ -74,6 +75,9 @@ def play(state: RunState, ends: dict[str, Standing], bound: int = 100) -> tuple[
         ([(("a", "b"), ("c",))], 100, {"a": FAILED, "b": LEFT}, [("a", "b"), ("c",)], ""),
         ([(("a", "b"), ("c",))], 100, {"a": FAILED, "b": MISSED}, [("a", "b")], "1 of 1 computer of a wave failed (1"),
         ([(("a", "b"), ("c",))], 100, {"a": LEFT, "b": MISSED}, [("a", "b"), ("c",)], ""),
+        ([(("a", "b"), ("c",))], 0, {"a": UNKNOWN, "b": UNKNOWN}, [("a", "b"), ("c",)], ""),
+        ([(("a", "b"), ("c",))], 100, {"a": FAILED, "b": UNKNOWN}, [("a", "b"), ("c",)], ""),
+        ([(("a", "b"), ("c",))], 50, {"a": FAILED, "b": UNKNOWN}, [("a", "b")], "1 of 1 computer of a wave"),
         ([()], 100, {}, [], ""),
     ],
     ids=[
@@ -90,6 +94,9 @@ def play(state: RunState, ends: dict[str, Standing], bound: int = 100) -> tuple[
         "a wave of which some are left did not fail as a whole",
         "a wave that failed wherever anything was done failed as a whole",
         "left and missed together are no failure",
+        "what is not known is no failure",
+        "a wave of which something is not known did not fail as a whole",
+        "what is not known is no success either",
         "a play without computers",
     ],
 )

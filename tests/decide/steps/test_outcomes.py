@@ -12,13 +12,14 @@ from immy_nornir.model.record.session import Outcome, OutcomeReason, Status
 from tests.decide.builders import compliant
 from tests.decide.steps.world import act
 
-S, F, K, N, L, A = (
+S, F, K, N, L, A, U = (
     Outcome.SUCCESS,
     Outcome.FAILED,
     Outcome.SKIPPED,
     Outcome.NOTHING,
     Outcome.LEFT,
     Outcome.NOT_COMPLIANT,
+    Outcome.UNKNOWN,
 )
 
 
@@ -39,6 +40,9 @@ def _ended(*outcomes: Outcome) -> list[ActionEnded]:
         ((N, F), True, Status.PARTIALLY_PASSED),
         ((F,), True, Status.FAILED),
         ((F, K), True, Status.FAILED),
+        ((U,), True, Status.PARTIALLY_PASSED),
+        ((S, U, N), True, Status.PARTIALLY_PASSED),
+        ((U, F), True, Status.FAILED),
     ],
 )
 def test_status(outcomes: tuple[Outcome, ...], converged: bool, status: Status) -> None:
@@ -48,6 +52,7 @@ def test_status(outcomes: tuple[Outcome, ...], converged: bool, status: Status) 
 def test_the_sentence_counts_and_names_what_failed() -> None:
     assert sentence_of([]) == "nothing deployed"
     assert sentence_of(_ended(S, S, F)) == "2 done, 1 failed (a2: because)"
+    assert sentence_of(_ended(S, U)) == "1 done, 1 unknown (a1: because)"
 
 
 HELD = [
@@ -56,7 +61,9 @@ HELD = [
     (Held.USER_CONTEXT, Reason.SOFTWARE_MISSING, Outcome.SKIPPED, OutcomeReason.USER_CONTEXT),
     (Held.DEPENDENCY, Reason.SOFTWARE_MISSING, Outcome.SKIPPED, OutcomeReason.DEPENDENCY),
     (Held.NO_METHOD, Reason.NO_APPLICABLE_VERSION, Outcome.FAILED, OutcomeReason.NO_METHOD),
-    (Held.NO_METHOD, Reason.DETECTION_FAILED, Outcome.FAILED, OutcomeReason.DETECTION_FAILED),
+    (Held.NO_METHOD, Reason.WRONG_DEFINITION, Outcome.FAILED, OutcomeReason.WRONG_DEFINITION),
+    (Held.UNKNOWN, Reason.DETECTION_FAILED, Outcome.UNKNOWN, OutcomeReason.DETECTION_FAILED),
+    (Held.UNKNOWN, Reason.UNDECIDED, Outcome.UNKNOWN, OutcomeReason.UNDECIDED),
     (Held.NO_METHOD, Reason.CONFLICT, Outcome.FAILED, OutcomeReason.CONFLICT),
 ]
 

@@ -266,7 +266,6 @@ def test_a_service_that_is_none_is_null(connection: PosixConnection) -> None:
         (ReadOperation("x", Read.PACKAGES, {"manager": "brew; id", "names": ["x"]}), "brew; id"),
         (ReadOperation("x", Read.FACTS, {"sections": ["moon"]}), "moon"),
         (ReadOperation("x", Read.FILE, {"paths": "/etc"}), "paths"),
-        (ReadOperation("x", Read.SERVICE, {"names": ["--version"]}), "--version"),
         (ReadOperation("x", Read.SCRIPT, {}, "Get-Date", Language.POWERSHELL), "powershell"),
         (ReadOperation("x", Read.SCRIPT, {"params": {"a": "\0"}}, "true", Language.SH), "NUL"),
         (ReadOperation("x", Read.SCRIPT, {"params": {"a": "x" * 200_000}}, "true", Language.SH), "longer"),

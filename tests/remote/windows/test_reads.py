@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +13,9 @@ import pytest
 from immy_nornir.model.facts import Identity
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import Answer, AnswerStatus, Read, ReadOperation
-from tests.remote.windows.processes import Machine, needs_pwsh, value
+from immy_nornir.remote.windows import bundle
+from tests.remote.windows.processes import PWSH, Machine, needs_pwsh, value
+from tests.waiting import ENOUGH
 
 pytestmark = [needs_pwsh, pytest.mark.slow]
 
@@ -96,6 +100,14 @@ case "$*" in
   "list --id Google.Chrome"*) printf 'x\r\\\r-\rName           Id            Version        Available  Quelle\n---------\nGoogle Chrome  Google.Chrome 131.0.6778.86  131.0.6778.109 winget\n' ;;
   "list --id Mozilla.Firefox"*) printf 'Name   Id   Version  Source\n-----\nFirefox  Mozilla.Firefox  133.0  winget\n' ;;
   "show --id Mozilla.Firefox"*) printf 'Found Firefox [Mozilla.Firefox]\nVersion\n-------\n134.0\n133.0\n' ;;
+  "list --id Away.Source"*) echo 'Failed when searching source: winget'; exit 21 ;;
+  "list --id Says.Nothing"*) ;;
+  "list --id Cut.Off"*) printf 'Name   Id        Version  Source\n-----\nCut    Cut.O…  133.0  winget\n' ;;
+  "list --id Half.Known"*) printf 'Name   Id   Version  Source\n-----\nHalf  Half.Known  1.0  winget\n' ;;
+  "show --id Half.Known"*) echo 'The source is away'; exit 69 ;;
+  "list --id No.Version"*) printf 'Name   Id   Version  Source\n-----\nNo  No.Version  Unknown  winget\n' ;;
+  "show --id No.Version"*) printf 'Found No [No.Version]\nVersion\n-------\n2.0\n' ;;
+  "show --id No.List"*) echo 'Found it' ;;
   *) echo 'No installed package found matching input criteria.'; exit 20 ;;
 esac
 """  # noqa: E501
@@ -106,8 +118,48 @@ case "$*" in
   "list "*" git") echo 'git|2.40.0' ;;
   "search "*" git") echo 'git|2.47.1' ;;
   "search "*" curl") echo 'curl|8.11' ;;
+  "list "*" locked") echo 'Access to the path is denied.'; exit 1 ;;
+  "list "*" half") echo 'half|1.0' ;;
+  "search "*" half") echo 'Unable to load the service index'; exit 1 ;;
+  "list "*" feed") echo 'feed|1.0' ;;
+  "search "*" feed") echo 'Unable to connect to source' ;;
+  "list "*" enhanced" | "search "*" enhanced") exit 2 ;;
 esac
 """
+
+
+BROKEN_WINGET: dict[str, Json] = {
+    "Away.Source": {
+        "error": "winget list: it ended with exit code 21 (0x00000015): Failed when searching source: winget"
+    },
+    "Says.Nothing": {"error": "winget list: it ended well, and no row names Says.Nothing"},
+    "Cut.Off": {"error": "winget list: it ended well, and no row names Cut.Off: Cut    Cut.O…  133.0  winget"},
+    "Half.Known": {
+        "installed": "1.0",
+        "candidate": None,
+        "candidate_error": "winget show: it ended with exit code 69 (0x00000045): The source is away",
+    },
+    "No.Version": {"installed": "Unknown", "candidate": "2.0"},
+    "No.List": {
+        "installed": None,
+        "candidate": None,
+        "candidate_error": "winget show: it ended well, and lists no versions: Found it",
+    },
+}
+BROKEN_CHOCO: dict[str, Json] = {
+    "locked": {"error": "choco list: it ended with exit code 1 (0x00000001): Access to the path is denied."},
+    "half": {
+        "installed": "1.0",
+        "candidate": None,
+        "candidate_error": "choco search: it ended with exit code 1 (0x00000001): Unable to load the service index",
+    },
+    "feed": {
+        "installed": "1.0",
+        "candidate": None,
+        "candidate_error": "choco search: it names no version: Unable to connect to source",
+    },
+    "enhanced": {"installed": None, "candidate": None},
+}
 
 
 def add_package_managers(machine: Machine) -> None:
@@ -135,12 +187,16 @@ def operations(folder: Path) -> list[ReadOperation]:
         ReadOperation("bad_hive", Read.REGISTRY, {"values": [{"key": "HKXX\\a", "name": "b"}]}),
         ReadOperation("one", Read.REGISTRY, {"values": [user]}),
         ReadOperation("service", Read.SERVICE, {"names": ["late", "auto", "hand", "off", "nope", "au*"]}),
-        ReadOperation("file", Read.FILE, {"paths": [str(folder / "a.txt"), str(folder), str(folder / "no")]}),
+        ReadOperation("file", Read.FILE, {"paths": [str(folder / "a.txt"), str(folder), str(folder / "no"), "a\0b"]}),
         ReadOperation("inf", Read.DRIVER, {"name": "nic.inf"}),
         ReadOperation("device", Read.DRIVER, {"name": "fast*"}),
         ReadOperation("no_driver", Read.DRIVER, {"name": "no such"}),
         ReadOperation("winget", Read.PACKAGES, {"manager": "winget", "names": ["Google.Chrome", "Mozilla.Firefox"]}),
         ReadOperation("winget_none", Read.PACKAGES, {"manager": "winget", "names": ["No.Such"]}),
+        ReadOperation(
+            "winget_broken", Read.PACKAGES, {"manager": "winget", "names": [*BROKEN_WINGET, "Mozilla.Firefox"]}
+        ),
+        ReadOperation("choco_broken", Read.PACKAGES, {"manager": "choco", "names": [*BROKEN_CHOCO, "git"]}),
         ReadOperation("choco", Read.PACKAGES, {"manager": "chocolatey", "names": ["git", "curl", "none"]}),
         ReadOperation("apt", Read.PACKAGES, {"manager": "apt", "names": ["htop"]}),
     ]
@@ -269,9 +325,8 @@ def test_registry_values_keep_their_types(answers: Mapping[str, Answer]) -> None
     assert len(value(answers["one"])) == 1
 
 
-def test_an_unknown_hive_fails_its_own_operation_only(answers: Mapping[str, Answer]) -> None:
-    assert answers["bad_hive"].status is AnswerStatus.FAILED
-    assert "HKXX" in answers["bad_hive"].error
+def test_an_unknown_hive_costs_its_own_row_only(answers: Mapping[str, Answer]) -> None:
+    assert value(answers["bad_hive"]) == [{"error": "the registry has no hive 'HKXX'"}]
 
 
 def test_service_startup_comes_from_the_registry(answers: Mapping[str, Answer]) -> None:
@@ -292,6 +347,7 @@ def test_files_tell_their_hash_and_size(machine: Machine, answers: Mapping[str, 
     assert (file["sha256"], file["size"]) == (hashlib.sha256(b"hello\n").hexdigest(), 6)
     assert told[str(machine.folder)]["sha256"] is None
     assert told[str(machine.folder / "no")] is None
+    assert told["a\0b"]["error"]
 
 
 def test_drivers_tell_their_newest_version(answers: Mapping[str, Answer]) -> None:
@@ -310,6 +366,115 @@ def test_package_managers_are_read_by_their_command_lines(answers: Mapping[str, 
         "curl": {"installed": None, "candidate": "8.11"},
         "none": {"installed": None, "candidate": None},
     }
+
+
+def test_a_package_manager_that_gives_no_answer_is_not_read_as_absence(answers: Mapping[str, Answer]) -> None:
+    firefox = {"installed": "133.0", "candidate": "134.0"}
+    assert value(answers["winget_broken"]) == {**BROKEN_WINGET, "Mozilla.Firefox": firefox}
+    git = {"installed": "2.40.0", "candidate": "2.47.1"}
+    assert value(answers["choco_broken"]) == {**BROKEN_CHOCO, "git": git}
+
+
+SERVICES = """
+function Get-Service {
+    [CmdletBinding()] param([string]$Name)
+    if ($Name -eq 'hidden') { Write-Error 'Access is denied.' -ErrorId 'CouldNotGetServiceInfo' }
+    else { Write-Error "no service $Name" -ErrorId 'NoServiceFoundForGivenName' }
+}
+"""
+
+
+def test_one_thing_that_cannot_be_read_costs_only_itself(edition: str, tmp_path: Path) -> None:
+    module = tmp_path / "modules" / "Services"
+    module.mkdir(parents=True)
+    (module / "Services.psm1").write_text(SERVICES)
+    machine = Machine(tmp_path / "pc", edition, {"HKLM": {"SOFTWARE\\A": {"good": 1}}})
+    machine.environment["PSModulePath"] += f":{module.parent}"
+    circle = tmp_path / "circle"
+    circle.symlink_to(circle)
+    values: list[Json] = [{"key": "HKXX\\A", "name": "x"}, {"key": "HKLM\\SOFTWARE\\A", "name": "good"}]
+    told = machine.connection().read(
+        [
+            ReadOperation("registry", Read.REGISTRY, {"values": values}),
+            ReadOperation("service", Read.SERVICE, {"names": ["hidden", "none"]}),
+            ReadOperation("file", Read.FILE, {"paths": [str(circle / "a"), str(tmp_path / "none")]}),
+        ]
+    )
+    assert value(told["registry"])[1] == {"exists": True, "type": "DWord", "value": 1}
+    assert value(told["service"]) == {"hidden": {"error": "service hidden: Access is denied."}, "none": None}
+    assert value(told["file"])[str(tmp_path / "none")] is None
+    assert value(told["file"])[str(circle / "a")]["error"]
+
+
+def test_a_registry_that_cannot_be_read_is_no_registry_without_software(edition: str, tmp_path: Path) -> None:
+    bad = {"DisplayName": {"type": "DWord", "value": "no number"}}
+    machine = Machine(tmp_path, edition, {"HKLM": {f"SOFTWARE\\{UNINSTALL}\\Broken": bad}})
+    registry: dict[str, Json] = {"values": [{"key": "HKCU\\A", "name": "x"}, {"key": "HKLM\\A", "name": "x"}]}
+    told = machine.connection().read(
+        [ReadOperation("software", Read.SOFTWARE), ReadOperation("registry", Read.REGISTRY, registry)]
+    )
+    entries = value(told["software"])
+    assert entries
+    assert all(one["error"].startswith(f"HKLM\\SOFTWARE\\{UNINSTALL}") for one in entries)
+    assert all(one["error"] for one in value(told["registry"]))
+
+
+# A hive of which one entry, one upgrade code and one device may be read by nobody.
+DENIED = r"""
+function Open-ImmyHive([string]$hive, [string]$view) {
+    function New-Key($values, $keys) {
+        $made = [pscustomobject]@{ values = $values; keys = $keys }
+        $made | Add-Member ScriptMethod GetValue { param($name) $this.values[$name] }
+        $made | Add-Member ScriptMethod GetSubKeyNames { @($this.keys.Keys) }
+        $made | Add-Member ScriptMethod GetValueNames { @($this.values.Keys) }
+        $made | Add-Member ScriptMethod OpenSubKey { param($path)
+            if ($this.keys.Contains($path)) {
+                if ($this.keys[$path]) { return $this.keys[$path] }
+                throw (New-Object Security.SecurityException 'Requested registry access is not allowed.')
+            }
+            $null
+        } -PassThru
+    }
+    if ($hive -eq 'Users') { return New-Key @{} @{} }
+    $good = New-Key @{ DisplayName = 'Good'; DisplayVersion = '1' } @{}
+    $product = '{23170F69-40C1-2702-2408-000001000000}'
+    $entries = New-Key @{} ([ordered]@{ Broken = $null; $product = $good })
+    $class = New-Key @{} @{ '0000' = $null }
+    New-Key @{} @{
+        'SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall' = $entries
+        'SOFTWARE\Classes\Installer\UpgradeCodes' = New-Key @{} @{ '96F071321C0420720000000040000000' = $null }
+        'SYSTEM\CurrentControlSet\Control\Class' = New-Key @{} @{ net = $class }
+    }
+}
+ConvertTo-ImmyJson @((Read-ImmySoftware) | Where-Object { $_['error'] -or $_.view -eq '64' })
+try { Read-ImmyDriver @{ name = 'nic*' } } catch { $_.Exception.Message }
+"""
+
+
+def test_an_entry_that_nobody_may_read_is_told_among_the_others(edition: str, tmp_path: Path) -> None:
+    program = "\n".join(bundle.script_text(name) for name in bundle.READING)
+    file = tmp_path / "denied.ps1"
+    file.write_text(f"{program}\n{DENIED}")
+    machine = Machine(tmp_path / "pc", edition)
+    said = subprocess.run(
+        [PWSH, "-File", file], capture_output=True, text=True, env=machine.environment, check=True, timeout=ENOUGH
+    )
+    listed, driver = said.stdout.splitlines()
+    rows = json.loads(listed)
+    why = "Requested registry access is not allowed."
+    place = f"HKLM\\SOFTWARE\\{UNINSTALL}"
+    assert {"key": "Broken", "error": f"{place}\\Broken: {why}"} in rows
+    assert [one["name"] for one in rows if "name" in one] == ["Good"]
+    upgrade = next(one for one in rows if one.get("upgrade_code"))
+    assert upgrade["upgrade_code"] == "{23170F69-40C1-2702-0000-000004000000}"
+    assert upgrade["error"].endswith(why)
+    assert why in driver
+
+
+def test_nobodys_hive_is_told_as_nobodys(edition: str, tmp_path: Path) -> None:
+    values: list[Json] = [{"key": "HKCU\\Software\\A", "name": "x"}]
+    told = Machine(tmp_path, edition).connection().read([ReadOperation("r", Read.REGISTRY, {"values": values})])
+    assert value(told["r"])[0]["users"] == {}
 
 
 def test_a_missing_package_manager_is_an_error_of_that_operation(edition: str, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from tests.remote.windows.processes import PWSH, Machine, needs_pwsh, script
 from tests.waiting import ENOUGH
 
 FILES = sorted(Path(str(resources.files("immy_nornir.remote.windows"))).rglob("*.ps1"))
-MINIMUM = 75.0
+MINIMUM = 74.0
+"""What only a registry reaches that denies something is run in test_reads."""
 Span = tuple[tuple[int, int], tuple[int, int]]
 
 

@@ -132,24 +132,37 @@ immy_users() {
   fi
 }
 
-# Installed software of every package manager that is there.
+# Installed software of every package manager that is there; `unread WHY` where a list ended in an error.
 immy_software() {
   if immy_has dpkg-query; then
     # shellcheck disable=SC2016 # dpkg's own variables
-    dpkg-query -W -f='dpkg\t${db:Status-Abbrev}\t${Package}\t${Version}\t${Architecture}\t${Maintainer}\n' 2>/dev/null
+    immy_list dpkg-query -W -f='dpkg\t${db:Status-Abbrev}\t${Package}\t${Version}\t${Architecture}\t${Maintainer}\n'
   fi
   if immy_has rpm; then
-    rpm -qa --qf 'rpm\tii\t%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\t%{ARCH}\t%{VENDOR}\t%{INSTALLTIME}\n' 2>/dev/null
+    immy_list rpm -qa --qf 'rpm\tii\t%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\t%{ARCH}\t%{VENDOR}\t%{INSTALLTIME}\n'
   fi
   if immy_has apk; then
-    apk info -v 2>/dev/null | sed -n 's/^\(.*\)-\([0-9][^-]*-r[0-9]*\)$/apk	ii	\1	\2		/p'
+    immy_list apk info -v | sed -n -e '/^unread/p' -e 's/^\(.*\)-\([0-9][^-]*-r[0-9]*\)$/apk	ii	\1	\2		/p'
   fi
   if immy_has brew; then
-    immy_brew list --versions 2>/dev/null | awk '{ print "brew\tii\t" $1 "\t" $NF "\t\tHomebrew" }'
+    immy_list immy_brew list --versions | awk '/^unread/ { print; next } NF { print "brew\tii\t" $1 "\t" $NF "\t\tHomebrew" }'
   fi
   if immy_has system_profiler; then
-    printf 'profiler\t%s\n' "$(system_profiler -json SPApplicationsDataType 2>/dev/null | immy_encode)"
+    immy_ask system_profiler -json SPApplicationsDataType
+    if [ "$immy_status" = 0 ]; then printf 'profiler\t%s\n' "$(printf '%s' "$immy_said" | immy_encode)"; else
+      printf 'unread\t%s\n' "$(immy_no_answer system_profiler)"
+    fi
   fi
+}
+
+# A program that lists packages, with its arguments. dpkg calls it an error that there is none.
+immy_list() {
+  immy_ask "$@"
+  [ -z "$immy_said" ] || printf '%s\n' "$immy_said"
+  case $immy_status$immy_said$immy_errors in
+    0* | [0-9]'dpkg-query: no packages found'*) ;;
+    *) printf 'unread\t%s\n' "$(immy_no_answer "$1")" ;;
+  esac
 }
 
 immy_refuse() {
@@ -157,18 +170,24 @@ immy_refuse() {
   exit 64
 }
 
-# manager, base64 names: lines `INDEX installed VERSION` and `INDEX candidate VERSION`.
+# What could not be read of a list: `error INDEX WHY`.
+immy_unread_of() { [ -z "$2" ] || printf 'error\t%s\t%s\n' "$1" "$2"; }
+
+# manager, base64 names: lines `INDEX installed VERSION`, `INDEX candidate VERSION` and `INDEX candidate_error WHY`.
 immy_packages() {
   immy_manager=$1
   shift
   if [ "$immy_manager" = apt ] && immy_has apt-cache; then
     immy_policy=$(for immy_name in "$@"; do printf '%s' "$immy_name" | immy_decode && echo; done |
-      { set --; while IFS= read -r immy_name; do set -- "$@" "$immy_name"; done; immy_apt_policy "$@"; })
+      { set --; while IFS= read -r immy_name; do set -- "$@" "$immy_name"; done; immy_apt_policy "$@" 2>/dev/null; }) ||
+      immy_policy= # each is asked by itself, and says why
   fi
   immy_index=0
   for immy_name in "$@"; do
     immy_text "$immy_name"
     immy_package_look "$immy_manager" "$immy_text"
+    immy_unread_of "$immy_index" "$immy_unread"
+    [ -z "$immy_unoffered" ] || printf '%s\tcandidate_error\t%s\n' "$immy_index" "$immy_unoffered"
     [ -z "$immy_installed" ] || printf '%s\tinstalled\t%s\n' "$immy_index" "$immy_installed"
     [ -z "$immy_candidate" ] || printf '%s\tcandidate\t%s\n' "$immy_index" "$immy_candidate"
     immy_index=$((immy_index + 1))
@@ -180,14 +199,20 @@ immy_services() {
   immy_index=0
   for immy_name in "$@"; do
     immy_text "$immy_name"
-    case $immy_text in -* | */*) immy_refuse "no service name: $immy_text" ;; esac
-    immy_service "$immy_text"
-    [ -z "$immy_state" ] || printf '%s\t%s\t%s\n' "$immy_index" "$immy_state" "$immy_startup"
+    case $immy_text in
+      -* | */*)
+        immy_state=
+        immy_unread="no service name: $immy_text"
+        ;;
+      *) immy_service "$immy_text" ;;
+    esac
+    immy_unread_of "$immy_index" "$immy_unread"
+    [ -n "$immy_unread" ] || [ -z "$immy_state" ] || printf '%s\t%s\t%s\n' "$immy_index" "$immy_state" "$immy_startup"
     immy_index=$((immy_index + 1))
   done
 }
 
-# base64 paths: `INDEX mode size sha256`; - for what a folder or an unreadable file does not have.
+# base64 paths: `INDEX mode size sha256`; - for what a folder does not have, ? for what nobody may read.
 immy_files() {
   immy_index=0
   for immy_name in "$@"; do
@@ -195,14 +220,22 @@ immy_files() {
     immy_file=$immy_text
     case $immy_file in /*) ;; *) immy_file=./$immy_file ;; esac
     if [ -e "$immy_file" ]; then
-      immy_mode=$(stat -L -c '%a %s' "$immy_file" 2>/dev/null || stat -L -f '%Mp%Lp %z' "$immy_file")
+      immy_mode=$(stat -L -c '%a %s' "$immy_file" 2>/dev/null || stat -L -f '%Mp%Lp %z' "$immy_file" 2>/dev/null) || immy_mode='? -'
       immy_sum=-
       if [ -f "$immy_file" ]; then
         immy_sum=$(immy_sha256 "$immy_file" 2>/dev/null)
+        immy_sum=${immy_sum:-?}
       else
         immy_mode="${immy_mode% *} -"
       fi
-      printf '%s\t%s\t%s\t%s\n' "$immy_index" "${immy_mode% *}" "${immy_mode#* }" "${immy_sum:--}"
+      printf '%s\t%s\t%s\t%s\n' "$immy_index" "${immy_mode% *}" "${immy_mode#* }" "$immy_sum"
+    else
+      # The shell says no as well where it may not look.
+      immy_ask ls -d -- "$immy_file"
+      case $immy_status$immy_errors in
+        0* | *'No such file'* | *'Not a directory'*) ;;
+        *) immy_unread_of "$immy_index" "$(immy_no_answer ls)" ;;
+      esac
     fi
     immy_index=$((immy_index + 1))
   done

@@ -75,6 +75,11 @@ immy_package_job() {
   exit "$immy_code"
 }
 
+immy_package_know() {
+  immy_package_look "$@"
+  [ -z "$immy_unread" ] || immy_refuse "$immy_unread"
+}
+
 immy_package_set() {
   immy_manager=$1
   immy_action=$2
@@ -83,15 +88,16 @@ immy_package_set() {
   immy_text "$4"
   immy_version=$immy_text
   immy_code=0
-  immy_package_look "$immy_manager" "$immy_wanted"
+  immy_package_know "$immy_manager" "$immy_wanted"
   immy_before=$immy_installed
+  if [ "$immy_action" = latest ] && [ -n "$immy_before" ] && [ -n "$immy_unoffered" ]; then immy_refuse "$immy_unoffered"; fi
   case $immy_action in
     present) [ -n "$immy_before" ] || immy_package_act install ;;
     latest) if [ -z "$immy_before" ] || [ "$immy_before" != "$immy_candidate" ]; then immy_package_act install; fi ;;
     uninstall) [ -z "$immy_before" ] || immy_package_act uninstall ;;
     install) if [ -z "$immy_version" ] || [ "$immy_before" != "$immy_version" ]; then immy_package_act install; fi ;;
   esac
-  immy_package_look "$immy_manager" "$immy_wanted"
+  immy_package_know "$immy_manager" "$immy_wanted"
   immy_changed "package $immy_wanted" "$(immy_quoted "$immy_before")" "$(immy_quoted "$immy_installed")"
 }
 
@@ -220,6 +226,10 @@ immy_declare_service() {
   immy_name=$immy_text
   immy_service "$immy_name"
   immy_before=$(immy_service_json)
+  if [ -n "$immy_unread" ]; then
+    immy_failed "$immy_unread"
+    return
+  fi
   if [ -z "$immy_state" ]; then
     immy_failed "there is no service $immy_name"
     return

@@ -110,6 +110,7 @@ function Set-ImmyPackage($resource) {
     $name = [string]$resource.name
     $read = @{ manager = $resource.manager; names = @($name) }
     $before = (Read-ImmyPackages $read)[$name]
+    if ($before['error']) { throw $before['error'] }
     $wanted = 'present'
     if ($resource.state) { $wanted = [string]$resource.state }
     $action = $null
@@ -117,13 +118,18 @@ function Set-ImmyPackage($resource) {
     switch ($wanted) {
         'absent' { if ($before.installed) { $action = 'uninstall' } }
         'present' { if (-not $before.installed) { $action = 'install' } }
-        'latest' { if ($before.installed -ne $before.candidate -or -not $before.installed) { $action = 'install' } }
+        'latest' {
+            if ($before.installed -and $before['candidate_error']) { throw $before['candidate_error'] }
+            if ($before.installed -ne $before.candidate -or -not $before.installed) { $action = 'install' }
+        }
         default { if ($before.installed -ne $wanted) { $action = 'install'; $version = $wanted } }
     }
     if (-not $action) { return }
     $code = Invoke-ImmyPackage ([string]$resource.manager) $name $action $version
     if ($code -notin 0, 3010, 1641) { throw "$($resource.manager) $action $name ended with exit code $code" }
-    Get-ImmyDifference $name $before.installed (Read-ImmyPackages $read)[$name].installed
+    $after = (Read-ImmyPackages $read)[$name]
+    if ($after['error']) { throw $after['error'] }
+    Get-ImmyDifference $name $before.installed $after.installed
 }
 
 function Set-ImmyResource($resource) {

@@ -21,10 +21,19 @@ function Get-ImmyProgram([string]$name) {
     throw "$name is not installed on this computer"
 }
 
-# The lines that a program prints, without the progress that winget draws with carriage returns.
-function Get-ImmyLines($command, [string[]]$arguments) {
+# What a program prints, without the progress that winget draws with carriage returns, and its exit code.
+function Invoke-ImmyQuestion($command, [string[]]$arguments) {
+    $global:LASTEXITCODE = 0
     $lines = @(& $command @arguments 2>$null | ForEach-Object { ([string]$_ -split "`r")[-1] })
-    return , @($lines | Where-Object { $_.Trim() })
+    return @{ code = $global:LASTEXITCODE; lines = @($lines | Where-Object { $_.Trim() }); asked = "$($arguments[0])" }
+}
+
+# A question that was not answered is no answer: nothing is known then, least of all that nothing is there.
+function Deny-ImmyAnswer([string]$program, $answer, [string]$why) {
+    if (-not $why) { $why = 'it ended with exit code {0} (0x{0:X8})' -f $answer.code }
+    $last = @($answer.lines)[-1]
+    if ($last) { $why += ": $(([string]$last).Trim())" }
+    throw "$program $($answer.asked): $why"
 }
 
 function Get-ImmyManager([string]$manager) {
@@ -47,22 +56,38 @@ function Read-ImmyWingetRow([string[]]$lines, [string]$id) {
         if ($words.Count -gt 1 -and $words[1] -match '^[0-9v]') { $available = $words[1] }
         return [ordered]@{ installed = $words[0].TrimStart('<', '>'); candidate = $available }
     }
-    return [ordered]@{ installed = $null; candidate = $null }
+    return $null
 }
 
-function Read-ImmyWinget([string]$name) {
-    $command = Get-ImmyProgram 'winget'
+# APPINSTALLER_CLI_ERROR_NO_APPLICATIONS_FOUND; a program of Unix keeps the last byte of it. Any other is no answer.
+$ImmyWingetNothing = -1978335212, 2316632084, 20
+
+function Read-ImmyWinget($command, [string]$name) {
     $always = @('--id', $name, '--exact', '--accept-source-agreements', '--disable-interactivity')
-    $state = Read-ImmyWingetRow (Get-ImmyLines $command (@('list') + $always)) $name
+    $state = [ordered]@{ installed = $null; candidate = $null }
+    $listed = Invoke-ImmyQuestion $command (@('list') + $always)
+    if ($listed.code -notin $ImmyWingetNothing) {
+        if ($listed.code -ne 0) { Deny-ImmyAnswer 'winget' $listed }
+        $state = Read-ImmyWingetRow $listed.lines $name
+        if (-not $state) { Deny-ImmyAnswer 'winget' $listed "it ended well, and no row names $name" }
+    }
     if (-not $state.candidate) {
-        # Newest first, below a line of dashes.
-        $lines = Get-ImmyLines $command (@('show') + $always + '--versions')
-        for ($index = 0; $index + 1 -lt $lines.Count; $index++) {
-            if ($lines[$index] -match '^-{3,}\s*$') { $state.candidate = $lines[$index + 1].Trim(); break }
-        }
+        try { $state.candidate = Read-ImmyWingetVersions $command $always }
+        catch { $state['candidate_error'] = Get-ImmyWhy $_; return $state }
     }
     if (-not $state.candidate) { $state.candidate = $state.installed }
     return $state
+}
+
+# The newest version that its sources have; they are listed newest first, below a line of dashes.
+function Read-ImmyWingetVersions($command, [string[]]$always) {
+    $shown = Invoke-ImmyQuestion $command (@('show') + $always + '--versions')
+    if ($shown.code -in $ImmyWingetNothing) { return $null }
+    if ($shown.code -ne 0) { Deny-ImmyAnswer 'winget' $shown }
+    for ($index = 0; $index + 1 -lt $shown.lines.Count; $index++) {
+        if ($shown.lines[$index] -match '^-{3,}\s*$') { return $shown.lines[$index + 1].Trim() }
+    }
+    Deny-ImmyAnswer 'winget' $shown 'it ended well, and lists no versions'
 }
 
 function Read-ImmyChocoRow([string[]]$lines, [string]$name) {
@@ -73,22 +98,34 @@ function Read-ImmyChocoRow([string[]]$lines, [string]$name) {
     return $null
 }
 
-function Read-ImmyChoco([string]$name) {
-    $command = Get-ImmyProgram 'choco'
+# With enhanced exit codes 2 means that nothing was found.
+function Invoke-ImmyChoco($command, [string[]]$arguments) {
+    $answer = Invoke-ImmyQuestion $command $arguments
+    if ($answer.code -notin 0, 2) { Deny-ImmyAnswer 'choco' $answer }
+    return $answer
+}
+
+function Read-ImmyChoco($command, [string]$name) {
     $local = @('list', '--limit-output', '--exact', $name)
     # Before version 2 `list` asked the feed unless told not to.
-    if (([string](Get-ImmyLines $command @('--version'))[-1]) -match '^[01]\.') { $local += '--local-only' }
-    $installed = Read-ImmyChocoRow (Get-ImmyLines $command $local) $name
-    $candidate = Read-ImmyChocoRow (Get-ImmyLines $command @('search', '--limit-output', '--exact', $name)) $name
-    if (-not $candidate) { $candidate = $installed }
-    return [ordered]@{ installed = $installed; candidate = $candidate }
+    if (([string]@((Invoke-ImmyChoco $command @('--version')).lines)[-1]) -match '^[01]\.') { $local += '--local-only' }
+    $installed = Read-ImmyChocoRow (Invoke-ImmyChoco $command $local).lines $name
+    $state = [ordered]@{ installed = $installed; candidate = $null }
+    try {
+        $found = Invoke-ImmyChoco $command @('search', '--limit-output', '--exact', $name)
+        $state.candidate = Read-ImmyChocoRow $found.lines $name
+        # A feed that is away is told among the rows.
+        if (-not $state.candidate -and @($found.lines -notmatch '\|').Count) { Deny-ImmyAnswer 'choco' $found 'it names no version' }
+    } catch { $state['candidate_error'] = Get-ImmyWhy $_; return $state }
+    if (-not $state.candidate) { $state.candidate = $installed }
+    return $state
 }
 
 function Read-ImmyPackages($parameters) {
-    $manager = Get-ImmyManager ([string]$parameters.manager)
-    $answer = [ordered]@{}
-    foreach ($name in $parameters.names) {
-        if ($manager -eq 'winget') { $answer[$name] = Read-ImmyWinget $name } else { $answer[$name] = Read-ImmyChoco $name }
+    if ((Get-ImmyManager ([string]$parameters.manager)) -eq 'winget') {
+        $command = Get-ImmyProgram 'winget'
+        return Read-ImmyEach $parameters.names { param($name) Read-ImmyWinget $command $name }
     }
-    return $answer
+    $command = Get-ImmyProgram 'choco'
+    return Read-ImmyEach $parameters.names { param($name) Read-ImmyChoco $command $name }
 }

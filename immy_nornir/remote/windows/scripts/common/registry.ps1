@@ -60,18 +60,20 @@ function Get-ImmyRegistryValue([string]$hive, [string]$path, [string]$name) {
     return [ordered]@{ exists = $true; type = $kind; value = (ConvertFrom-ImmyRegistry $value $kind) }
 }
 
-function Read-ImmyRegistry($parameters) {
-    $answers = foreach ($wanted in $parameters.values) {
+# A value that nobody may read is not absent, and says nothing of the others.
+function Read-ImmyRegistryValue($wanted) {
+    try {
         $hive, $path = Split-ImmyKey $wanted.key
-        $answer = Get-ImmyRegistryValue $hive $path ([string]$wanted.name)
-        if ($hive -eq 'CurrentUser') {
-            $users = [ordered]@{}
-            foreach ($sid in Get-ImmyUserSids) {
-                $users[$sid] = Get-ImmyRegistryValue 'Users' "$sid\$path" ([string]$wanted.name)
-            }
-            $answer['users'] = $users
-        }
-        $answer
-    }
-    return , @($answers)
+        $name = [string]$wanted.name
+        if ($hive -ne 'CurrentUser') { return Get-ImmyRegistryValue $hive $path $name }
+        $users = Read-ImmyEach @(Get-ImmyUserSids) { param($sid) Get-ImmyRegistryValue 'Users' "$sid\$path" $name }
+        try { $answer = Get-ImmyRegistryValue $hive $path $name }
+        catch { $answer = [ordered]@{ exists = $null; type = $null; value = $null } }
+        $answer['users'] = $users
+        return $answer
+    } catch { return [ordered]@{ error = (Get-ImmyWhy $_) } }
+}
+
+function Read-ImmyRegistry($parameters) {
+    return , @(foreach ($wanted in $parameters.values) { Read-ImmyRegistryValue $wanted })
 }

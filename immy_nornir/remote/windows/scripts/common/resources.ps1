@@ -18,7 +18,10 @@ function Get-ImmyService([string]$name) {
     $service = $null
     if (Get-Command -Name Get-Service -ErrorAction SilentlyContinue) {
         # By exact name: Get-Service would take it for a pattern.
-        $service = @(Get-Service -Name ([Management.Automation.WildcardPattern]::Escape($name)) -ErrorAction SilentlyContinue)[0]
+        $pattern = [Management.Automation.WildcardPattern]::Escape($name)
+        $service = @(Get-Service -Name $pattern -ErrorAction SilentlyContinue -ErrorVariable problems)[0]
+        $denied = @($problems | Where-Object { $_ -and [string]$_.FullyQualifiedErrorId -notlike 'NoServiceFound*' })[0]
+        if (-not $service -and $denied) { throw "service ${name}: $($denied.Exception.Message)" }
     }
     $startup = Get-ImmyStartup $name
     if (-not $service -and -not $startup) { return $null }
@@ -29,9 +32,19 @@ function Get-ImmyService([string]$name) {
 }
 
 function Read-ImmyServices($parameters) {
-    $answer = [ordered]@{}
-    foreach ($name in $parameters.names) { $answer[$name] = Get-ImmyService $name }
-    return $answer
+    return Read-ImmyEach $parameters.names { param($name) Get-ImmyService $name }
+}
+
+# File.Exists says no as well where it may not look.
+function Test-ImmyPath([string]$full) {
+    try { [void][IO.File]::GetAttributes($full) }
+    catch {
+        $cause = $_.Exception.GetBaseException()
+        if ($cause -is [IO.FileNotFoundException] -or $cause -is [IO.DirectoryNotFoundException]) { return $false }
+        if ($cause -is [IO.DriveNotFoundException]) { return $false }
+        throw $cause
+    }
+    return $true
 }
 
 function Get-ImmyFileHash([string]$path) {
@@ -54,8 +67,8 @@ function Get-ImmyFileVersion([string]$path) {
 
 function Get-ImmyFile([string]$path) {
     $full = [Environment]::ExpandEnvironmentVariables($path)
+    if (-not (Test-ImmyPath $full)) { return $null }
     if ([IO.Directory]::Exists($full)) { return [ordered]@{ sha256 = $null; size = $null; version = $null; mode = $null } }
-    if (-not [IO.File]::Exists($full)) { return $null }
     return [ordered]@{
         sha256 = Get-ImmyFileHash $full; size = (New-Object IO.FileInfo $full).Length
         version = Get-ImmyFileVersion $full; mode = $null
@@ -63,9 +76,7 @@ function Get-ImmyFile([string]$path) {
 }
 
 function Read-ImmyFiles($parameters) {
-    $answer = [ordered]@{}
-    foreach ($path in $parameters.paths) { $answer[$path] = Get-ImmyFile $path }
-    return $answer
+    return Read-ImmyEach $parameters.paths { param($path) Get-ImmyFile $path }
 }
 
 # Published names (oem12.inf) of the driver packages that came from one INF file.
@@ -92,12 +103,14 @@ function Read-ImmyDriver($parameters) {
     if ($wanted -like '*.inf') { $infs = @(Get-ImmyPublishedNames $wanted) }
     $root = Open-ImmyKey 'LocalMachine' 'SYSTEM\CurrentControlSet\Control\Class'
     $versions = New-Object Collections.ArrayList
+    $unread = @()
     foreach ($class in @(if ($root) { $root.GetSubKeyNames() })) {
-        $devices = $root.OpenSubKey($class)
+        try { $devices = $root.OpenSubKey($class) } catch { $unread += "${class}: $(Get-ImmyWhy $_)"; continue }
+        if (-not $devices) { continue }
         foreach ($number in @($devices.GetSubKeyNames() | Where-Object { $_ -match '^[0-9]{4}$' })) {
             $device = $null
             # Some classes may be read by SYSTEM only.
-            try { $device = $devices.OpenSubKey($number) } catch { $device = $null }
+            try { $device = $devices.OpenSubKey($number) } catch { $unread += "$class\${number}: $(Get-ImmyWhy $_)" }
             if (-not $device -or -not $device.GetValue('DriverVersion')) { continue }
             $matched = $false
             if ($infs.Count) { $matched = $infs -contains [string]$device.GetValue('InfPath') }
@@ -105,6 +118,7 @@ function Read-ImmyDriver($parameters) {
             if ($matched) { [void]$versions.Add([string]$device.GetValue('DriverVersion')) }
         }
     }
+    if (-not $versions.Count -and $unread) { throw "it is not among the drivers that could be read; not read: $($unread[0])" }
     $newest = $versions | Sort-Object { ConvertTo-ImmyVersion $_ } | Select-Object -Last 1
     return [ordered]@{ version = $newest }
 }

@@ -56,14 +56,13 @@ function Read-ImmyNetwork {
 }
 
 function Read-ImmyFacts($parameters) {
-    $answer = [ordered]@{}
-    foreach ($section in $parameters.sections) {
-        $answer[$section] = switch ($section) {
+    return Read-ImmyEach $parameters.sections {
+        param($section)
+        switch ($section) {
             'hardware' { Read-ImmyHardware }
             'users' { Read-ImmyUserFacts }
             'network' { Read-ImmyNetwork }
             default { throw "there is no section '$section' of facts" }
         }
     }
-    return $answer
 }

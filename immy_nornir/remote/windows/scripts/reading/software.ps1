@@ -11,16 +11,21 @@ function Expand-ImmyGuid([string]$packed) {
     return ([guid]$flat).ToString('B').ToUpperInvariant()
 }
 
-# Product code -> upgrade code of everything that Windows Installer installed.
-function Get-ImmyUpgradeCodes {
+# Product code -> upgrade code of everything that Windows Installer installed; $unread gets the upgrade codes that
+# could not be read, or '*'.
+function Get-ImmyUpgradeCodes($unread) {
     $codes = @{}
     foreach ($path in 'SOFTWARE\Classes\Installer\UpgradeCodes', 'SOFTWARE\Microsoft\Windows\CurrentVersion\Installer\UpgradeCodes') {
-        $root = Open-ImmyKey 'LocalMachine' $path
-        if (-not $root) { continue }
-        foreach ($packed in $root.GetSubKeyNames()) {
+        try {
+            $root = Open-ImmyKey 'LocalMachine' $path
+            $names = @(if ($root) { $root.GetSubKeyNames() })
+        } catch { $unread['*'] = "HKLM\${path}: $(Get-ImmyWhy $_)"; continue }
+        foreach ($packed in $names) {
             $upgrade = Expand-ImmyGuid $packed
             if (-not $upgrade) { continue }
-            foreach ($product in $root.OpenSubKey($packed).GetValueNames()) {
+            try { $products = $root.OpenSubKey($packed).GetValueNames() }
+            catch { $unread[$upgrade] = "HKLM\$path\${packed}: $(Get-ImmyWhy $_)"; continue }
+            foreach ($product in $products) {
                 $code = Expand-ImmyGuid $product
                 if ($code -and -not $codes.ContainsKey($code)) { $codes[$code] = $upgrade }
             }
@@ -35,23 +40,41 @@ function Get-ImmyTextValue($key, [string]$name) {
     return ([string]$value).TrimEnd([char]0)
 }
 
-function Get-ImmyUninstallEntries($root, [string]$scope, [string]$view, $sid) {
-    foreach ($name in $root.GetSubKeyNames()) {
-        $key = $root.OpenSubKey($name)
-        if (-not $key) { continue }
-        $title = Get-ImmyTextValue $key 'DisplayName'
-        $isProduct = $name -match $ImmyGuid
-        if (-not $title -and -not $isProduct) { continue }
-        $code = $null
-        if ($isProduct) { $code = $name.ToUpperInvariant() }
-        [ordered]@{
-            key = $name; scope = $scope; view = $view; sid = $sid; name = $title
-            version = Get-ImmyTextValue $key 'DisplayVersion'; publisher = Get-ImmyTextValue $key 'Publisher'
-            product_code = $code; uninstall = Get-ImmyTextValue $key 'UninstallString'
-            quiet_uninstall = Get-ImmyTextValue $key 'QuietUninstallString'; location = Get-ImmyTextValue $key 'InstallLocation'
-            install_date = Get-ImmyTextValue $key 'InstallDate'; system_component = Get-ImmyTextValue $key 'SystemComponent'
-            upgrade_code = $null
-        }
+# An entry of which nothing is known but where it stands, or not even that: what nobody may read may be any software.
+function New-ImmyUnread([string]$place, $name, $problem) {
+    return [ordered]@{ key = $name; error = "${place}: $(Get-ImmyWhy $problem)" }
+}
+
+# All entries below a key; of one that cannot be read the others know nothing.
+function Get-ImmyUninstallEntries([string]$hive, [string]$path, [string]$scope, [string]$view, $sid) {
+    $place = "$(@{ LocalMachine = 'HKLM'; Users = 'HKU' }[$hive])\$path"
+    if ($view -eq '32' -and $hive -eq 'LocalMachine') { $place += ' (32 bit)' }
+    try {
+        $opened = 'Registry64'
+        if ($hive -eq 'LocalMachine') { $opened = "Registry$view" }
+        $root = Open-ImmyKey $hive $path $opened
+        $names = @(if ($root) { $root.GetSubKeyNames() })
+    } catch { return New-ImmyUnread $place $null $_ }
+    foreach ($name in $names) {
+        try { Get-ImmyUninstallEntry $root $name $scope $view $sid } catch { New-ImmyUnread "$place\$name" $name $_ }
+    }
+}
+
+function Get-ImmyUninstallEntry($root, [string]$name, [string]$scope, [string]$view, $sid) {
+    $key = $root.OpenSubKey($name)
+    if (-not $key) { return }
+    $title = Get-ImmyTextValue $key 'DisplayName'
+    $isProduct = $name -match $ImmyGuid
+    if (-not $title -and -not $isProduct) { return }
+    $code = $null
+    if ($isProduct) { $code = $name.ToUpperInvariant() }
+    [ordered]@{
+        key = $name; scope = $scope; view = $view; sid = $sid; name = $title
+        version = Get-ImmyTextValue $key 'DisplayVersion'; publisher = Get-ImmyTextValue $key 'Publisher'
+        product_code = $code; uninstall = Get-ImmyTextValue $key 'UninstallString'
+        quiet_uninstall = Get-ImmyTextValue $key 'QuietUninstallString'; location = Get-ImmyTextValue $key 'InstallLocation'
+        install_date = Get-ImmyTextValue $key 'InstallDate'; system_component = Get-ImmyTextValue $key 'SystemComponent'
+        upgrade_code = $null
     }
 }
 
@@ -59,22 +82,21 @@ function Get-ImmyAllEntries {
     foreach ($bits in '64', '32') {
         # On 32-bit Windows both views are one.
         if ($bits -eq '32' -and -not [Environment]::Is64BitOperatingSystem) { continue }
-        $root = Open-ImmyKey 'LocalMachine' "SOFTWARE\$ImmyUninstall" "Registry$bits"
-        if ($root) { Get-ImmyUninstallEntries $root 'machine' $bits $null }
+        Get-ImmyUninstallEntries 'LocalMachine' "SOFTWARE\$ImmyUninstall" 'machine' $bits $null
     }
     foreach ($sid in Get-ImmyUserSids) {
-        $root = Open-ImmyKey 'Users' "$sid\Software\$ImmyUninstall"
-        if ($root) { Get-ImmyUninstallEntries $root 'user' '64' $sid }
-        $root = Open-ImmyKey 'Users' "$sid\Software\Wow6432Node\$ImmyUninstall"
-        if ($root) { Get-ImmyUninstallEntries $root 'user' '32' $sid }
+        Get-ImmyUninstallEntries 'Users' "$sid\Software\$ImmyUninstall" 'user' '64' $sid
+        Get-ImmyUninstallEntries 'Users' "$sid\Software\Wow6432Node\$ImmyUninstall" 'user' '32' $sid
     }
 }
 
 function Read-ImmySoftware {
     $entries = @(Get-ImmyAllEntries)
     if (@($entries | Where-Object { $_.product_code }).Count) {
-        $codes = Get-ImmyUpgradeCodes
+        $unread = @{}
+        $codes = Get-ImmyUpgradeCodes $unread
         foreach ($entry in $entries) { if ($entry.product_code) { $entry.upgrade_code = $codes[$entry.product_code] } }
+        foreach ($code in @($unread.Keys)) { $entries += [ordered]@{ upgrade_code = $code; error = $unread[$code] } }
     }
     return , $entries
 }
