@@ -6,6 +6,7 @@ these once, in the module that owns the foreign library. Nothing here prints.
 
 from __future__ import annotations
 
+import errno
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -75,6 +76,17 @@ class NotAcceptedError(UnreachableError):
     """Who is there refused the connection: a service that restarts, a bastion that has too many at this moment."""
 
     passing = True
+
+
+class NoRoomError(TransportError):
+    """This machine itself has no descriptor, memory or process left to speak to the computer, which is not to blame."""
+
+    kind = "no_room"
+    passing = True
+
+
+NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Numbers of the operating system for what this machine has no more of."""
 
 
 class AuthenticationError(TransportError):

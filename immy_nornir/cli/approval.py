@@ -11,8 +11,11 @@ from immy_nornir.errors import UsageError
 from immy_nornir.model.record.run import Approved
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from immy_nornir.model.record.run import Brakes
     from immy_nornir.session.engine import Engine
+    from immy_nornir.session.live import LiveSession
     from immy_nornir.session.preview import Preview
     from immy_nornir.session.runs import LiveRun
 
@@ -55,6 +58,28 @@ def approve_rest(engine: Engine, run: LiveRun, *, yes: bool) -> None:
     approved = f"{before.changes} and {before.reboots} were approved"
     click.echo(f"Run {spec.id} would now change more than was approved: {told}; {approved}.", err=True)
     run.append(Approved(_asked(yes=yes), changes, unplanned.reboots))
+
+
+def approve_changed(engine: Engine, lives: Iterable[LiveSession], *, yes: bool) -> None:
+    """Ask about sessions that will be planned anew, because the files say otherwise now than when they were planned.
+
+    Raises: as `approve`.
+    """
+    from immy_nornir.session.inputs import compare
+    from immy_nornir.session.preview import preview
+
+    anew = []
+    for live in lives:
+        if live.spec.type.executes and not live.spec.check and not live.rests:
+            why, today = compare(engine, live.state)
+            if why and today is not None and live.state.stop is None:
+                anew.append(today)
+    planned = preview(engine, anew)
+    if not planned.changes and not planned.reboots:
+        return
+    sessions = f"{len(anew):,} session{'' if len(anew) == 1 else 's'}"
+    click.echo(f"The files have changed: {sessions} will be planned anew: {planned}.", err=True)
+    _asked(yes=yes)
 
 
 def _hold(changes: int, reboots: int, brakes: Brakes, what: str) -> None:

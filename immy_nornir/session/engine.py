@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -93,6 +94,8 @@ class Engine:
     """The fleet as its files are now, where they have changed since they were read. Raises ImmyError: no fleet."""
     files: int = 0
     """How often the files were read again."""
+    approved_files: float = math.inf
+    """Up to which reading of the files somebody has said that sessions may be planned anew by them."""
     unreadable: str = ""
     """Why the files could not be read again; nothing is begun by older ones."""
     _reload_lock: threading.Lock = field(default_factory=threading.Lock)

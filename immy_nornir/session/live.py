@@ -227,24 +227,32 @@ class LiveSession:
         self.refused, self._recap, self._parked, self._successor = None, None, None, None
         self._begun, self._crashes, self._compared = False, 0, self.engine.files
 
-    def _compare(self) -> None:
-        """End what was planned from files that say otherwise now; a new session by these files takes its place."""
+    def _compare(self) -> Settled | None:
+        """End what was planned from files that say otherwise now; a new session by these files takes its place.
+
+        Where nobody has approved what these files want, the session is left for whoever asks.
+        """
         engine, state = self.engine, self.state
         engine.look_at_files()
         if self._compared == engine.files or state.stop is not None or state.finished is not None:
-            return
+            return None
         compared, self._unread = engine.files, ""
         try:
             why, today = compare(engine, state)
         except FilesError as error:
             self._unread = f"the files cannot be read: {error.message}"
-            return
+            return None
         if why and state.failure is None:
+            if today is not None and compared > engine.approved_files:
+                self.append(Interrupted(f"{why}: nobody has approved that yet{left_open(state)}"))
+                engine.history.release([self.computer])
+                return self._settle()
             new = None if today is None else engine.history.create_successor(today)
             told = f"{why}; session {new.id} takes its place" if new is not None else why
             self.append(StopAsked(SUPERSEDE, told, "" if new is None else new.id), durable=True)
             self._successor = new
         self._compared = compared
+        return None
 
     def _go_on(self, *, woken: bool) -> Parked | Settled:
         refused = self.begin()
@@ -256,7 +264,9 @@ class LiveSession:
         if self._inherited is not None and self.state.inherited is None:
             self.append(self._inherited)
         while True:
-            self._compare()
+            left = self._compare()
+            if left is not None:
+                return left
             match next_step(self.state, self._moment()):
                 case Finish(status, message, reason):
                     self._release()

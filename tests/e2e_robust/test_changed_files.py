@@ -221,3 +221,34 @@ def test_what_begins_long_after_its_detection_is_detected_again_first(tmp_path: 
         assert one.sessions()[0]["status"] == "passed"
         assert items(one) == ["software/alpha", "software/gamma"]
         assert kinds(one, "pc001").count("Planned") >= 2
+
+
+def test_resume_asks_before_it_does_what_changed_files_want(tmp_path: Path) -> None:
+    with fleet(tmp_path, 1, software_files(("alpha", "beta"), ())) as one:
+        left_at_alpha(one)
+        change(one, *CHANGES["a state"])
+        one.immy("sessions", "resume", expect=2)
+        assert "The files have changed: 1 session will be planned anew: " in one.said
+        assert "1 uninstall" in one.said
+        assert [row["status"] for row in one.sessions()] == ["interrupted"]
+        one.immy("sessions", "resume", one.sessions()[0]["id"], expect=2)  # nor by its name
+        assert items(one) == ["software/alpha"]
+        one.immy("sessions", "resume", "--yes")
+        assert [row["status"] for row in one.sessions()] == ["passed", "superseded"]
+
+
+def test_what_changes_while_a_process_stays_needs_a_yes_too(tmp_path: Path) -> None:
+    with fleet(tmp_path, 1, software_files(("alpha", "beta"), ())) as one:
+        left_at_alpha(one)
+        one.lab.hold()
+        process = one.start("sessions", "resume")
+        eventually(lambda: items(one) == ["software/alpha", "software/beta"])
+        write(one.root, {RULES: "- {item: software/alpha, target: tenants, state: absent}\n"})
+        assert process.wait(ENOUGH) == 130
+        (row,) = one.sessions()
+        assert row["status"] == "interrupted"
+        assert "nobody has approved that yet; the job of software/beta goes on on the computer" in row["reason"]
+        one.lab.release()
+        one.immy("sessions", "resume", "--yes")
+        assert [row["status"] for row in one.sessions()] == ["passed", "superseded"]
+        assert items(one) == ["software/alpha", "software/beta", "software/alpha"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import os
 import re
 import shlex
@@ -196,6 +197,7 @@ def _begin(
     from immy_nornir.session.preview import preview
 
     _refuse_frozen(root, plays, asking)
+    engine.approved_files = math.inf if wishes.yes else engine.files
     run_id = new_id(engine.clock.now())
     taking_up.make_specs(engine, run_id, plays, asking)
     planned = preview(engine, [spec for one in plays for spec in one.specs])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -197,7 +198,7 @@ def resume(
 
     A run that was left goes on with its waves, and under its brakes. A SESSION that is named goes on at once.
     """
-    from immy_nornir.cli.approval import approve_rest
+    from immy_nornir.cli.approval import approve_changed, approve_rest
     from immy_nornir.cli.commands.run import refuse_frozen
     from immy_nornir.model.record.run import Pace
     from immy_nornir.session.taking_up import left_runs
@@ -209,13 +210,20 @@ def resume(
     try:
         rows = _left(engine, fleet, ids, due=due)
         runs, alone = left_runs(engine, rows, in_waves=not ids)
+        engine.approved_files = math.inf if yes else engine.files
         held: list[UsageError] = []
         for run in list(runs):
             try:
                 approve_rest(engine, run, yes=yes)
+                approve_changed(engine, run.sessions.values(), yes=yes)
             except UsageError as error:
                 held.append(error)
                 runs.remove(run)
+        try:
+            approve_changed(engine, alone, yes=yes)
+        except UsageError as error:
+            held.append(error)
+            alone = []
         if held and not (runs or alone):
             raise held[0]
         for why in held:

@@ -17,10 +17,12 @@ from immy_nornir.decide.steps.reboots import owes, reboot_under_way
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Step, Wait
 from immy_nornir.decide.steps.times import no_free_time, past
+from immy_nornir.errors import NoRoomError
 from immy_nornir.model.playbooks import Offline, Reboot, Stage
 from immy_nornir.model.record.entries import (
     SUPERSEDE,
     ActionEnded,
+    ContactLost,
     Interrupted,
     Refused,
     StageFailed,
@@ -129,6 +131,8 @@ def _contact(state: State, moment: Moment) -> Step:
     lost = state.lost
     if lost is None:
         return Perform(Do.CONNECT)
+    if lost.kind == NoRoomError.kind:
+        return _make_room(state, lost, moment)
     began = Stage.CONNECT in state.done
     away = lost.kind in ("unreachable", "timeout", "dropped")
     apply_later = away and state.spec.options.offline is Offline.APPLY_ON_CONNECT and state.stop is None
@@ -153,6 +157,16 @@ def _contact(state: State, moment: Moment) -> Step:
         deferred = apply_later and (impatient or not began)
         about = f"the computer to answer again: {lost.message}"
         return Wait(WaitKind.CONNECTIVITY, moment.contact.checked_at + pause, about, deferred)
+    return Perform(Do.CONNECT)
+
+
+def _make_room(state: State, lost: ContactLost, moment: Moment) -> Step:
+    """What this machine lacks is waited for, and says nothing of the computer."""
+    if moment.now - state.lost_at >= LOST_PATIENCE_SECONDS:
+        return Note(Interrupted(f"{lost.message}{left_open(state)}"))
+    pause = _pause(state, state.losses, first=False)
+    if moment.resting(pause):
+        return Wait(WaitKind.SLOT, moment.contact.checked_at + pause, lost.message)
     return Perform(Do.CONNECT)
 
 

@@ -18,11 +18,13 @@ import urllib3.exceptions
 import winrm.exceptions
 
 from immy_nornir.errors import (
+    NO_ROOM,
     AuthenticationError,
     CertificateError,
     DeclinedError,
     DroppedError,
     GarbledError,
+    NoRoomError,
     NotAcceptedError,
     RefusedError,
     TransportError,
@@ -183,6 +185,9 @@ def _pywinrm(error: winrm.exceptions.WinRMError, at: str) -> TransportError:
 
 def _network(error: BaseException, stage: Stage, at: str) -> TransportError:
     causes = list(_causes(error))
+    lacking = next((one for one in causes if isinstance(one, OSError) and one.errno in NO_ROOM), None)
+    if lacking is not None:
+        return NoRoomError(f"this machine has no room to speak to {at}: {lacking.strerror}", "ulimit -n, fewer workers")
     if isinstance(error, PermissionError):  # so say the libraries of NTLM and Kerberos, without a word on the network
         return AuthenticationError(
             f"{at}: the computer does not take this way of authentication", "see ansible_winrm_transport"
