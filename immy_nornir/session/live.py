@@ -35,7 +35,7 @@ from immy_nornir.model.record.entries import (
     StopAsked,
     Waiting,
 )
-from immy_nornir.model.record.session import EndReason, Status
+from immy_nornir.model.record.session import EndReason, Status, WaitKind
 from immy_nornir.session import operations
 from immy_nornir.session.inputs import compare
 from immy_nornir.session.leg import Leg
@@ -338,6 +338,11 @@ class LiveSession:
         """Leave a session from outside before its turn; it can be taken up again."""
         self.append(Interrupted(message))
         self._settle()
+
+    def wait_for_turn(self, about: str) -> None:
+        """Leave a session that was not begun for its turn, with no owner: whoever resumes its run takes it up."""
+        self.append(Waiting(WaitKind.WINDOW, self.engine.clock.now(), about, deferred=True))
+        self.defer()
 
     def _settle(self, status: Status | None = None, message: str = "", reason: EndReason | None = None) -> Settled:
         """Keep of the session what is said of it in summaries: a run holds all its sessions, the history the rest.

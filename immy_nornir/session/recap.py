@@ -13,7 +13,7 @@ from typing import Any
 from immy_nornir.decide.steps.state import State
 from immy_nornir.history.projection import status_of
 from immy_nornir.model.playbooks import ActionType
-from immy_nornir.model.record.session import EndReason, Outcome, Status
+from immy_nornir.model.record.session import EndReason, Outcome, Status, WaitKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Recap:
     """None: it has not ended."""
     deferred: bool
     """It waits for its window or its computer; nobody stays for it."""
+    waits_for: WaitKind | None
     actions: tuple[ActionLine, ...]
     """In the order of the plan."""
     reboots: int
@@ -79,6 +80,7 @@ def recap_of(state: State) -> Recap:
         message,
         None if state.finished is None else state.finished.reason,
         state.finished is None and state.waiting is not None and state.waiting.deferred,
+        None if state.waiting is None else state.waiting.kind,
         lines,
         state.reboots,
         0 if state.plan is None else state.plan.reboots,

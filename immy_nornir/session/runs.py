@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from immy_nornir.decide.runs.next_wave import Begin, End, Standing, Write, never_begun, next_wave, waves_of
+from immy_nornir.decide.runs.next_wave import Begin, End, Standing, Write, is_held, never_begun, next_wave, waves_of
 from immy_nornir.decide.runs.run_state import RunState, fold_run
 from immy_nornir.errors import HistoryError
 from immy_nornir.model.record.entries import StopAsked
 from immy_nornir.model.record.run import PlaySpec, RunEnded, RunEntry, RunLeft, RunSpec, RunStamped
-from immy_nornir.model.record.session import EndReason, Outcome, Status
+from immy_nornir.model.record.session import EndReason, Outcome, Status, WaitKind
 from immy_nornir.session.live import LiveSession
 from immy_nornir.session.recap import Recap
 
@@ -67,8 +67,10 @@ def in_order(names: Sequence[str], order: str) -> list[str]:
 
 def standing_of(recap: Recap, *, left: bool) -> Standing:
     """How a session stands for its wave; `left` when nothing more comes of it in this process."""
+    if recap.reason is None and not left:
+        return Standing.PENDING
     if recap.reason is None:
-        return Standing.LEFT if left else Standing.PENDING
+        return Standing.WAITING if recap.deferred and recap.waits_for is WaitKind.WINDOW else Standing.LEFT
     if recap.status is Status.SUPERSEDED:
         return Standing.LEFT
     if recap.status is Status.MISSED or recap.reason is EndReason.EXCLUDED:
@@ -151,19 +153,32 @@ class LiveRun:
     def _end(self) -> None:
         """End the sessions whose wave never comes, leave those whose wave may come, and write down how it stands."""
         never = never_begun(self.state)
+        held = set() if self.engine.stop.level else self._held()
         for name, live in self.sessions.items():
             if live.rests or not live.never_begun:
                 continue  # taken up again, it stays as it was left
             if why := never.get(name, ""):
                 live.end(Status.CANCELLED, why, EndReason.HALTED)
+            elif name in held:
+                live.wait_for_turn("the window that an earlier wave waits for")
             elif live.recap.status is not Status.INTERRUPTED:
                 live.interrupt("stopped by the operator before it began")
+        if held:
+            self.append(RunLeft("a wave waits for its window"))
+            return
         if any(live.recap.reason is None and not live.recap.deferred for live in self.sessions.values()):
             self.append(
                 RunLeft("stopped by the operator" if self.engine.stop.level else "some sessions were interrupted")
             )
         else:
             self.append(RunEnded())
+
+    def _held(self) -> set[str]:
+        """The sessions of waves that come after one that waits for its window."""
+        state = self.state
+        numbers = [one for one in range(len(state.spec.plays)) if is_held(state, one, self._standing)]
+        waves = (wave for one in numbers for wave in state.spec.plays[one].waves[state.began.get(one, 0) :])
+        return {session for wave in waves for session in wave}
 
 
 def supersede(live: LiveSession, by: str) -> None:

@@ -201,8 +201,6 @@ def _others(engine: Engine, state: RunState, held: Mapping[str, LiveSession]) ->
 
 def _standing(engine: Engine, row: SessionRow) -> Standing:
     """How a session stands that is not advanced here: one that has ended, or is left or others' business."""
-    if row.status not in TERMINAL:
-        return Standing.LEFT
     state = engine.stored(row.id)
     return Standing.LEFT if state is None else standing_of(recap_of(state), left=True)
 

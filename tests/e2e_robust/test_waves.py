@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -255,3 +256,25 @@ def test_a_computer_that_left_the_inventory_keeps_its_status_and_is_named(tmp_pa
         one.immy("sessions", "resume", "--due", expect=None)
         assert "pc002" in one.said
         assert one.statuses()["pc002"] == "waiting"
+
+
+def test_waves_hold_where_windows_are(tmp_path: Path) -> None:
+    """A wave that waits for its window is followed by no other, though all have the same window."""
+    book = "- {name: waves, hosts: tenants, maintenance: full, serial: 1}\n"
+    with fleet(tmp_path, 3, software_files(("alpha",), ()), knobs=Knobs(install_seconds=0.5)) as one:
+        (tmp_path / "playbooks" / "waves.yml").write_text(book)
+        opens = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() + 15))
+        one.immy("run", "playbooks/waves.yml", "--yes", "--no-report", "--window", opens, expect=5)
+        assert set(one.statuses().values()) == {"waiting"}
+        detected = {row["computer"] for row in one.sessions() if row["started_at"] and row["stage"] != "connect"}
+        assert detected == {"pc001"}
+        one.immy("sessions", "resume")  # nothing is interrupted
+        assert not one.lab.events("installer_started")
+
+        one.immy("sessions", "resume", "--due", "--wait", "--yes")
+        assert set(one.statuses().values()) == {"passed"}
+        events = [each for each in one.lab.events() if str(each["event"]).startswith("installer_")]
+        order = [(event["event"], event["computer"]) for event in events]
+        assert order == [
+            (event, f"pc00{number}") for number in (1, 2, 3) for event in ("installer_started", "installer_finished")
+        ]

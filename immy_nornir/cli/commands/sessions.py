@@ -198,7 +198,6 @@ def resume(
 
     A run that was left goes on with its waves, and under its brakes. A SESSION that is named goes on at once.
     """
-    from immy_nornir.cli.approval import approve_changed, approve_rest
     from immy_nornir.cli.commands.run import refuse_frozen
     from immy_nornir.model.record.run import Pace
     from immy_nornir.session.taking_up import left_runs
@@ -210,24 +209,7 @@ def resume(
     try:
         rows = _left(engine, fleet, ids, due=due)
         runs, alone = left_runs(engine, rows, in_waves=not ids)
-        engine.approved_files = math.inf if yes else engine.files
-        held: list[UsageError] = []
-        for run in list(runs):
-            try:
-                approve_rest(engine, run, yes=yes)
-                approve_changed(engine, run.sessions.values(), yes=yes)
-            except UsageError as error:
-                held.append(error)
-                runs.remove(run)
-        try:
-            approve_changed(engine, alone, yes=yes)
-        except UsageError as error:
-            held.append(error)
-            alone = []
-        if held and not (runs or alone):
-            raise held[0]
-        for why in held:
-            click.echo(f"immy: {why}; it is left as it is", err=True)
+        runs, alone, held = _approved(engine, runs, alone, yes=yes)
         if runs or alone:
             code = _resume(engine, runs, alone, Pace(workers, wait=wait), form)
             code = 1 if held and code != 130 else code
@@ -241,6 +223,34 @@ def resume(
     if engine.stop.level:
         startup.ignore_interrupts()
     ctx.exit(code)
+
+
+def _approved(
+    engine: Engine, runs: Sequence[LiveRun], alone: Sequence[LiveSession], *, yes: bool
+) -> tuple[list[LiveRun], list[LiveSession], bool]:
+    """What may go on, and whether anything may not; that is told. Raises UsageError where nothing may."""
+    from immy_nornir.cli.approval import approve_changed, approve_rest
+
+    engine.approved_files = math.inf if yes else engine.files
+    held: list[UsageError] = []
+    going: list[LiveRun] = []
+    for run in runs:
+        try:
+            approve_rest(engine, run, yes=yes)
+            approve_changed(engine, run.sessions.values(), yes=yes)
+            going.append(run)
+        except UsageError as error:
+            held.append(error)
+    try:
+        approve_changed(engine, alone, yes=yes)
+    except UsageError as error:
+        held.append(error)
+        alone = ()
+    if held and not (going or alone):
+        raise held[0]
+    for why in held:
+        click.echo(f"immy: {why}; it is left as it is", err=True)
+    return going, list(alone), bool(held)
 
 
 def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], *, due: bool) -> list[SessionRow]:

@@ -20,7 +20,9 @@ class Standing(StrEnum):
     PENDING = "pending"
     """It has something to do for whoever is at the run now."""
     LEFT = "left"
-    """It waits for its time, was left, or belongs to others: neither good nor bad yet."""
+    """It was left, waits for a computer that is off, or belongs to others: neither good nor bad yet."""
+    WAITING = "waiting"
+    """It waits for its window: the following waves come after it."""
     FINE = "fine"
     UNKNOWN = "unknown"
     """It has ended without anything wrong, yet of something it could not be told how it is: neither good nor bad."""
@@ -59,10 +61,22 @@ def next_wave(run: RunState, standing_of: StandingOf) -> Begin | Write | End:
         wave = run.ended.get(number, 0)
         if wave < run.began.get(number, 0):
             pending = tuple(one for one in play.waves[wave] if standing_of(one) is Standing.PENDING)
-            return Begin(number, pending) if pending else Write(_ended(play, number, wave, standing_of))
+            if pending:
+                return Begin(number, pending)
+            if is_held(run, number, standing_of):
+                continue  # other plays are others' business
+            return Write(_ended(play, number, wave, standing_of))
         if wave < len(play.waves) and not run.why_halted(number):
             return Write((WaveBegan(number, wave),))
     return End()
+
+
+def is_held(run: RunState, number: int, standing_of: StandingOf) -> bool:
+    """Whether following waves of a play wait for one that waits for its window."""
+    play, wave = run.spec.plays[number], run.ended.get(number, 0)
+    if wave >= run.began.get(number, 0) or wave + 1 >= len(play.waves) or run.why_halted(number):
+        return False
+    return any(standing_of(one) is Standing.WAITING for one in play.waves[wave])
 
 
 def _ended(play: PlaySpec, number: int, wave: int, standing_of: StandingOf) -> tuple[RunEntry, ...]:

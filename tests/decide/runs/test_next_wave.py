@@ -22,6 +22,7 @@ from immy_nornir.model.record.run import (
     WaveEnded,
 )
 
+WAITING = Standing.WAITING
 FINE, FAILED, MISSED, LEFT, PENDING, UNKNOWN = (
     Standing.FINE,
     Standing.FAILED,
@@ -78,6 +79,9 @@ def play(state: RunState, ends: dict[str, Standing], bound: int = 100) -> tuple[
         ([(("a", "b"), ("c",))], 0, {"a": UNKNOWN, "b": UNKNOWN}, [("a", "b"), ("c",)], ""),
         ([(("a", "b"), ("c",))], 100, {"a": FAILED, "b": UNKNOWN}, [("a", "b"), ("c",)], ""),
         ([(("a", "b"), ("c",))], 50, {"a": FAILED, "b": UNKNOWN}, [("a", "b")], "1 of 1 computer of a wave"),
+        ([(("a", "b"), ("c",))], 100, {"a": WAITING, "b": FINE}, [("a", "b")], ""),
+        ([(("a",), ("b",)), (("c",),)], 100, {"a": WAITING}, [("a",), ("c",)], ""),
+        ([(("a", "b"), ("c",))], 100, {"a": FINE, "b": WAITING, "c": WAITING}, [("a", "b")], ""),
         ([()], 100, {}, [], ""),
     ],
     ids=[
@@ -97,6 +101,9 @@ def play(state: RunState, ends: dict[str, Standing], bound: int = 100) -> tuple[
         "what is not known is no failure",
         "a wave of which something is not known did not fail as a whole",
         "what is not known is no success either",
+        "who waits for a window holds the waves that follow",
+        "but no other play",
+        "however the others stand",
         "a play without computers",
     ],
 )
