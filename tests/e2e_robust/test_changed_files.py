@@ -204,7 +204,7 @@ def test_after_another_session_of_the_computer_everything_is_detected_and_planne
         one.immy("sessions", "resume", "--due", "--wait", "--yes")
         waited = one.sessions()[1]["id"]
         assert {row["status"] for row in one.sessions()} == {"passed"}
-        assert kinds(one, waited).count("Planned") == 2
+        assert kinds(one, waited).count("Planned") >= 2
         assert items(one) == ["software/beta", "software/alpha"]
 
 
