@@ -156,6 +156,8 @@ def _contact(state: State, moment: Moment) -> Step:
     if moment.resting(pause):
         deferred = apply_later and (impatient or not began)
         about = f"the computer to answer again: {lost.message}"
+        if not began and not apply_later:  # for a moment: nobody has to see it answer before it is asked again
+            return Wait(WaitKind.RETRY, moment.contact.checked_at + pause, about)
         return Wait(WaitKind.CONNECTIVITY, moment.contact.checked_at + pause, about, deferred)
     return Perform(Do.CONNECT)
 
