@@ -79,6 +79,7 @@ HELD: Mapping[str, str] = {
 """Why a session will not do an action that there is."""
 
 CONTACT: Mapping[str, str] = {
+    "no_room": "This machine had no room left to speak to it.",
     "unreachable": "The computer did not answer: it is off, not in this network, or its port is closed.",
     "timeout": "The computer did not answer in time.",
     "authentication": "The computer refused the user or the password.",
