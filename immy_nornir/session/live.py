@@ -18,7 +18,7 @@ from immy_nornir.decide.steps.next_step import next_step
 from immy_nornir.decide.steps.reboots import owes
 from immy_nornir.decide.steps.state import State, fold
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Wait
-from immy_nornir.errors import FilesError, HistoryError, ImmyError
+from immy_nornir.errors import NO_ROOM, FilesError, HistoryError, ImmyError, NoRoomError
 from immy_nornir.history.projection import stage_of
 from immy_nornir.history.store import Busy
 from immy_nornir.model.playbooks import Stage
@@ -401,6 +401,11 @@ class LiveSession:
             for entry in operations.failed(self.state, leg, do, action_id, error):
                 self.append(entry)
         except Exception as error:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                lacking = NoRoomError(f"this machine has no room for it: {error.strerror}", "ulimit -n, fewer workers")
+                for entry in operations.failed(self.state, leg, do, action_id, lacking):
+                    self.append(entry)
+                return
             self._crashes += 1
             leg.close()
             text = engine.redactor.clean(f"{type(error).__name__}: {error}")
