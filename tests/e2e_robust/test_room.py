@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reas
 def test_without_descriptors_computers_wait_and_none_is_missed_or_failed(tmp_path: Path) -> None:
     with fleet(tmp_path, 30, software_files(("alpha",), ()), knobs=Knobs(install_seconds=0.2)) as one:
         done = subprocess.run(
-            ["sh", "-c", 'ulimit -n 24; exec "$@"', "sh", *IMMY, "run", "playbooks/all.yml", "--yes", "-f", "30"],
+            ["sh", "-c", 'ulimit -n 28; exec "$@"', "sh", *IMMY, "run", "playbooks/all.yml", "--yes", "-f", "16"],
             cwd=tmp_path,
             env={**os.environ, "IMMY_TEST_PASSWORD": PASSWORD},
             capture_output=True,
