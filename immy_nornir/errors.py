@@ -135,19 +135,24 @@ class DeclinedError(RefusedError):
 
 
 class BusyError(DeclinedError):
-    """Another session is at work on the computer; nothing was done."""
+    """Another session is at work on the computer; nothing was done. `session` is its id, where that was said."""
 
     kind = "busy"
 
+    def __init__(self, message: str, advice: str = "", session: str = "") -> None:
+        super().__init__(message, advice)
+        self.session = session
 
-def _until(found: re.Match[str]) -> str:
-    return f"until {datetime.fromtimestamp(int(found[1]), UTC):%Y-%m-%d %H:%M} UTC"
+
+_HELD = re.compile(r"\s*lease (?:busy|lost): (?P<who>.*?)(?:, until (?P<until>\d{1,12}))?(?: \(line \d+\))?", re.DOTALL)
 
 
-def refused(text: str) -> DeclinedError:
-    """What a computer's own words mean that it did not do something."""
-    before, _, why = text.partition("lease ")
-    if not before.strip() and why.startswith(("busy: ", "lost: ")):
-        until = re.sub(r"until (\d{1,12})(?: \(line \d+\))?$", _until, why[len("busy: ") :])
-        return BusyError(f"another session is at work on this computer: {until}")
-    return DeclinedError(text)
+def refused(text: str, doing: str = "") -> DeclinedError:
+    """What a computer's own words mean that it did not do something, which `doing` names (docs/wire.md)."""
+    held = _HELD.fullmatch(text)
+    if held is None:
+        return DeclinedError(f"{doing}: {text}" if doing else text)
+    until = f", until {datetime.fromtimestamp(int(held['until']), UTC):%Y-%m-%d %H:%M} UTC" if held["until"] else ""
+    named = re.match(r"session (\S+) of ", held["who"])
+    told = f"another session is at work on this computer: {held['who']}{until}"
+    return BusyError(told, session=named[1] if named else "")

@@ -65,13 +65,12 @@ def approve_changed(engine: Engine, lives: Iterable[LiveSession], *, yes: bool) 
 
     Raises: as `approve`.
     """
-    from immy_nornir.session.inputs import compare
     from immy_nornir.session.preview import preview
 
     anew = []
     for live in lives:
         if live.spec.type.executes and not live.spec.check and not live.rests:
-            why, today = compare(engine, live.state)
+            why, today = live.compared()
             if why and today is not None and live.state.stop is None:
                 anew.append(today)
     planned = preview(engine, anew)

@@ -27,12 +27,19 @@ class FleetFiles:
     """The files of one fleet, as they were when it was read."""
 
     def __init__(
-        self, root: Path, sources: Sequence[Path], load: Callable[[Path | None], tuple[Fleet, Playbook | None]]
+        self,
+        root: Path,
+        sources: Sequence[Path],
+        fleet: Fleet,
+        load: Callable[[], Fleet],
+        load_book: Callable[[Fleet, Path], Playbook],
     ) -> None:
-        """`load` reads the fleet, and a playbook where one is given; it raises FilesError for errors in them."""
+        """`load` reads the fleet, `load_book` a playbook of it; they raise FilesError for errors in the files."""
         self._root = root
         self._sources = list(sources)
+        self._fleet = fleet
         self._load = load
+        self._load_book = load_book
         self._stamp = self._now()
         self._books: dict[str, tuple[_Stamp, Playbook]] = {}
 
@@ -43,9 +50,9 @@ class FleetFiles:
         stamp = self._now()
         if stamp == self._stamp:
             return None
-        fleet, _ = self._load(None)
+        self._fleet = self._load()
         self._stamp = stamp
-        return fleet, Targets.of(fleet)
+        return self._fleet, Targets.of(self._fleet)
 
     def play_of(self, run: RunSpec, name: str) -> Play | None:
         """A play of a run as its playbook has it now; None where the run had none.
@@ -60,9 +67,7 @@ class FleetFiles:
         known = self._books.get(run.playbook)
         stamp = tuple(_stamped(path))
         if known is None or known[0] != stamp:
-            _, book = self._load(path)
-            assert book is not None  # noqa: S101 - one was given
-            known = self._books[run.playbook] = (stamp, book)
+            known = self._books[run.playbook] = (stamp, self._load_book(self._fleet, path))
         found = next((one for one in known[1].plays if one.name == name), None)
         if found is None:
             raise UsageError(f"the play '{name}' of {run.playbook} is gone")

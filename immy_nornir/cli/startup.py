@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from immy_nornir.model.inventory import Computer, Inventory
+    from immy_nornir.model.places import Problem
     from immy_nornir.model.playbooks import Fleet, Playbook
     from immy_nornir.model.values import Value
 
@@ -53,7 +54,6 @@ def load(
     from immy_nornir.fleet.checks.fleet import check_fleet
     from immy_nornir.fleet.checks.rules import is_tie
     from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
-    from immy_nornir.model.places import Level
 
     if not sources and not (root / "inventory").exists():
         raise UsageError(f"there is no inventory in {root}", "go to the fleet's folder, or use -C DIR or -i INVENTORY")
@@ -67,11 +67,29 @@ def load(
         problems = [*problems, *more]
     if checked:
         problems = [*problems, *check_fleet(fleet, [book] if book is not None else [])]
-    if any(one.level is Level.ERROR and not is_tie(one) for one in problems):
-        raise FilesError([one for one in sorted(set(problems)) if one.level is not Level.NOTE])
+    _refuse(problems)
     for one in sorted(one for one in problems if is_tie(one) and not quiet):
         click.echo(f"{one}", err=True)  # only this item fails, on the computers where both hold
     return fleet, book
+
+
+def load_book(root: Path, fleet: Fleet, playbook: Path) -> Playbook:
+    """A playbook of a fleet that is loaded. Raises: FilesError with every problem, when one of them is an error."""
+    from immy_nornir.fleet.checks.fleet import check_fleet
+    from immy_nornir.fleet.load import load_playbook
+
+    book, problems = load_playbook(root, playbook)
+    _refuse([*problems, *check_fleet(fleet, [book])])
+    return book
+
+
+def _refuse(problems: Iterable[Problem]) -> None:
+    from immy_nornir.fleet.checks.rules import is_tie
+    from immy_nornir.model.places import Level
+
+    found = sorted(set(problems))
+    if any(one.level is Level.ERROR and not is_tie(one) for one in found):
+        raise FilesError([one for one in found if one.level is not Level.NOTE])
 
 
 def computers_of(inventory: Inventory, names: Iterable[str]) -> list[Computer]:
@@ -157,7 +175,9 @@ def engine_of(
     clock = SystemClock()
     redactor = Redactor()
     secrets = SecretStore(redactor, root=root)
-    files = FleetFiles(root, sources, lambda playbook: load(root, sources, playbook, quiet=True))
+    files = FleetFiles(
+        root, sources, fleet, lambda: load(root, sources, quiet=True)[0], lambda now, path: load_book(root, now, path)
+    )
     history = History(state, clock, redactor.clean)
     return Engine(
         fleet,

@@ -101,7 +101,7 @@ class Lease:
     epoch: int
     holder: str
     """Who that is, for people."""
-    seconds: float = 900.0
+    seconds: float
     """How long it holds without news; never less than its job does."""
     ended: str = ""
     """A session of this history that has ended: what it holds is free."""

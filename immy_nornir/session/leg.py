@@ -7,7 +7,6 @@ it (session.operations, session.effects); it decides nothing.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -89,19 +88,16 @@ class Leg:
         try:
             return effect(connection)
         except BusyError as error:
-            found = re.search(r": session (\S+) of ", error.message)
-            if found is None or found[1] == self.ended or not self.engine.history.has_ended(found[1]):
+            if error.session in ("", self.ended) or not self.engine.history.has_ended(error.session):
                 raise
-            self.ended = found[1]
+            self.ended = error.session
         connection.carry(self.lease(seconds))
         return effect(connection)
 
     def release(self) -> None:
         """Let the lease go; where the computer does not answer it ends by itself."""
         with contextlib.suppress(ImmyError):
-            connection = self.connected()
-            connection.carry(self.lease())
-            connection.release()
+            self.connected().release()
 
     def stored(self) -> Facts:
         """The facts that the history has of the computer, as they were when this connection began."""

@@ -16,7 +16,7 @@ from immy_nornir.decide.steps.gate import did_anything, left_open
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.next_step import next_step
 from immy_nornir.decide.steps.reboots import owes
-from immy_nornir.decide.steps.state import State, fold
+from immy_nornir.decide.steps.state import State, fold, may_plan_again
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Wait
 from immy_nornir.errors import NO_ROOM, FilesError, HistoryError, ImmyError, NoRoomError
 from immy_nornir.history.projection import stage_of
@@ -227,6 +227,19 @@ class LiveSession:
         self.refused, self._recap, self._parked, self._successor = None, None, None, None
         self._begun, self._crashes, self._compared = False, 0, self.engine.files
 
+    def compared(self) -> tuple[str, SessionSpec | None]:
+        """As `inputs.compare`; where the files say the same nothing is compared until they are read again.
+
+        Raises: FilesError.
+        """
+        files = self.engine.files
+        if self._compared == files:
+            return "", None
+        why, today = compare(self.engine, self.state)
+        if not why:
+            self._compared = files
+        return why, today
+
     def _compare(self) -> Settled | None:
         """End what was planned from files that say otherwise now; a new session by these files takes its place.
 
@@ -234,16 +247,16 @@ class LiveSession:
         """
         engine, state = self.engine, self.state
         engine.look_at_files()
-        if self._compared == engine.files or state.stop is not None or state.finished is not None:
+        if state.stop is not None or state.finished is not None:
             return None
-        compared, self._unread = engine.files, ""
+        files, self._unread = engine.files, ""
         try:
-            why, today = compare(engine, state)
+            why, today = self.compared()
         except FilesError as error:
             self._unread = f"the files cannot be read: {error.message}"
             return None
         if why and state.failure is None:
-            if today is not None and compared > engine.approved_files:
+            if today is not None and files > engine.approved_files:
                 self.append(Interrupted(f"{why}: nobody has approved that yet{left_open(state)}"))
                 engine.history.release([self.computer])
                 return self._settle()
@@ -251,7 +264,7 @@ class LiveSession:
             told = f"{why}; session {new.id} takes its place" if new is not None else why
             self.append(StopAsked(SUPERSEDE, told, "" if new is None else new.id), durable=True)
             self._successor = new
-        self._compared = compared
+        self._compared = files
         return None
 
     def _go_on(self, *, woken: bool) -> Parked | Settled:
@@ -317,7 +330,7 @@ class LiveSession:
             self.engine.history.release([self.computer])
             return self._settle()
         state = self.state
-        looked = state.plan is not None and state.stop is None and state.spec.type.executes
+        looked = may_plan_again(state) and state.spec.type.executes
         after = self.engine.history.ended_since(state.spec, state.detected_at) if looked else ""
         self.append(Resumed(self.engine.history.owner, claimed.epoch, after))
         self.leg.epoch = claimed.epoch

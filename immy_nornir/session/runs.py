@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from immy_nornir.decide.runs.next_wave import Begin, End, Standing, Write, is_held, never_begun, next_wave, waves_of
 from immy_nornir.decide.runs.run_state import RunState, fold_run
 from immy_nornir.errors import HistoryError
-from immy_nornir.model.record.entries import StopAsked
+from immy_nornir.model.record.entries import SUPERSEDE, StopAsked
 from immy_nornir.model.record.run import PlaySpec, RunEnded, RunEntry, RunLeft, RunSpec, RunStamped
 from immy_nornir.model.record.session import EndReason, Outcome, Status, WaitKind
 from immy_nornir.session.live import LiveSession
@@ -184,7 +184,7 @@ class LiveRun:
 def supersede(live: LiveSession, by: str) -> None:
     """Tell an older session to start nothing new, unless another process has taken it up meanwhile."""
     if live.begin() is None and live.state.stop is None:
-        live.append(StopAsked("supersede", f"superseded by session {by}", by))
+        live.append(StopAsked(SUPERSEDE, f"superseded by session {by}", by))
 
 
 def begin_run(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from immy_nornir.decide.steps import times
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import SELF_REBOOT_PATIENCE_SECONDS, look_for_boot, no_reboot
-from immy_nornir.decide.steps.state import ActionState, RebootState, State
+from immy_nornir.decide.steps.state import ActionState, RebootState, State, may_plan_again
 from immy_nornir.decide.steps.step import Do, Note, Perform, Step, Wait
 from immy_nornir.model.playbooks import OnFailure
 from immy_nornir.model.record.entries import (
@@ -89,10 +89,10 @@ def may_begin(state: State, effect: Effect, moment: Moment) -> Step | None:
 def _outdated(state: State, effect: Effect, moment: Moment) -> Step | None:
     """What begins long after its detection is detected again first: the computer may be another by now."""
     begins = isinstance(effect, Begin) or effect == Reboot(asked=False)
-    if not begins or state.job is not None or state.stop is not None or state.failure is not None:
-        return None
     hours = (moment.now - state.detected_at) / 3600
-    if state.plan is None or not state.detected_at or hours <= state.spec.options.detection_valid_hours:
+    if not begins or not state.detected_at or hours <= state.spec.options.detection_valid_hours:
+        return None
+    if state.job is not None or not may_plan_again(state):
         return None
     return Note(Outdated(f"detected {hours:.1f} hours ago: detected and planned again first"))
 

@@ -280,11 +280,14 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
             assert_never(never)
 
 
+def may_plan_again(state: State) -> bool:
+    """Whether there is a plan by which something further may begin: only then is detecting again of use."""
+    over = state.stop is not None or state.failure is not None or Stage.VERIFY in state.done
+    return state.plan is not None and not over
+
+
 def _outdated(state: State) -> State:
-    """Detection and planning come again, unless nothing further begins anyway."""
-    if state.plan is None or state.stop is not None or state.failure is not None or Stage.VERIFY in state.done:
-        return state
-    return replace(state, done=state.done - {Stage.DETECT, Stage.PLAN})
+    return replace(state, done=state.done - {Stage.DETECT, Stage.PLAN}) if may_plan_again(state) else state
 
 
 def _planned(state: State, plan: Plan) -> State:

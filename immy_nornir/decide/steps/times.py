@@ -51,9 +51,8 @@ def past(state: State, now: float) -> str:
     Also of a computer that was never spoken to: then it is over wherever the computer may stand.
     """
     spec = state.spec
-    reported = None if state.identity is None else state.identity.system.get("time_zone")
     try:
-        told_past = windows.past(spec.options.window, spec.time_zone, reported, now)
+        told_past = windows.past(spec.options.window, spec.time_zone, _reported(state), now)
     except ImmyError:
         return ""
     return f"window {spec.options.window} {told_past}" if told_past else ""
@@ -91,8 +90,12 @@ def no_free_time(state: State) -> str:
 
 def _zone(state: State) -> str:
     """The name of the computer's zone. Raises WindowError where nobody knows it."""
-    reported = None if state.identity is None else state.identity.system.get("time_zone")
-    return own_zone(state.spec.time_zone, reported)
+    return own_zone(state.spec.time_zone, _reported(state))
+
+
+def _reported(state: State) -> object:
+    """The zone that the computer says it stands in, once it was spoken to."""
+    return None if state.identity is None else state.identity.system.get("time_zone")
 
 
 def _zone_for_reboots(state: State) -> None:

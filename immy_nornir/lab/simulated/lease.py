@@ -27,12 +27,12 @@ class LeaseFile:
         own = self._is_own(lease)
         if own and old is not None and old["epoch"] > lease["epoch"]:
             raise OperationError(f"lease lost: session {old['session']} was taken up by {old['holder']}")
-        over = old is not None and (old["history"], old["session"]) == (lease["history"], lease.get("ended"))
-        held = old is not None and not own and not old["released"]
-        if held and over and old is not None and not at_work(str(old["session"])):
-            held = False
-        if held and old is not None and (now < old["until"] or at_work(str(old["session"]))):
-            raise OperationError(f"lease busy: {old['holder']}, until {max(int(old['until']), int(now))}")
+        held = False
+        if old is not None and not own and not old["released"]:
+            works = bool(at_work(str(old["session"])))
+            held = works or (old["history"], old["session"]) != (lease["history"], lease.get("ended"))
+            if held and (works or now < old["until"]):
+                raise OperationError(f"lease busy: {old['holder']}, until {max(int(old['until']), int(now))}")
         since = old is not None and not own and detected is not None and old["touched"] + _JUST_NOW >= now - detected
         self._write(lease, now + float(lease["seconds"]), released=False)
         return detected is not None and (held or since)

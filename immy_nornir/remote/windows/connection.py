@@ -16,7 +16,6 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from immy_nornir.errors import (
-    BusyError,
     DeclinedError,
     DroppedError,
     GarbledError,
@@ -266,12 +265,7 @@ class PowerShellConnection:
         if answer.status is AnswerStatus.TIMED_OUT:
             raise DroppedError(f"{operation.name} took too long on the computer and was ended")
         if answer.status is not AnswerStatus.OK:
-            said = refused(answer.error)
-            raise (
-                said
-                if isinstance(said, BusyError)
-                else DeclinedError(f"{operation.name}: {answer.error or answer.status.value}")
-            )
+            raise refused(answer.error or answer.status.value, operation.name)
         if not isinstance(answer.result, dict):
             raise GarbledError(f"{operation.name}: the answer is no map")
         return answer.result

@@ -28,6 +28,9 @@ class TooSlowError(requests.ReadTimeout):
 class TooMuchError(requests.RequestException):
     """More came than any answer of WinRM may hold."""
 
+    def __init__(self) -> None:
+        super().__init__(f"the answer has more than {MAXIMUM_BYTES:,} bytes")
+
 
 @dataclass(eq=False, slots=True)
 class _Exchange:
@@ -107,7 +110,7 @@ def bounded(pieces: Callable[..., Iterator[bytes]]) -> Callable[..., Iterator[by
         for piece in pieces(*args, **kwargs):
             size += len(piece)
             if size > MAXIMUM_BYTES:
-                raise TooMuchError(f"the answer has more than {MAXIMUM_BYTES:,} bytes")
+                raise TooMuchError
             yield piece
 
     return stream

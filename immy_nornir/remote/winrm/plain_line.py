@@ -21,7 +21,7 @@ from urllib3.exceptions import IncompleteRead
 from urllib3.util import parse_url
 from urllib3.util.connection import is_connection_dropped
 
-from immy_nornir.remote.winrm.exchange_limits import MAXIMUM_BYTES, TooMuchError, cut
+from immy_nornir.remote.winrm.exchange_limits import MAXIMUM_BYTES, TooMuchError, bounded, cut
 
 SOCKET_OPTIONS = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
 _PIECE = 65_536
@@ -129,7 +129,7 @@ def _answer(sock: Any) -> Answer:
         return _by_the_library(sock, bytes(data))
     status, headers, length, goes_on = read
     if length > MAXIMUM_BYTES:
-        raise TooMuchError(f"the answer has more than {MAXIMUM_BYTES:,} bytes")
+        raise TooMuchError
     start = end + 4
     while len(data) - start < length:
         piece = sock.recv(_PIECE)
@@ -195,9 +195,5 @@ def _by_the_library(sock: Any, begun: bytes) -> Answer:
     source: Any = _Begun(sock, begun)
     answer = http.client.HTTPResponse(source, method="POST")
     answer.begin()
-    body = bytearray()
-    while piece := answer.read(_PIECE):
-        body += piece
-        if len(body) > MAXIMUM_BYTES:
-            raise TooMuchError(f"the answer has more than {MAXIMUM_BYTES:,} bytes")
-    return Answer(answer.status, tuple((name.lower(), value) for name, value in answer.headers.items()), bytes(body))
+    body = b"".join(bounded(lambda: iter(lambda: answer.read(_PIECE), b""))())
+    return Answer(answer.status, tuple((name.lower(), value) for name, value in answer.headers.items()), body)

@@ -328,15 +328,17 @@ class WinrmTransport:
         left = deadline - self._clock.monotonic()
         seconds = max(1, min(self._endpoint.operation_seconds, int(left) + 1))
         try:
-            answer = self._protocol.send_message(
-                _ENVELOPE.format(message=uuid.uuid4(), seconds=seconds, action=action, more=more, body=body)
-            )
+            answer = self._protocol.send_message(_message(action, more, body, seconds))
         except FOREIGN as error:
             raise mapped(error, stage, self._endpoint) from None
         root = _envelope(answer)
         if root is None:
             raise not_wsman(answer, stage, self._endpoint)
         return root
+
+
+def _message(action: str, more: str, body: str, seconds: int) -> str:
+    return _ENVELOPE.format(message=uuid.uuid4(), seconds=seconds, action=action, more=more, body=body)
 
 
 def _envelope(answer: bytes) -> ET.Element | None:
@@ -354,9 +356,8 @@ def _delete(protocol: Protocol | None, shell: str) -> None:
     if protocol is None:
         return
     more = f'<w:SelectorSet><w:Selector Name="ShellId">{escape(shell)}</w:Selector></w:SelectorSet>'
-    message = _ENVELOPE.format(message=uuid.uuid4(), seconds=10, action=f"{_TRANSFER}/Delete", more=more, body="")
     try:
-        protocol.send_message(message)
+        protocol.send_message(_message(f"{_TRANSFER}/Delete", more, "", 10))
     except winrm.exceptions.WSManFaultError as error:
         if is_passing(error):
             raise

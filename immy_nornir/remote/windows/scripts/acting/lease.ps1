@@ -49,10 +49,13 @@ function Enter-ImmyLease($lease, $detected) {
         $isOwn = Test-ImmyOwnLease $old $lease
         $now = Get-ImmyTime
         if ($isOwn -and $old.epoch -gt $lease.epoch) { throw "lease lost: session $($old.session) was taken up by $($old.holder)" }
-        $isOver = $old -and $lease.ended -and $old.history -eq $lease.history -and $old.session -eq $lease.ended
-        $isHeld = $old -and -not $isOwn -and -not $old.released -and -not ($isOver -and -not (Find-ImmyWorkingJob ([string]$old.session)))
-        if ($isHeld -and ($now -lt $old.until -or (Find-ImmyWorkingJob ([string]$old.session)))) {
-            throw "lease busy: $($old.holder), until $([Math]::Max([long]$old.until, [long]$now))"
+        $isHeld = $false
+        if ($old -and -not $isOwn -and -not $old.released) {
+            $working = Find-ImmyWorkingJob ([string]$old.session)
+            $isHeld = $working -or -not ($lease.ended -and $old.history -eq $lease.history -and $old.session -eq $lease.ended)
+            if ($isHeld -and ($working -or $now -lt $old.until)) {
+                throw "lease busy: $($old.holder), until $([Math]::Max([long]$old.until, [long]$now))"
+            }
         }
         $isSince = $old -and -not $isOwn -and $null -ne $detected -and $old.touched + 5 -ge $now - [double]$detected
         Write-ImmyLease $stream $lease ($now + [double]$lease.seconds) $false
