@@ -98,7 +98,7 @@ FUNCTION_LINES = 50
 LARGE_MODULES: dict[str, tuple[int, str]] = {}
 LARGE_FUNCTIONS: dict[str, tuple[int, str]] = {
     "decide/steps/state.py:_fold": (95, "one match with a case for each kind of entry"),
-    "history/sentences.py:sentence": (65, "one match with a sentence for each kind of entry"),
+    "history/sentences.py:sentence": (70, "one match with a sentence for each kind of entry"),
 }
 
 

@@ -3,34 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from immy_nornir.session.live import LiveSession
-    from immy_nornir.session.recap import ActionLine
+    from immy_nornir.session.recap import ActionLine, Recap
 
 _NAMED = 3
+_LINES = 40
 
 
-def plan_lines(sessions: Sequence[LiveSession], *, verbose: bool) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class ComputerPlan:
+    """What one session would do."""
+
+    computer: str
+    actions: Sequence[ActionLine]
+    reboots: int
+    """Planned."""
+    may_reboot: bool = False
+    """None is planned, yet one may be needed."""
+
+
+def plan_of(computer: str, recap: Recap) -> ComputerPlan:
+    """All that a session would do."""
+    return ComputerPlan(computer, [one for one in recap.actions if one.to_do], recap.reboots_planned)
+
+
+def plan_lines(plans: Sequence[ComputerPlan], *, verbose: bool) -> Iterator[str]:
     """What would be done, most computers first; then the reboots."""
-    work: dict[str, list[str]] = {}
-    reboots = [live.computer for live in sessions if live.recap.reboots_planned]
-    for live in sessions:
-        planned = [one for one in live.recap.actions if one.to_do]
-        if verbose and (planned or live.recap.reboots_planned):
-            yield f"  {live.computer}:"
-            yield from (f"    {_work(one)}: {one.why}" for one in planned)
-            if live.recap.reboots_planned:
-                yield f"    reboots: {live.recap.reboots_planned}"
-        for one in planned:
-            work.setdefault(_work(one), []).append(live.computer)
     if verbose:
+        for plan in plans:
+            yield from _of_computer(plan)
         return
-    for text, names in sorted(work.items(), key=lambda each: -len(each[1])):
+    work: dict[str, list[str]] = {}
+    for plan in plans:
+        for one in plan.actions:
+            work.setdefault(_work(one), []).append(plan.computer)
+    ordered = sorted(work.items(), key=lambda each: -len(each[1]))
+    for text, names in ordered[:_LINES]:
         yield f"  {text} on {_computers(names)}"
-    if reboots:
+    if ordered[_LINES:]:
+        yield f"  and {len(ordered) - _LINES} more kinds of work, each on {len(ordered[_LINES][1])} or fewer"
+    if reboots := [plan.computer for plan in plans if plan.reboots]:
         yield f"  reboot {_computers(reboots)}"
+    if may := [plan.computer for plan in plans if plan.may_reboot and not plan.reboots]:
+        yield f"  reboot if needed {_computers(may)}"
+
+
+def _of_computer(plan: ComputerPlan) -> Iterator[str]:
+    if not (plan.actions or plan.reboots or plan.may_reboot):
+        return
+    yield f"  {plan.computer}:"
+    yield from (f"    {_work(one)}: {one.why}" for one in plan.actions)
+    if plan.reboots:
+        yield f"    reboots: {plan.reboots}"
+    elif plan.may_reboot:
+        yield "    reboots: if needed"
 
 
 def _work(one: ActionLine) -> str:

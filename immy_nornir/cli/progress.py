@@ -5,10 +5,12 @@ Told of entries by worker threads; draws on standard error; decides nothing.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -83,6 +85,11 @@ class Lines:
     def __exit__(self, *_: object) -> None:
         return
 
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Lines hinder nobody."""
+        yield
+
     def __call__(self, state: State, stamped: Stamped) -> None:
         """Tell one entry."""
         if not worth_a_line(stamped.entry):
@@ -120,6 +127,15 @@ class Live:
 
     def __exit__(self, *_: object) -> None:
         self._live.__exit__(None, None, None)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """No picture meanwhile; what happens is taken in all the same."""
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start(refresh=True)
 
     def __call__(self, state: State, stamped: Stamped) -> None:
         """Take in one entry."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from immy_nornir.cli import startup
-from immy_nornir.cli.plan import plan_lines
+from immy_nornir.cli.plan import plan_lines, plan_of
 from immy_nornir.errors import HistoryError
 from immy_nornir.model.record.session import EndReason, Outcome, Status
 from immy_nornir.text import json
@@ -36,6 +36,8 @@ def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:
     statuses = [live.recap.status for live in reached]
     if Status.INTERRUPTED in statuses:
         return 130
+    if _denied(reached):
+        return 2
     if any(one not in (Status.PASSED, Status.WAITING) for one in statuses):
         return 1
     if len(reached) < len(ours):
@@ -45,6 +47,13 @@ def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:
     if check and any(_pending(live) for live in sessions):
         return 4
     return 0
+
+
+def _denied(sessions: Sequence[LiveSession]) -> bool:
+    """Whether somebody, or a brake, said no, and nothing was done."""
+    recaps = [live.recap for live in sessions]
+    done = any(one.attempted for recap in recaps for one in recap.actions) or any(recap.reboots for recap in recaps)
+    return not done and any(recap.reason is EndReason.NOT_APPROVED for recap in recaps)
 
 
 def record_code(engine: Engine, code: int) -> int:
@@ -142,7 +151,8 @@ def show_summary(
     elif open_actions:
         told = f"{open_actions} not done"
     click.echo(f"  actions: {told or 'none'}; reboots: {reboots}")
-    for line in plan_lines(sessions, verbose=verbose) if planned else ():
+    plans = [plan_of(live.computer, live.recap) for live in sessions] if planned else []
+    for line in plan_lines(plans, verbose=verbose):
         click.echo(line)
     for text, names in _attention(sessions).items():
         shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

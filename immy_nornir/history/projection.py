@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from immy_nornir.decide.runs.run_state import RunState
-from immy_nornir.decide.steps.state import ActionState, State
+from immy_nornir.decide.steps.state import State
+from immy_nornir.decide.steps.under_way import ActionState
 from immy_nornir.history import codec
 from immy_nornir.history.sentences import sentence
 from immy_nornir.model.facts import Identity

@@ -298,15 +298,16 @@ class Reader:
             found += self.sessions(Asked(ids=ids[start : start + 500]), actions=actions)
         return found
 
-    def work_done(self, ids: Sequence[str]) -> tuple[int, int]:
-        """How many actions these sessions have begun, and how often they have rebooted their computers."""
-        actions = reboots = 0
-        for start in range(0, len(ids), 500):
-            some = ids[start : start + 500]
+    def work_done(self, run_id: str, ids: Iterable[str]) -> tuple[int, int]:
+        """How many actions the sessions of a run, and these, have begun, and how many of them have rebooted."""
+        sessions = {one for (one,) in self._rows("SELECT id FROM sessions WHERE run_id=?", [run_id])} | set(ids)
+        names, actions, reboots = list(sessions), 0, 0
+        for start in range(0, len(names), 500):
+            some = names[start : start + 500]
             marks = ",".join("?" * len(some))
             sql = f"SELECT count(*) FROM actions WHERE attempts>0 AND session_id IN ({marks})"  # noqa: S608 - marks
             actions += int(self._rows(sql, some)[0][0])
-            sql = f"SELECT coalesce(sum(reboots), 0) FROM sessions WHERE id IN ({marks})"  # noqa: S608 - marks
+            sql = f"SELECT count(*) FROM sessions WHERE reboots>0 AND id IN ({marks})"  # noqa: S608 - marks
             reboots += int(self._rows(sql, some)[0][0])
         return actions, reboots
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from immy_nornir.decide.steps.approval import Wanted
 from immy_nornir.decide.steps.state import State
 from immy_nornir.model.record.entries import (
     ActionEnded,
+    ApprovalDenied,
+    ApprovalGiven,
     Connected,
     ContactBack,
     ContactLost,
@@ -73,6 +76,10 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
             return f"planned {todo} of {_count(len(plan.actions), 'action')} in {phases}, {reboots}"
         case RebootInherited(session):
             return f"session {session} owes a reboot"
+        case ApprovalGiven(by, actions, reboots):
+            return f"approved by {by}: {Wanted(actions, reboots)}"
+        case ApprovalDenied(why):
+            return f"not approved: {why}"
         case StageFailed(stage, message):
             return f"stage {stage} failed: {message}"
         case Determined(action):

@@ -5,6 +5,7 @@ Not here: which sessions these are (session.runs), threads and waiting (session.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from nornir.core.state import GlobalState
 from immy_nornir.model.record.run import Pace
 from immy_nornir.plugins.runner import ImmyRunner
 from immy_nornir.plugins.tasks import maintain
+from immy_nornir.session.approvals import Approvals
 from immy_nornir.session.crew.crew import Crew
 from immy_nornir.session.engine import Engine
 from immy_nornir.session.live import LiveSession
@@ -37,12 +39,13 @@ def crew_of(engine: Engine, pace: Pace) -> Crew:
     return Crew(pace.workers, pace.per_tenant, pace.splay, lambda: engine.stop.level, engine.clock)
 
 
-def work_of(engine: Engine, pace: Pace, crew: Crew) -> Work:
+def work_of(engine: Engine, pace: Pace, crew: Crew, approvals: Approvals | None = None) -> Work:
     """How this process advances sessions: all batches share one crew."""
 
     def work(name: str, sessions: Mapping[str, LiveSession]) -> None:
         tenants = {computer: live.spec.tenant for computer, live in sessions.items()}
-        runner = ImmyRunner(tenant_of=tenants.__getitem__, crew=crew)
+        glance = tuple if approvals is None else functools.partial(approvals.look, name, sessions)
+        runner = ImmyRunner(tenant_of=tenants.__getitem__, crew=crew, glance=glance)
         nornir_of(list(sessions), runner).run(task=maintain, name=name, sessions=sessions, wait=pace.wait)
         if engine.stop.level > 1:
             for live in sessions.values():
@@ -51,29 +54,35 @@ def work_of(engine: Engine, pace: Pace, crew: Crew) -> Work:
     return work
 
 
-def execute(engine: Engine, run: LiveRun, pace: Pace) -> None:
+def execute(engine: Engine, run: LiveRun, pace: Pace, approvals: Approvals | None = None) -> None:
     """Work on a run, wave after wave; afterwards every session has a status of its own."""
     with crew_of(engine, pace) as crew:
-        run.go(work_of(engine, pace, crew))
+        run.go(work_of(engine, pace, crew, approvals))
 
 
-def resume(engine: Engine, runs: Sequence[LiveRun], alone: Sequence[LiveSession], pace: Pace) -> None:
+def resume(
+    engine: Engine,
+    runs: Sequence[LiveRun],
+    alone: Sequence[LiveSession],
+    pace: Pace,
+    approvals: Approvals | None = None,
+) -> None:
     """Go on with runs that were left, oldest first, and with the sessions that no wave holds any more.
 
     Sessions of one computer follow each other, oldest first.
     """
     before, after = by_age(alone, runs)
-    _by_themselves(engine, before, pace)
+    _by_themselves(engine, before, pace, approvals)
     for run in runs:
         if not engine.stop.level:
             take_up(run)
-            execute(engine, run, replace(run.state.spec.pace, workers=pace.workers, wait=pace.wait))
-    _by_themselves(engine, after, pace)
+            execute(engine, run, replace(run.state.spec.pace, workers=pace.workers, wait=pace.wait), approvals)
+    _by_themselves(engine, after, pace, approvals)
 
 
-def _by_themselves(engine: Engine, alone: Sequence[LiveSession], pace: Pace) -> None:
+def _by_themselves(engine: Engine, alone: Sequence[LiveSession], pace: Pace, approvals: Approvals | None) -> None:
     with crew_of(engine, pace) as crew:
-        work = work_of(engine, pace, crew)
+        work = work_of(engine, pace, crew, approvals)
         for sessions in computers_alone(alone):
             if not engine.stop.level:
                 work("resume", sessions)

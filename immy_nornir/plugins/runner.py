@@ -7,7 +7,7 @@ stopped. This one gives the crew a seat for each host, guards processors, and ha
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from nornir.core.inventory import Host
@@ -16,7 +16,7 @@ from nornir.core.task import AggregatedResult, MultiResult, Result, Task
 
 from immy_nornir.plugins.tasks import parking
 from immy_nornir.session.crew.crew import Crew, Seat
-from immy_nornir.session.live import Parked
+from immy_nornir.session.settled import Parked
 
 _log = logging.getLogger("immy_nornir.runner")
 
@@ -77,13 +77,16 @@ class ImmyRunner:
         stop: Callable[[], int] = lambda: 0,
         tenant_of: Callable[[str], str] = lambda _: "",
         crew: Crew | None = None,
+        glance: Callable[[], Iterable[str]] = tuple,
     ) -> None:
+        """`glance` goes with a crew, which calls the hosts that it names."""
         self.num_workers = num_workers
         self.per_tenant = per_tenant
         self.splay = splay
         self._stop = stop
         self._tenant_of = tenant_of
         self._crew = crew
+        self._glance = glance
 
     def run(self, task: Task, hosts: Sequence[Host]) -> AggregatedResult:
         """Run the task on every host; every host has a result, whatever happened to it."""
@@ -91,7 +94,7 @@ class ImmyRunner:
         seats = [Seat(host.name, _Legs(task, host, broken), self._tenant_of(host.name)) for host in hosts]
         results = AggregatedResult(task.name)
         if self._crew is not None:
-            results.update(self._crew.run(seats))
+            results.update(self._crew.run(seats, self._glance))
         else:
             with Crew(self.num_workers, self.per_tenant, self.splay, self._stop) as crew:
                 results.update(crew.run(seats))

@@ -66,6 +66,7 @@ OUTCOME_REASONS: Mapping[str, str] = {
     OutcomeReason.REBOOT_FAILED: "The reboot before it did not work out.",
     OutcomeReason.BUSY: "Another session was at work on the computer.",
     OutcomeReason.WINDOW: "Its window closed before it was done.",
+    OutcomeReason.NOT_APPROVED: "Nobody has approved it, or a brake of the run held it.",
 }
 
 HELD: Mapping[str, str] = {

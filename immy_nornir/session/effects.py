@@ -17,8 +17,9 @@ from immy_nornir.decide.plan.actions import Decision, decide
 from immy_nornir.decide.plan.job_steps import steps_of
 from immy_nornir.decide.plan.make_plan import user_for
 from immy_nornir.decide.steps import outcomes
-from immy_nornir.decide.steps.state import ActionState, Job, State, looked_at, meaning_of, rebooted_since
+from immy_nornir.decide.steps.state import State, looked_at, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do
+from immy_nornir.decide.steps.under_way import ActionState, Job
 from immy_nornir.errors import BusyError, DeclinedError, DroppedError, GarbledError, TransportTimeoutError
 from immy_nornir.model.deployments import Desired, StateKind
 from immy_nornir.model.facts import Finding, FindingStatus, Identity

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from typing import Protocol
 
 from immy_nornir.decide.resolve.desires import SharedDesires
 from immy_nornir.decide.resolve.winning_deployments import Targets
+from immy_nornir.decide.steps.moment import Approver
 from immy_nornir.decide.steps.state import State
 from immy_nornir.errors import ImmyError
 from immy_nornir.history.store import History
@@ -94,8 +94,8 @@ class Engine:
     """The fleet as its files are now, where they have changed since they were read. Raises ImmyError: no fleet."""
     files: int = 0
     """How often the files were read again."""
-    approved_files: float = math.inf
-    """Up to which reading of the files somebody has said that sessions may be planned anew by them."""
+    approver: Approver = Approver.NOT_NEEDED
+    """Who approves what sessions plan anew because the files say otherwise than when they began."""
     unreadable: str = ""
     """Why the files could not be read again; nothing is begun by older ones."""
     _reload_lock: threading.Lock = field(default_factory=threading.Lock)

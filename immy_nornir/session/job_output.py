@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from immy_nornir.errors import TransportError
 
 if TYPE_CHECKING:
-    from immy_nornir.decide.steps.state import Job
+    from immy_nornir.decide.steps.under_way import Job
     from immy_nornir.model.wire import JobStatus
 
 HEAD_BYTES: Final = 2_000_000

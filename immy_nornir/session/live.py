@@ -9,21 +9,23 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from immy_nornir.decide.steps.gate import did_anything, left_open
-from immy_nornir.decide.steps.moment import Moment
+from immy_nornir.decide.steps.approval import anything
+from immy_nornir.decide.steps.gate import left_open
+from immy_nornir.decide.steps.moment import Approver, Moment
 from immy_nornir.decide.steps.next_step import next_step
-from immy_nornir.decide.steps.reboots import owes
-from immy_nornir.decide.steps.state import State, fold, may_plan_again
+from immy_nornir.decide.steps.reboots import left_owing
+from immy_nornir.decide.steps.state import State, did_anything, fold, may_plan_again
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Wait
-from immy_nornir.errors import NO_ROOM, FilesError, HistoryError, ImmyError, NoRoomError
+from immy_nornir.errors import FilesError, HistoryError
 from immy_nornir.history.projection import stage_of
 from immy_nornir.history.store import Busy
 from immy_nornir.model.playbooks import Stage
 from immy_nornir.model.record.entries import (
     SUPERSEDE,
+    ApprovalDenied,
+    ApprovalGiven,
     Entry,
     Finished,
     Interrupted,
@@ -40,30 +42,14 @@ from immy_nornir.session import operations
 from immy_nornir.session.inputs import compare
 from immy_nornir.session.leg import Leg
 from immy_nornir.session.recap import Recap, recap_of
+from immy_nornir.session.settled import Parked, Settled
 
 if TYPE_CHECKING:
-    from immy_nornir.model.protocols import Address
     from immy_nornir.model.record.session import SessionSpec
     from immy_nornir.session.engine import Engine
 
 _CRASHES = 3
 """How many operations of one session may raise something unexpected before it ends as failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """The session waits and holds nothing; look again at `until`, or sooner when the computer answers at `address`."""
-
-    wait: Wait
-    address: Address | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """The session has ended, in this process at least."""
-
-    status: Status
-    message: str
 
 
 class LiveSession:
@@ -72,6 +58,7 @@ class LiveSession:
     __slots__ = (
         "_abandoned",
         "_begun",
+        "_broken",
         "_compared",
         "_crashes",
         "_deferred",
@@ -82,6 +69,7 @@ class LiveSession:
         "_state",
         "_successor",
         "_unread",
+        "approver",
         "before",
         "engine",
         "leg",
@@ -96,6 +84,8 @@ class LiveSession:
         self.leg = Leg(engine, state.spec)
         self.before: LiveSession | None = None
         """An older session of the computer that has to be settled first."""
+        self.approver = Approver.NOT_NEEDED
+        """Who says that it may do what it plans; set by whoever asks (session.approvals)."""
         self.refused: Settled | None = None
         """Why this process may not advance it: another is at work, or it has ended."""
         self._state: State | None = state
@@ -108,6 +98,8 @@ class LiveSession:
         self._lock = threading.Lock()
         """Held while an entry is written: `abandon` comes from another thread."""
         self._abandoned = False
+        self._broken = ""
+        """Why an answer could not be written."""
         self._compared = engine.files if made_now else -1
         """With which reading of the files it agrees."""
         self._unread = ""
@@ -172,10 +164,41 @@ class LiveSession:
         with contextlib.suppress(Exception):  # a terminal that went away must not cost the session
             self.engine.listener(after, stamped)
 
+    # --- who approves what it plans: from the thread that asks, while nobody is in the session ---
+
+    @property
+    def waits_for_approval(self) -> bool:
+        """Whether nobody is in it until somebody says that it may do what it plans."""
+        parked = self._parked
+        return parked is not None and parked.kind is WaitKind.APPROVAL
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether it may still come to its first plan and wait for approval, while this process stays for it."""
+        state, parked = self._state, self._parked
+        if state is None or self.rests or (parked is not None and parked.deferred):
+            return False
+        return not (state.finished or state.denied or anything(state))
+
+    @property
+    def state_now(self) -> State | None:
+        """Its state as another thread may look at it; None where it has settled here."""
+        return self._state
+
+    def answer(self, entry: ApprovalGiven | ApprovalDenied) -> None:
+        """Write down what somebody said; whoever says it has the session called again."""
+        self._parked = None
+        try:
+            self.append(entry, durable=True)
+        except HistoryError as error:
+            self._broken = error.message
+
     # --- the loop ---
 
     def advance(self, *, woken: bool = False) -> Parked | Settled:
         """Go on until the session waits or ends; `woken` when the computer was just seen to answer."""
+        if self._broken:
+            return self.leave(f"history: {self._broken}")
         try:
             return self._after_before(woken=woken) or self._advance(woken=woken)
         except HistoryError as error:
@@ -226,6 +249,8 @@ class LiveSession:
         self.leg = Leg(self.engine, spec)
         self.refused, self._recap, self._parked, self._successor = None, None, None, None
         self._begun, self._crashes, self._compared = False, 0, self.engine.files
+        if self.engine.approver is not Approver.NOT_NEEDED:
+            self.approver = self.engine.approver
 
     def compared(self) -> tuple[str, SessionSpec | None]:
         """As `inputs.compare`; where the files say the same nothing is compared until they are read again.
@@ -240,32 +265,24 @@ class LiveSession:
             self._compared = files
         return why, today
 
-    def _compare(self) -> Settled | None:
-        """End what was planned from files that say otherwise now; a new session by these files takes its place.
-
-        Where nobody has approved what these files want, the session is left for whoever asks.
-        """
+    def _compare(self) -> None:
+        """End what was planned from files that say otherwise now; a new session by these files takes its place."""
         engine, state = self.engine, self.state
         engine.look_at_files()
         if state.stop is not None or state.finished is not None:
-            return None
+            return
         files, self._unread = engine.files, ""
         try:
             why, today = self.compared()
         except FilesError as error:
             self._unread = f"the files cannot be read: {error.message}"
-            return None
+            return
         if why and state.failure is None:
-            if today is not None and files > engine.approved_files:
-                self.append(Interrupted(f"{why}: nobody has approved that yet{left_open(state)}"))
-                engine.history.release([self.computer])
-                return self._settle()
             new = None if today is None else engine.history.create_successor(today)
             told = f"{why}; session {new.id} takes its place" if new is not None else why
             self.append(StopAsked(SUPERSEDE, told, "" if new is None else new.id), durable=True)
             self._successor = new
         self._compared = files
-        return None
 
     def _go_on(self, *, woken: bool) -> Parked | Settled:
         refused = self.begin()
@@ -277,9 +294,7 @@ class LiveSession:
         if self._inherited is not None and self.state.inherited is None:
             self.append(self._inherited)
         while True:
-            left = self._compare()
-            if left is not None:
-                return left
+            self._compare()
             match next_step(self.state, self._moment()):
                 case Finish(status, message, reason):
                     self._release()
@@ -302,7 +317,7 @@ class LiveSession:
         engine, spec = self.engine, self.spec
         acts = spec.type.executes and not spec.check
         frozen = (engine.frozen() or engine.unreadable or self._unread) if acts else ""
-        return Moment(engine.clock.now(), self.leg.contact, engine.stop.level > 0, frozen)
+        return Moment(engine.clock.now(), self.leg.contact, engine.stop.level > 0, frozen, self.approver)
 
     def begin(self) -> Settled | None:
         """Own the session's computer from now on; the end where somebody else does, or the session has ended.
@@ -364,7 +379,7 @@ class LiveSession:
         """
         self.leg.close()
         state, recap = self._state, self.recap
-        self._inherited = None if state is None else _owed_by(state)
+        self._inherited = None if state is None else left_owing(state)
         if status is not None:
             recap = dataclasses.replace(recap, status=status, message=message, reason=reason, deferred=False)
         self._recap, self._state = recap, None
@@ -388,7 +403,7 @@ class LiveSession:
 
     def _park(self, wait: Wait) -> Parked:
         """Hold nothing; the same wait again is not worth another entry."""
-        if wait.deferred:
+        if wait.deferred or wait.kind is WaitKind.APPROVAL:
             self._release()
         self.leg.close()
         known = self.state.waiting
@@ -406,19 +421,11 @@ class LiveSession:
     def _perform(self, do: Do, action_id: str) -> None:
         before, leg, engine = self.state, self.leg, self.engine
         try:
-            for entry in operations.perform(before, leg, do, action_id):
+            for entry in operations.attempt(before, leg, do, action_id):
                 self.append(entry)
         except HistoryError:
             raise
-        except ImmyError as error:
-            for entry in operations.failed(self.state, leg, do, action_id, error):
-                self.append(entry)
         except Exception as error:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
-            if isinstance(error, OSError) and error.errno in NO_ROOM:
-                lacking = NoRoomError(f"this machine has no room for it: {error.strerror}", "ulimit -n, fewer workers")
-                for entry in operations.failed(self.state, leg, do, action_id, lacking):
-                    self.append(entry)
-                return
             self._crashes += 1
             leg.close()
             text = engine.redactor.clean(f"{type(error).__name__}: {error}")
@@ -429,10 +436,3 @@ class LiveSession:
                 self.append(Noted(f"crashed in {do}: {text}"))
         if self.state.entries == before.entries and do in (Do.POLL_JOB, Do.CHECK_BOOT):
             leg.contact = leg.contact.looked(engine.clock.now(), achieved=do is Do.POLL_JOB)
-
-
-def _owed_by(state: State) -> RebootInherited | None:
-    """The reboot that a superseded session leaves to the one that takes its place."""
-    if state.finished is None or state.finished.status is not Status.SUPERSEDED or state.identity is None:
-        return None
-    return RebootInherited(state.spec.id, state.identity.boot) if owes(state) else None

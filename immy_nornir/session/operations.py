@@ -17,11 +17,14 @@ from immy_nornir.decide.plan.actions import Decision, decide
 from immy_nornir.decide.plan.make_plan import Planning, make_plan, to_detect
 from immy_nornir.decide.steps.step import Do
 from immy_nornir.errors import (
+    NO_ROOM,
     AuthenticationError,
     BusyError,
     CertificateError,
     DeclinedError,
+    HistoryError,
     ImmyError,
+    NoRoomError,
     RefusedError,
     SecretError,
     TransportError,
@@ -50,7 +53,8 @@ from immy_nornir.model.wire import ReadOperation
 from immy_nornir.session import effects, inputs
 
 if TYPE_CHECKING:
-    from immy_nornir.decide.steps.state import ActionState, State
+    from immy_nornir.decide.steps.state import State
+    from immy_nornir.decide.steps.under_way import ActionState
     from immy_nornir.model.protocols import Reader
     from immy_nornir.model.values import Json
     from immy_nornir.session.leg import Leg
@@ -73,6 +77,24 @@ def perform(state: State, leg: Leg, do: Do, action_id: str) -> list[Entry]:
     if do in effects.PERFORM:
         return effects.PERFORM[do](state, leg, action_id)
     return _PERFORM[do](state, leg)
+
+
+def attempt(state: State, leg: Leg, do: Do, action_id: str) -> list[Entry]:
+    """Do one operation, whatever comes of it: what is expected to go wrong becomes entries, too.
+
+    Raises: HistoryError; anything else is a bug of ours.
+    """
+    try:
+        return perform(state, leg, do, action_id)
+    except HistoryError:
+        raise
+    except ImmyError as error:
+        return failed(state, leg, do, action_id, error)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        lacking = NoRoomError(f"this machine has no room for it: {error.strerror}", "ulimit -n, fewer workers")
+        return failed(state, leg, do, action_id, lacking)
 
 
 def failed(state: State, leg: Leg, do: Do, action_id: str, error: ImmyError) -> list[Entry]:

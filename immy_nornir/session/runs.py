@@ -16,7 +16,7 @@ from immy_nornir.decide.runs.next_wave import Begin, End, Standing, Write, is_he
 from immy_nornir.decide.runs.run_state import RunState, fold_run
 from immy_nornir.errors import HistoryError
 from immy_nornir.model.record.entries import SUPERSEDE, StopAsked
-from immy_nornir.model.record.run import PlaySpec, RunEnded, RunEntry, RunLeft, RunSpec, RunStamped
+from immy_nornir.model.record.run import Approved, PlaySpec, RunEnded, RunEntry, RunLeft, RunSpec, RunStamped
 from immy_nornir.model.record.session import EndReason, Outcome, Status, WaitKind
 from immy_nornir.session.live import LiveSession
 from immy_nornir.session.recap import Recap
@@ -73,6 +73,8 @@ def standing_of(recap: Recap, *, left: bool) -> Standing:
         return Standing.WAITING if recap.deferred and recap.waits_for is WaitKind.WINDOW else Standing.LEFT
     if recap.status is Status.SUPERSEDED:
         return Standing.LEFT
+    if recap.reason is EndReason.NOT_APPROVED:
+        return Standing.DENIED
     if recap.status is Status.MISSED or recap.reason is EndReason.EXCLUDED:
         return Standing.MISSED
     if recap.status is Status.FAILED or (recap.status is Status.PARTIALLY_PASSED and recap.wrong):
@@ -188,12 +190,13 @@ def supersede(live: LiveSession, by: str) -> None:
 
 
 def begin_run(
-    engine: Engine, spec: RunSpec, plays: Sequence[PlayRun], fresh: Sequence[SessionSpec], approved: RunEntry
+    engine: Engine, spec: RunSpec, plays: Sequence[PlayRun], fresh: Sequence[SessionSpec], approved: Approved | None
 ) -> LiveRun:
-    """Store a run with its `fresh` sessions (session.taking_up made them), and what was approved."""
+    """Store a run with its `fresh` sessions (session.taking_up made them), and what was approved beforehand."""
     state = RunState(replace(spec, plays=tuple(one.spec for one in plays)))
     sessions = {live.id: live for one in plays for live in one.sessions.values()}
     engine.history.begin_run(state.spec, fresh)
     run = LiveRun(engine, state, sessions)
-    run.append(approved)
+    if approved is not None:
+        run.append(approved)
     return run

@@ -134,11 +134,11 @@ def test_check_stops_after_the_plan_and_says_that_changes_are_pending(here: Any)
 )
 def test_a_run_that_may_do_more_than_a_brake_allows_is_refused(here: Any, brake: tuple[str, ...], words: str) -> None:
     fleet, lab, _, _ = here
-    seen = len(lab.events(None, "asked"))
+    begun = len(world.jobs(lab, "asked"))
     done = fleet.immy("run", "--on", "asked", "--yes", *brake)
     assert done.code == 2
     assert words in done.err
-    assert len(lab.events(None, "asked")) == seen
+    assert len(world.jobs(lab, "asked")) == begun
 
 
 def test_a_frozen_fleet_is_only_looked_at(here: Any) -> None:

@@ -245,11 +245,13 @@ def test_what_changes_while_a_process_stays_needs_a_yes_too(tmp_path: Path) -> N
         process = one.start("sessions", "resume")
         eventually(lambda: items(one) == ["software/alpha", "software/beta"])
         write(one.root, {RULES: "- {item: software/alpha, target: tenants, state: absent}\n"})
-        assert process.wait(ENOUGH) == 130
-        (row,) = one.sessions()
-        assert row["status"] == "interrupted"
-        assert "nobody has approved that yet; the job of software/beta goes on on the computer" in row["reason"]
+        eventually(lambda: one.sql("SELECT 1 FROM entries WHERE kind='StopAsked'"))
         one.lab.release()
+        assert process.wait(ENOUGH) == 130
+        new, old = one.sessions()
+        assert (old["status"], new["status"]) == ("superseded", "interrupted")
+        assert new["reason"] == "nobody has approved it: 1 action"
+        assert items(one) == ["software/alpha", "software/beta"]
         one.immy("sessions", "resume", "--yes")
         assert [row["status"] for row in one.sessions()] == ["passed", "superseded"]
         assert items(one) == ["software/alpha", "software/beta", "software/alpha"]

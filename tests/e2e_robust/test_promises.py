@@ -123,7 +123,7 @@ def test_a_reboot_that_cannot_be_foreseen_counts_for_the_brake(tmp_path: Path) -
     specs = {"pc001": {"pending_reboots": ["windows_update"]}}
     with fleet(tmp_path, 1, software_files(("alpha",), ()), specs=specs) as one:
         one.immy("run", "playbooks/all.yml", "--yes", "--max-reboots", "0", expect=2)
-        assert "may reboot 1 computers, and --max-reboots is 0" in one.said
+        assert "it might reboot 1 computer in all, and --max-reboots is 0" in one.said
         assert not one.lab.events("reboot_asked")
 
 

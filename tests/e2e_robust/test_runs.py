@@ -103,13 +103,12 @@ def test_the_rest_of_a_run_is_held_to_its_brakes_and_asked_about_again(tmp_path:
         more = software_files(("alpha", "beta", "gamma"), ())
         write(tmp_path, {name: text for name, text in more.items() if name != "playbooks/all.yml"})
         one.immy("sessions", "resume", expect=2)
-        assert "--max-changes is 5" in one.said
-        assert len(begun(one)) == 2
-        more = software_files(("alpha", "beta"), ())
-        write(tmp_path, {name: text for name, text in more.items() if name != "playbooks/all.yml"})
-        book(tmp_path, serial=2)
-        one.immy("sessions", "resume", expect=2)  # 2 done, 4 to do
-        assert "--max-changes is 5" in one.said
+        assert "change more than was approved" in one.said
+        assert set(one.statuses().values()) == {"interrupted"}
+        one.immy("sessions", "resume", "--yes", expect=2)  # 2 done, 4 to do in the first wave
+        assert "it would do 6 actions in all, and --max-changes is 5" in one.said
+        assert sum(one.installs().values()) == 2
+        assert set(one.statuses().values()) == {"cancelled"}
 
 
 def test_a_run_that_would_now_do_more_than_was_approved_needs_a_yes(tmp_path: Path) -> None:

@@ -36,6 +36,9 @@ from immy_nornir.model.plan import Desire, Held, Plan, PlannedAction, Reason, Re
 from immy_nornir.model.playbooks import ActionType, Options, Reboot, Stage
 from immy_nornir.model.record.entries import (
     ActionEnded,
+    ApprovalDenied,
+    ApprovalGiven,
+    ApprovedAction,
     Connected,
     ContactBack,
     ContactLost,
@@ -199,6 +202,8 @@ ENTRIES: tuple[Entry, ...] = (
     Verified((FOUND,), ("task/a: new work",)),
     Noted("a note"),
     RebootInherited("run-0", IDENTITY.boot),
+    ApprovalGiven("the operator", (ApprovedAction("software/a", ActionType.UPDATE, "1.2"),), True),
+    ApprovalDenied("it would do 6 actions in all, and --max-changes is 5"),
     Outdated("detected 5.0 hours ago"),
     WindowClosed("window 2030-01-01T00:00 closed"),
     StopAsked("cancel", "cancelled by somebody"),

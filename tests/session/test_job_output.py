@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from immy_nornir.decide.steps.state import Job
+from immy_nornir.decide.steps.under_way import Job
 from immy_nornir.errors import DroppedError
 from immy_nornir.model.record.session import Purpose
 from immy_nornir.model.wire import JobState, JobStatus

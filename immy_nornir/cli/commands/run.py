@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import os
 import re
 import shlex
@@ -17,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import options, startup
-from immy_nornir.cli.approval import approve
+from immy_nornir.cli.answers import Asker
+from immy_nornir.cli.approval import account_of, approve, approver_of, set_approver
 from immy_nornir.cli.summary import end_runs, exit_code, record_code, show_summary, write_report
 from immy_nornir.errors import HistoryError, UsageError
 from immy_nornir.model.places import Place
@@ -25,6 +25,7 @@ from immy_nornir.model.playbooks import Offline, OnFailure, Play, UserContext
 from immy_nornir.model.record.run import Brakes, Pace
 
 if TYPE_CHECKING:
+    from immy_nornir.cli.progress import Lines, Live
     from immy_nornir.session.engine import Engine
     from immy_nornir.session.runs import LiveRun, PlayRun
     from immy_nornir.session.specs import Asking
@@ -86,9 +87,11 @@ def _choices(kind: type) -> click.Choice[str]:
 @click.option(
     "--splay", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Spread the starts over so long."
 )
-@click.option("--max-changes", type=click.IntRange(0), help="Refuse a run that may do more actions than this.")
-@click.option("--max-reboots", type=click.IntRange(0), help="Refuse a run that may reboot more computers than this.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before changing something.")
+@click.option("--max-changes", type=click.IntRange(0), help="Nothing begins that would make more actions than this.")
+@click.option(
+    "--max-reboots", type=click.IntRange(0), help="Nothing begins that might reboot more computers than this."
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask when everything is planned; brakes hold.")
 @click.option("--report/--no-report", default=True, help="Write an HTML report into the state folder.")
 @options.form
 @click.pass_context
@@ -197,11 +200,10 @@ def _begin(
     from immy_nornir.session.preview import preview
 
     _refuse_frozen(root, plays, asking)
-    engine.approved_files = math.inf if wishes.yes else engine.files
     run_id = new_id(engine.clock.now())
     taking_up.make_specs(engine, run_id, plays, asking)
     planned = preview(engine, [spec for one in plays for spec in one.specs])
-    approved = approve(planned, wishes.brakes, yes=wishes.yes)
+    approved = approve(planned, yes=wishes.yes)
     user, machine = startup.who()
     fresh, taken_up = taking_up.make_sessions(engine, plays)
     spec = RunSpec(
@@ -219,6 +221,9 @@ def _begin(
         pace=pace,
         brakes=wishes.brakes,
     )
+    engine.approver = approver_of(yes=wishes.yes, brakes=Brakes())
+    lives = [live for one in plays for live in one.sessions.values()]
+    set_approver(lives, approver_of(yes=wishes.yes, brakes=wishes.brakes))
     run = runs.begin_run(engine, spec, plays, fresh, approved)
     taking_up.end_excluded(plays, fresh)
     for sentence in [*taken_up[:5], *([f"and {len(taken_up) - 5} more"] if taken_up[5:] else [])]:
@@ -227,7 +232,7 @@ def _begin(
 
 
 @contextlib.contextmanager
-def watched(engine: Engine, sessions: int) -> Iterator[None]:
+def watched(engine: Engine, sessions: int) -> Iterator[Lines | Live]:
     """What surrounds the work on so many sessions: progress is shown, and Ctrl-C stops in stages."""
     from immy_nornir.cli.progress import progress_for
 
@@ -236,7 +241,7 @@ def watched(engine: Engine, sessions: int) -> Iterator[None]:
     try:
         with progress_for(sessions) as progress:
             engine.listener = progress
-            yield
+            yield progress
     finally:
         if not engine.stop.level:
             restore()
@@ -244,10 +249,12 @@ def watched(engine: Engine, sessions: int) -> Iterator[None]:
 
 def _run(engine: Engine, run: LiveRun, wishes: _Wishes) -> int:
     from immy_nornir.plugins import batches
+    from immy_nornir.session.approvals import Approvals
 
     spec, sessions = run.state.spec, list(run.sessions.values())
-    with watched(engine, len(sessions)):
-        batches.execute(engine, run, spec.pace)
+    with watched(engine, len(sessions)) as progress:
+        asker = Asker(engine.stop, progress.paused)
+        batches.execute(engine, run, spec.pace, Approvals(engine, [account_of(run)], asker))
     code = exit_code(sessions, spec.check)
     if run.unwritten:
         click.echo(f"immy: the run's end was not written down: {run.unwritten}", err=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from immy_nornir.history.queries import Reader, SessionRow
     from immy_nornir.model.playbooks import Fleet
     from immy_nornir.model.record.run import Pace
+    from immy_nornir.session.approvals import Account
     from immy_nornir.session.engine import Engine
     from immy_nornir.session.live import LiveSession
     from immy_nornir.session.runs import LiveRun
@@ -181,7 +181,7 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
 @options.sources
 @options.workers
 @click.option("--wait", is_flag=True, help="Stay until deferred sessions have ended.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask where the rest of a run changes more than was approved.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask about what was not approved before; brakes hold.")
 @options.form
 @click.pass_context
 def resume(
@@ -209,9 +209,9 @@ def resume(
     try:
         rows = _left(engine, fleet, ids, due=due)
         runs, alone = left_runs(engine, rows, in_waves=not ids)
-        runs, alone, held = _approved(engine, runs, alone, yes=yes)
+        runs, alone, accounts, held = _approved(engine, runs, alone, yes=yes)
         if runs or alone:
-            code = _resume(engine, runs, alone, Pace(workers, wait=wait), form)
+            code = _resume(engine, runs, alone, Pace(workers, wait=wait), form, accounts)
             code = 1 if held and code != 130 else code
         else:
             code = 0
@@ -227,22 +227,26 @@ def resume(
 
 def _approved(
     engine: Engine, runs: Sequence[LiveRun], alone: Sequence[LiveSession], *, yes: bool
-) -> tuple[list[LiveRun], list[LiveSession], bool]:
-    """What may go on, and whether anything may not; that is told. Raises UsageError where nothing may."""
-    from immy_nornir.cli.approval import approve_changed, approve_rest
+) -> tuple[list[LiveRun], list[LiveSession], list[Account], bool]:
+    """What may go on, with its accounts, and whether anything may not, which is told.
 
-    engine.approved_files = math.inf if yes else engine.files
+    Raises: UsageError where nothing may.
+    """
+    from immy_nornir.cli.approval import account_of, approve_alone, approve_rest, approver_of
+    from immy_nornir.model.record.run import Brakes
+
+    engine.approver = approver_of(yes=yes, brakes=Brakes())
     held: list[UsageError] = []
     going: list[LiveRun] = []
     for run in runs:
         try:
             approve_rest(engine, run, yes=yes)
-            approve_changed(engine, run.sessions.values(), yes=yes)
             going.append(run)
         except UsageError as error:
             held.append(error)
+    accounts = [account_of(run) for run in going]
     try:
-        approve_changed(engine, alone, yes=yes)
+        accounts += approve_alone(engine, alone, yes=yes)
     except UsageError as error:
         held.append(error)
         alone = ()
@@ -250,7 +254,7 @@ def _approved(
         raise held[0]
     for why in held:
         click.echo(f"immy: {why}; it is left as it is", err=True)
-    return going, list(alone), bool(held)
+    return going, list(alone), accounts, bool(held)
 
 
 def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], *, due: bool) -> list[SessionRow]:
@@ -276,14 +280,24 @@ def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], *, due: bool) -> lis
     return [row for row in rows if row.computer not in unknown]
 
 
-def _resume(engine: Engine, runs: Sequence[LiveRun], alone: Sequence[LiveSession], pace: Pace, form: str) -> int:
+def _resume(
+    engine: Engine,
+    runs: Sequence[LiveRun],
+    alone: Sequence[LiveSession],
+    pace: Pace,
+    form: str,
+    accounts: Sequence[Account],
+) -> int:
+    from immy_nornir.cli.answers import Asker
     from immy_nornir.cli.commands.run import watched
     from immy_nornir.cli.summary import end_runs, exit_code, record_code, show_summary
     from immy_nornir.plugins import batches
+    from immy_nornir.session.approvals import Approvals
 
     lives = [*alone, *(live for run in runs for live in run.sessions.values())]
-    with watched(engine, len(lives)):
-        batches.resume(engine, runs, alone, pace)
+    with watched(engine, len(lives)) as progress:
+        asker = Asker(engine.stop, progress.paused)
+        batches.resume(engine, runs, alone, pace, Approvals(engine, accounts, asker))
     for run in runs:
         if run.unwritten:
             click.echo(f"immy: the end of run {run.state.spec.id} was not written down: {run.unwritten}", err=True)

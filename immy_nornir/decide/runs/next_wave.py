@@ -29,6 +29,8 @@ class Standing(StrEnum):
     MISSED = "missed"
     """Nothing was done, good or bad: its computer was off, busy or excluded, or its window had closed."""
     FAILED = "failed"
+    DENIED = "denied"
+    """Somebody, or a brake, said no to what it would have done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +87,20 @@ def _ended(play: PlaySpec, number: int, wave: int, standing_of: StandingOf) -> t
     One whose failures pass the play's percentage is followed by no other wave of the run, one that failed wherever
     anything was done by none of its play. The percentage is of the computers that something was done to: one that is
     off, busy or excluded is neither good nor bad. A wave of none but those says nothing about what would be done, and
-    the next may begin: else one switched-off laptop, chosen to be the first, would end every rollout. The halt stands
-    before the end: whoever is killed between the two halts again.
+    the next may begin: else one switched-off laptop, chosen to be the first, would end every rollout. A no, of somebody
+    or of a brake, is one to all that would follow. The halt stands before the end: whoever is killed between the two
+    halts again.
     """
     sessions = play.waves[wave]
     stands = [standing_of(one) for one in sessions]
     failed, missed = stands.count(Standing.FAILED), stands.count(Standing.MISSED)
+    denied = stands.count(Standing.DENIED)
     settled = failed + stands.count(Standing.FINE)
     ended = WaveEnded(number, wave, settled, failed)
     away = f" ({missed:,} more could not be worked on)" if missed else ""
     told = f"{failed:,} of {settled:,} computer{'' if settled == 1 else 's'} of a wave failed{away}"
+    if denied:
+        return RunHalted(None, f"{denied:,} computer{'' if denied == 1 else 's'} of a wave: not approved"), ended
     if settled and 100.0 * failed / settled > play.max_fail_percentage:
         return RunHalted(None, f"{told}: more than max_fail_percentage {play.max_fail_percentage:g}"), ended
     if failed and failed + missed == len(sessions):

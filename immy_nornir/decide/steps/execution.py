@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from immy_nornir.decide.plan.job_steps import steps_of
-from immy_nornir.decide.steps.gate import did_anything, halted
+from immy_nornir.decide.steps.approval import may_do
+from immy_nornir.decide.steps.gate import halted
 from immy_nornir.decide.steps.job_ids import job_id
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import capped, counting, may_reboot, no_reboot, reboot_at_end, reboot_now
-from immy_nornir.decide.steps.state import ActionState, Job, State, looked_at, meaning_of, rebooted_since
+from immy_nornir.decide.steps.state import State, did_anything, looked_at, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do, Note, Perform, Step, Wait
+from immy_nornir.decide.steps.under_way import ActionState, Job
 from immy_nornir.model.facts import Boot
 from immy_nornir.model.items import ExitMeaning, RebootNeed
 from immy_nornir.model.playbooks import ActionType
@@ -43,9 +45,9 @@ def execute(state: State, moment: Moment) -> Step | None:
     if todo:
         if _phase_zero(state):
             return reboot_now(state, f"pending before execution: {', '.join(counting(state))}")
-        return next_action(state, todo, moment.now)
+        return next_action(state, todo, moment)
     if last:
-        return next_action(state, last, moment.now)
+        return next_action(state, last, moment)
     return reboot_at_end(state)
 
 
@@ -54,16 +56,24 @@ def _phase_zero(state: State) -> bool:
     return may_reboot(state) and untouched and bool(counting(state)) and not capped(state)
 
 
-def next_action(state: State, candidates: list[ActionState], now: float) -> Step:
-    """The first action that may start; else what is waited for: a reboot, a retry."""
+def next_action(state: State, candidates: list[ActionState], moment: Moment) -> Step:
+    """The first action that may start; else what is waited for: a reboot, a retry, somebody's approval."""
+    now = moment.now
     retries: list[float] = []
+    unapproved: ActionState | None = None
     needs_reboot: tuple[ActionState, str] | None = None
     for one in candidates:
-        match _hindrance(state, one):
-            case Note() as skipped:
-                return skipped
-            case _Unfinished():
-                continue
+        hindrance = _hindrance(state, one)
+        if isinstance(hindrance, Note):
+            return hindrance
+        if isinstance(hindrance, _Unfinished):
+            continue
+        if not may_do(state, one, moment):
+            if state.denied:
+                return _start(state, one, now)  # which the gate ends
+            unapproved = unapproved or one
+            continue
+        match hindrance:
             case _NeedsReboot(why):
                 needs_reboot = needs_reboot or (one, why)
                 continue
@@ -82,6 +92,8 @@ def next_action(state: State, candidates: list[ActionState], now: float) -> Step
         return reboot_now(state, why)
     if retries:
         return Wait(WaitKind.RETRY, min(retries), "another installation on the computer to end")
+    if unapproved is not None:
+        return _start(state, unapproved, now)  # which the gate holds: what was approved comes before it
     stuck = candidates[0].plan.id
     return Note(ActionEnded(stuck, Outcome.SKIPPED, OutcomeReason.DEPENDENCY, "what it depends on cannot be done"))
 

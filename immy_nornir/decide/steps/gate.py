@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from immy_nornir.decide.steps import times
-from immy_nornir.decide.steps.moment import Moment
+from immy_nornir.decide.steps import approval, times
+from immy_nornir.decide.steps.moment import Approver, Moment
 from immy_nornir.decide.steps.reboots import SELF_REBOOT_PATIENCE_SECONDS, look_for_boot, no_reboot
-from immy_nornir.decide.steps.state import ActionState, RebootState, State, may_plan_again
+from immy_nornir.decide.steps.state import State, did_anything, may_plan_again
 from immy_nornir.decide.steps.step import Do, Note, Perform, Step, Wait
+from immy_nornir.decide.steps.under_way import ActionState, RebootState
 from immy_nornir.model.playbooks import OnFailure
 from immy_nornir.model.record.entries import (
     SUPERSEDE,
     ActionEnded,
+    ApprovalDenied,
     Interrupted,
     JobIntended,
     Outdated,
@@ -83,7 +85,30 @@ def may_begin(state: State, effect: Effect, moment: Moment) -> Step | None:
     instead = _held(state, effect, moment)
     if instead is None and moment.frozen:
         return Note(Interrupted(f"{moment.frozen}; stopped{left_open(state)}"))
-    return instead or _outdated(state, effect, moment)
+    instead = instead or _outdated(state, effect, moment)
+    # Nobody is there to be asked any more when a window opens: it is asked before.
+    return _unapproved(state, effect, moment) or instead if instead is None or isinstance(instead, Wait) else instead
+
+
+def _unapproved(state: State, effect: Effect, moment: Moment) -> Step | None:
+    """What is done about an effect that nobody has approved; None about one that may be."""
+    match effect:
+        case Begin(action_id):
+            one = state.actions[action_id]
+            if approval.may_do(state, one, moment):
+                return None
+            if state.denied:
+                return Note(ActionEnded(action_id, Outcome.SKIPPED, OutcomeReason.NOT_APPROVED, state.denied))
+        case Reboot(asked=False):
+            if approval.may_reboot(state, moment):
+                return None
+        case _:
+            return None
+    if moment.approver is not Approver.ABSENT:
+        return approval.wait(state, moment.now)
+    if approval.anything(state) or did_anything(state):
+        return Note(ApprovalDenied(approval.NOBODY))
+    return Note(Interrupted(f"{approval.NOBODY}: {approval.wanted(state)}"))
 
 
 def _outdated(state: State, effect: Effect, moment: Moment) -> Step | None:
@@ -149,11 +174,6 @@ def _action(state: State, one: ActionState, moment: Moment) -> Step | None:
     return held
 
 
-def did_anything(state: State) -> bool:
-    """Whether a job of any action was intended."""
-    return any(one.attempt for one in state.actions.values())
-
-
 def _job(state: State, one: ActionState, moment: Moment) -> Step | None:
     """A job whose session may have been away since its intent: what is held back now may be there all the same.
 
@@ -175,7 +195,7 @@ def _asking(state: State, reboot: RebootState, moment: Moment) -> Step | None:
         if isinstance(held, Note) and isinstance(held.entry, WindowClosed) and state.identity is not None:
             return Note(RebootEnded(reboot.number, state.identity, f"not asked for: {held.entry.message}"))
         return held
-    if held is None and no_reboot(state) is None:
+    if held is None and no_reboot(state) is None and approval.may_reboot(state, moment):
         return None
     if state.identity is not None and moment.contact.checked_at - reboot.asked_at >= SELF_REBOOT_PATIENCE_SECONDS:
         return Note(RebootEnded(reboot.number, state.identity, "it did not reboot by itself"))

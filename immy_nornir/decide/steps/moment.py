@@ -7,6 +7,7 @@ leaves no entry.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from immy_nornir.decide.steps.state import State
 from immy_nornir.model.record.entries import (
@@ -81,6 +82,19 @@ class Contact:
 NO_CONTACT = Contact()
 
 
+class Approver(StrEnum):
+    """Who says that a session may do what it plans and nobody has approved yet."""
+
+    NOT_NEEDED = "not_needed"
+    """All that it plans was approved beforehand, by `--yes`."""
+    BRAKES = "brakes"
+    """All of it was, as long as the run does not pass its brakes."""
+    PERSON = "person"
+    """Somebody who is asked when it is planned."""
+    ABSENT = "absent"
+    """Nobody can be asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """The moment in which a step is chosen."""
@@ -92,6 +106,7 @@ class Moment:
     """The operator wants this process to leave its sessions."""
     frozen: str = ""
     """Why nothing may be changed now; empty when it may."""
+    approver: Approver = Approver.NOT_NEEDED
 
     def resting(self, pause: float) -> bool:
         """Whether the last look is less than a pause ago; a wall clock that was set back ends the pause."""

@@ -11,10 +11,10 @@ import hashlib
 
 from immy_nornir.decide.steps import outcomes
 from immy_nornir.decide.steps.execution import current, execute, next_action
-from immy_nornir.decide.steps.gate import did_anything, effect_of, left_open, may_begin
+from immy_nornir.decide.steps.gate import effect_of, left_open, may_begin
 from immy_nornir.decide.steps.moment import Moment
-from immy_nornir.decide.steps.reboots import owes, reboot_under_way
-from immy_nornir.decide.steps.state import State
+from immy_nornir.decide.steps.reboots import denied, owes, reboot_under_way
+from immy_nornir.decide.steps.state import State, did_anything
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Step, Wait
 from immy_nornir.decide.steps.times import no_free_time, past
 from immy_nornir.errors import NoRoomError
@@ -201,7 +201,7 @@ def _after_failure(state: State, failure: StageFailed | Refused, moment: Moment)
         return Note(ActionEnded(state.current, Outcome.FAILED, OutcomeReason.IN_DOUBT, message))
     left = sorted((one for one in state.actions.values() if one.ended is None), key=lambda one: one.plan.always)
     if left and left[0].plan.always and there:
-        return next_action(state, left, moment.now)
+        return next_action(state, left, moment)
     if left:
         return Note(ActionEnded(left[0].plan.id, Outcome.SKIPPED, OutcomeReason.STOPPED, failure.message))
     if state.reboot_failure:
@@ -235,9 +235,11 @@ def _finish(state: State) -> Finish:
         return Finish(Status.FAILED, f"{state.reboot_failure}; {text}", EndReason.REBOOT)
     if state.stop is not None:
         return Finish(*_stopped(state.stop, f"{state.stop.message}; {text}"))
+    if state.denied and not did_anything(state) and not state.reboots:
+        return Finish(Status.CANCELLED, state.denied, EndReason.NOT_APPROVED)
     forced = state.spec.options.reboot is Reboot.FORCE and not state.reboots
     if (owes(state) or forced) and Stage.EXECUTE in state.spec.stages:
-        why = "its window closed" if state.closed else no_free_time(state)
+        why = "its window closed" if state.closed else denied(state) or no_free_time(state)
         text += f"; not rebooted: {why}" if why else ""
     missing = state.verified.not_converged if state.verified is not None else ()
     if missing:

@@ -7,12 +7,13 @@ which action needs a reboot (decide.steps.execution); whether this is the time f
 from __future__ import annotations
 
 from immy_nornir.decide.steps.moment import Moment
-from immy_nornir.decide.steps.state import RebootState, State
+from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.step import Do, Note, Perform, Step, Wait
 from immy_nornir.decide.steps.times import no_free_time
+from immy_nornir.decide.steps.under_way import RebootState
 from immy_nornir.model.playbooks import Reboot
-from immy_nornir.model.record.entries import RebootEnded, RebootIntended
-from immy_nornir.model.record.session import OutcomeReason, WaitKind
+from immy_nornir.model.record.entries import RebootEnded, RebootInherited, RebootIntended
+from immy_nornir.model.record.session import OutcomeReason, Status, WaitKind
 
 SELF_REBOOT_PATIENCE_SECONDS = 10 * 60
 """How long an installer that said it reboots (1641) is given before the session asks for the reboot itself."""
@@ -20,7 +21,14 @@ SELF_REBOOT_PATIENCE_SECONDS = 10 * 60
 
 def may_reboot(state: State) -> bool:
     """Whether this session may reboot the computer at all."""
-    return state.spec.options.reboot in (Reboot.AUTOMATIC, Reboot.FORCE) and not no_free_time(state)
+    return (
+        state.spec.options.reboot in (Reboot.AUTOMATIC, Reboot.FORCE) and not no_free_time(state) and not denied(state)
+    )
+
+
+def denied(state: State) -> str:
+    """Why it may not reboot though it could: somebody said no; empty where nobody did."""
+    return "" if state.approved_reboots else state.denied
 
 
 def counting(state: State) -> tuple[str, ...]:
@@ -42,6 +50,8 @@ def no_reboot(state: State) -> tuple[OutcomeReason, str] | None:
         return OutcomeReason.CANCELLED, state.stop.message
     if state.closed:
         return OutcomeReason.WINDOW, state.closed
+    if why := denied(state):
+        return OutcomeReason.NOT_APPROVED, why
     if not may_reboot(state):
         why = no_free_time(state) or f"the option reboot is {state.spec.options.reboot}"
         return OutcomeReason.REBOOTS_SKIPPED, why
@@ -61,6 +71,13 @@ def owes(state: State) -> bool:
     """Whether the computer needs a reboot for what this session did, or for what one did whose place it takes."""
     inherited = state.inherited is not None and state.identity is not None
     return state.owed or (inherited and not state.inherited.differs(state.identity.boot))  # type: ignore[union-attr]
+
+
+def left_owing(state: State) -> RebootInherited | None:
+    """The reboot that a superseded session leaves to the one that takes its place."""
+    if state.finished is None or state.finished.status is not Status.SUPERSEDED or state.identity is None:
+        return None
+    return RebootInherited(state.spec.id, state.identity.boot) if owes(state) else None
 
 
 def reboot_at_end(state: State) -> Step | None:

@@ -10,12 +10,16 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from immy_nornir.decide.steps.outcomes import immediate
+from immy_nornir.decide.steps.under_way import ActionState, Job, RebootState
 from immy_nornir.model.facts import Boot, Facts, Finding, Identity
 from immy_nornir.model.items import DEFAULT_EXIT_CODES, ExitMeaning, Item, RebootNeed
-from immy_nornir.model.plan import Desire, Plan, PlannedAction
+from immy_nornir.model.plan import Desire, Plan
 from immy_nornir.model.playbooks import Reboot, Stage
 from immy_nornir.model.record.entries import (
     ActionEnded,
+    ApprovalDenied,
+    ApprovalGiven,
+    ApprovedAction,
     Connected,
     ContactBack,
     ContactLost,
@@ -48,80 +52,6 @@ from immy_nornir.model.record.entries import (
 )
 from immy_nornir.model.record.session import Outcome, OutcomeReason, Purpose, SessionSpec
 from immy_nornir.model.values import Json
-from immy_nornir.model.wire import JobResult
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job that was intended, and what is known of it."""
-
-    id: str
-    purpose: Purpose
-    actions: tuple[str, ...]
-    """The actions that it serves."""
-    step: int = 0
-    boot: Boot = field(default_factory=Boot)
-    """The boot in which it was intended."""
-    intended_at: float = 0.0
-    seen_at: float = 0.0
-    """When it was first known to exist."""
-    offset: int = 0
-    """How far its output was read, in bytes."""
-    seen: bool = False
-    """It is known to exist."""
-    over: bool = False
-    """It has ended or is lost; `result` None means lost."""
-    result: JobResult | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ActionState:
-    """How far one action is."""
-
-    plan: PlannedAction
-    attempt: int = 0
-    began_at: float = 0.0
-    looked_at: float = 0.0
-    """When it was detected by itself."""
-    job: Job | None = None
-    """The last job that served it."""
-    doubts: int = 0
-    """How often a job of this action was lost."""
-    retry_at: float | None = None
-    reboot_due: bool = False
-    """A reboot is owed for what it did since the last one."""
-    stayed: bool = False
-    """The reboot that its installer announced did not come."""
-    phase: int = 0
-    """The actual phase in which it last did something."""
-    pending: tuple[str, ...] = ()
-    """Pending-reboot sources that were there before its last job."""
-    ended: ActionEnded | None = None
-    postponed: bool = False
-    """It ended well but is not as it should be yet: its verdict is given after the reboot that it owes."""
-
-    @property
-    def step(self) -> int:
-        """Which of its jobs is the last."""
-        return 0 if self.job is None else self.job.step
-
-    @property
-    def result(self) -> JobResult | None:
-        """What its last job left."""
-        return None if self.job is None else self.job.result
-
-
-@dataclass(frozen=True, slots=True)
-class RebootState:
-    """A reboot on its way."""
-
-    number: int
-    why: str
-    boot: Boot
-    intended_at: float
-    by_itself: bool = False
-    asked: bool = False
-    asked_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +94,11 @@ class State:
     """The boot to which an earlier session, whose place this one takes, owed a reboot."""
     acted: bool = False
     """Something was done since the last reboot."""
+    approved: frozenset[ApprovedAction] = frozenset()
+    """What somebody said that it may do; only looked at where somebody is asked."""
+    approved_reboots: bool = False
+    denied: str = ""
+    """Why nothing else is done than what was approved before; empty until somebody says no."""
     stop: StopAsked | None = None
     failure: StageFailed | Refused | None = None
     reboot_failure: str = ""
@@ -239,6 +174,11 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
             return replace(state, closed=message)
         case RebootInherited(boot=boot):
             return replace(state, inherited=boot)
+        case ApprovalGiven(_, actions, reboots):
+            approved = state.approved.union(actions)
+            return replace(state, approved=approved, approved_reboots=state.approved_reboots or reboots)
+        case ApprovalDenied(why):
+            return replace(state, denied=why)
         case StageFailed() as failed:
             return replace(state, failure=failed)
         case Determined(action):
@@ -278,6 +218,11 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
             return replace(state, finished=finished, done=frozenset(Stage))
         case _ as never:
             assert_never(never)
+
+
+def did_anything(state: State) -> bool:
+    """Whether a job of any action was intended."""
+    return any(one.attempt for one in state.actions.values())
 
 
 def may_plan_again(state: State) -> bool:

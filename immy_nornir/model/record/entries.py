@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from immy_nornir.model.facts import Boot, Facts, Finding, Identity
 from immy_nornir.model.plan import Desire, Plan, PlannedAction
-from immy_nornir.model.playbooks import Stage
+from immy_nornir.model.playbooks import ActionType, Stage
 from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason, Purpose, Status, WaitKind
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import JobResult
@@ -112,6 +112,32 @@ class RebootInherited:
     session: str
     boot: Boot
     """The boot to which it is owed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovedAction:
+    """What of an action was approved."""
+
+    id: str
+    type: ActionType
+    version: str = ""
+    """That will be there afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalGiven:
+    """Somebody said that the session may do this, beside what was approved before."""
+
+    by: str
+    actions: tuple[ApprovedAction, ...] = ()
+    reboots: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalDenied:
+    """Somebody, or a brake of its run, said no: what was not approved before is not done."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +316,8 @@ Entry = (
     | Outdated
     | WindowClosed
     | RebootInherited
+    | ApprovalGiven
+    | ApprovalDenied
     | StageFailed
     | Determined
     | JobIntended

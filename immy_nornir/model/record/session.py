@@ -23,6 +23,8 @@ class WaitKind(StrEnum):
     RETRY = "retry"
     PAUSE = "pause"
     SLOT = "slot"
+    APPROVAL = "approval"
+    """Somebody is to say that it may do what it plans."""
 
 
 class Outcome(StrEnum):
@@ -74,6 +76,8 @@ class OutcomeReason(StrEnum):
     """Another session is at work on the computer."""
     WINDOW = "window"
     """Its window, which comes once, closed before it was done."""
+    NOT_APPROVED = "not_approved"
+    """Nobody has said that it may be done."""
 
 
 class EndReason(StrEnum):
@@ -103,6 +107,8 @@ class EndReason(StrEnum):
     """Another session was at work on the computer."""
     WINDOW = "window"
     """Its window, which comes once, closed before anything was done."""
+    NOT_APPROVED = "not_approved"
+    """Somebody said no to what it would have done, or a brake of its run did."""
     CRASHED = "crashed"
     """A bug of ours."""
 

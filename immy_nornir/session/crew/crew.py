@@ -10,7 +10,7 @@ import logging
 import math
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -21,7 +21,7 @@ from immy_nornir.session.crew.name_lookup import Names
 from immy_nornir.session.crew.probe import Probe
 from immy_nornir.session.crew.turns import Turns, Waiting
 from immy_nornir.session.engine import SystemClock
-from immy_nornir.session.live import Parked
+from immy_nornir.session.settled import Parked
 
 LATE_SECONDS = 30.0
 """A computer that is silent is looked at now and then all the same: its session keeps a deadline of its own."""
@@ -52,6 +52,8 @@ class _Batch:
     left: int
     changed: threading.Condition
     ended: dict[str, Any] = field(default_factory=dict)
+    called: set[str] = field(default_factory=set)
+    """Who is to be called as soon as it rests."""
     over: bool = False
     """Nobody waits for it any more: what is left is not begun, and what ends is not kept."""
 
@@ -109,25 +111,48 @@ class Crew:
                 batch.changed.notify_all()
         self._probe.close()
 
-    def run(self, seats: Sequence[Seat[T]]) -> dict[str, T]:
+    def run(self, seats: Sequence[Seat[T]], glance: Callable[[], Iterable[str]] = tuple) -> dict[str, T]:
         """Call every seat until it ends; what they ended with, by name, in the order in which they ended.
 
         Several threads may do this at one time. A seat that raised is missing, and so is one that had not ended when
-        the stop level reached 2. From level 1 on, whoever waits is called at once, to find out for itself.
+        the stop level reached 2. From level 1 on, whoever waits is called at once, to find out for itself. `glance` is
+        called by this thread again and again, and may take its time; the seats that it names are called at once.
         """
         batch = _Batch(len(seats), threading.Condition(self._lock))
         try:
             with self._lock:
                 self._batches.append(batch)
                 self._begin(seats, batch)
-                while batch.left and not self._over and (level := self._stop()) < _AT_ONCE:
-                    if level > 0:
-                        self._hand_out()
-                    batch.changed.wait(_GLANCE)
+            while self._goes_on(batch):
+                self._call_again(batch, glance())
         finally:
             with self._lock:
                 self._leave(batch)
         return batch.ended
+
+    def _goes_on(self, batch: _Batch) -> bool:
+        with self._lock:
+            level = self._stop()
+            if not batch.left or self._over or level >= _AT_ONCE:
+                return False
+            if level > 0:
+                self._hand_out()
+            batch.changed.wait(_GLANCE)
+            return True
+
+    def _call_again(self, batch: _Batch, names: Iterable[str]) -> None:
+        wanted = set(names)
+        if not wanted:
+            return
+        with self._lock:
+            # Who is not at rest yet, having said a moment ago that it would be, is called when it is.
+            batch.called |= wanted
+            for number, place in self._waiting.held():
+                if place.batch is batch and place.seat.name in batch.called:
+                    batch.called.discard(place.seat.name)
+                    self._take_back(number)
+                    self._turns.put(place.seat.tenant, place)
+            self._call()
 
     # --- all below: under the lock ---
 
@@ -189,6 +214,12 @@ class Crew:
             self._alarm = math.inf
 
     def _park(self, place: _Place, parked: Parked) -> None:
+        if place.seat.name in place.batch.called:
+            place.batch.called.discard(place.seat.name)
+            place.woken = False
+            self._turns.put(place.seat.tenant, place)
+            self._call()
+            return
         now = self._clock.monotonic()
         due = now + max(0.0, parked.wait.until - self._clock.now())
         place.woken = parked.wait.kind in _PROBED

@@ -23,13 +23,14 @@ from immy_nornir.model.record.run import (
 )
 
 WAITING = Standing.WAITING
-FINE, FAILED, MISSED, LEFT, PENDING, UNKNOWN = (
+FINE, FAILED, MISSED, LEFT, PENDING, UNKNOWN, DENIED = (
     Standing.FINE,
     Standing.FAILED,
     Standing.MISSED,
     Standing.LEFT,
     Standing.PENDING,
     Standing.UNKNOWN,
+    Standing.DENIED,
 )
 
 
@@ -82,6 +83,7 @@ def play(state: RunState, ends: dict[str, Standing], bound: int = 100) -> tuple[
         ([(("a", "b"), ("c",))], 100, {"a": WAITING, "b": FINE}, [("a", "b")], ""),
         ([(("a",), ("b",)), (("c",),)], 100, {"a": WAITING}, [("a",), ("c",)], ""),
         ([(("a", "b"), ("c",))], 100, {"a": FINE, "b": WAITING, "c": WAITING}, [("a", "b")], ""),
+        ([(("a", "b"), ("c",)), (("d",),)], 100, {"b": DENIED}, [("a", "b")], "1 computer of a wave: not approved"),
         ([()], 100, {}, [], ""),
     ],
     ids=[
@@ -104,6 +106,7 @@ def play(state: RunState, ends: dict[str, Standing], bound: int = 100) -> tuple[
         "who waits for a window holds the waves that follow",
         "but no other play",
         "however the others stand",
+        "a no is one to everything that would follow",
         "a play without computers",
     ],
 )

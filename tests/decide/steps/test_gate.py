@@ -109,7 +109,8 @@ def callers(name: str, *folders: str) -> set[str]:
         # What reaches the computer is sent by one operation each, which the loop performs when the step says so.
         ("start_job", {"session/effects.py"}),
         ("reboot", {"session/effects.py"}),
-        ("perform", {"session/live.py"}),
+        ("perform", {"session/operations.py"}),
+        ("attempt", {"session/live.py"}),
     ],
 )
 def test_nothing_else_starts_an_effect(name: str, places: set[str]) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from immy_nornir.decide.steps.execution import execute
 from immy_nornir.decide.steps.moment import NO_CONTACT, Contact, Moment
-from immy_nornir.decide.steps.state import Job, State, fold, fold_all
+from immy_nornir.decide.steps.state import State, fold, fold_all
 from immy_nornir.decide.steps.step import Do, Perform
+from immy_nornir.decide.steps.under_way import Job
 from immy_nornir.model.facts import Boot, Facts, Finding, FindingStatus, Identity
 from immy_nornir.model.items import RebootNeed
 from immy_nornir.model.plan import Held, Plan

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from immy_nornir.decide.steps.gate import effect_of, may_begin
-from immy_nornir.decide.steps.moment import NO_CONTACT, Contact, Moment
+from immy_nornir.decide.steps.moment import NO_CONTACT, Approver, Contact, Moment
 from immy_nornir.decide.steps.next_step import next_step
 from immy_nornir.decide.steps.state import State, fold, fold_all, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Step, Wait
@@ -41,7 +41,7 @@ from immy_nornir.model.record.entries import (
     Verified,
     Waiting,
 )
-from immy_nornir.model.record.session import Outcome, OutcomeReason, SessionSpec
+from immy_nornir.model.record.session import Outcome, OutcomeReason, SessionSpec, WaitKind
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import JobResult
 from tests.decide.builders import FULL
@@ -228,6 +228,9 @@ class Session:
     entries: list[Stamped] = field(default_factory=list)
     contact: Contact = NO_CONTACT
     frozen: str = ""
+    approver: Approver = Approver.NOT_NEEDED
+    answer: Callable[[State], Entry] | None = None
+    """What somebody says while the session waits for approval."""
     held: list[str] = field(default_factory=list)
     """What the gate held back, by the name of the effect."""
     steps: list[Step] = field(default_factory=list)
@@ -250,7 +253,7 @@ class Session:
 
     @property
     def moment(self) -> Moment:
-        return Moment(self.world.now, self.contact, frozen=self.frozen)
+        return Moment(self.world.now, self.contact, frozen=self.frozen, approver=self.approver)
 
     def go(self, bound: int = 2000) -> Session:
         """To the end."""
@@ -302,7 +305,10 @@ class Session:
         self.contact = self.contact.closed()
         if known is None or (known.kind, known.about, known.deferred) != (wait.kind, wait.about, wait.deferred):
             self.append(Waiting(wait.kind, wait.until, wait.about, wait.deferred))
-        self.world.now = wait.until
+        if wait.kind is WaitKind.APPROVAL and self.answer is not None:
+            self.append(self.answer(self.state))
+        else:
+            self.world.now = wait.until
 
     @property
     def outcomes(self) -> dict[str, tuple[Outcome, OutcomeReason]]:

@@ -15,7 +15,7 @@ from immy_nornir.decide.steps.step import Wait
 from immy_nornir.model.protocols import Address
 from immy_nornir.model.record.session import WaitKind
 from immy_nornir.session.crew.crew import Crew, Seat
-from immy_nornir.session.live import Parked
+from immy_nornir.session.settled import Parked
 from tests.history.sample import StillClock
 
 ENOUGH = 60.0
@@ -68,6 +68,46 @@ def test_no_more_threads_begin_than_there_is_work() -> None:
     with Crew(50) as crew:
         assert crew.run([Seat("a", legs()), Seat("b", legs())]) == {"a": "", "b": ""}
         assert len(threads() - before) <= 2
+
+
+def test_who_is_named_at_a_glance_is_called_at_once_however_long_it_would_wait() -> None:
+    rested: Counter[str] = Counter()
+
+    def work(name: str) -> Callable[[bool], str | Parked]:
+        def one(_: bool) -> str | Parked:
+            rested[name] += 1
+            return parked(3600.0, WaitKind.APPROVAL) if rested[name] < 3 else "called"
+
+        return one
+
+    with Crew(2) as crew:
+        # Named again and again, before they rest and while they do: no call is lost, and none is needed twice.
+        names = [str(number) for number in range(20)]
+        done = crew.run([Seat(name, work(name)) for name in names], lambda: names)
+    assert done == dict.fromkeys(names, "called")
+    assert set(rested.values()) == {3}
+
+
+def test_who_is_named_before_it_rests_is_called_when_it_does() -> None:
+    entered, named = threading.Event(), threading.Event()
+    calls: list[bool] = []
+
+    def work(woken: bool) -> str | Parked:
+        calls.append(woken)
+        if len(calls) > 1:
+            return "called"
+        entered.set()
+        assert named.wait(ENOUGH)
+        return parked(3600.0, WaitKind.APPROVAL)
+
+    def glance() -> list[str]:
+        if not entered.is_set() or named.is_set():
+            return []
+        threading.Timer(0.05, named.set).start()
+        return ["a"]
+
+    with Crew(1) as crew:
+        assert crew.run([Seat("a", work)], glance) == {"a": "called"}
 
 
 def test_a_run_of_nobody_ends() -> None:

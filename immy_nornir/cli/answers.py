@@ -1,0 +1,120 @@
+"""The question about a plan: shown for people, answered by the operator, by `--yes`, or by the end of the line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+import click
+
+from immy_nornir.cli.plan import ComputerPlan, plan_lines
+
+if TYPE_CHECKING:
+    from immy_nornir.session.approvals import No, Question, Yes
+    from immy_nornir.session.engine import StopFlag
+
+_GLANCE = 0.1
+"""How long an answer is waited for in one go: signals reach the main thread between two waits only."""
+_UNPLANNED = 5
+
+
+class Asker:
+    """Answers questions (session.approvals.Ask) by asking whoever sits at the terminal."""
+
+    def __init__(self, stop: StopFlag, pause: Callable[[], AbstractContextManager[None]]) -> None:
+        """`pause` holds the live picture while a question is on the screen."""
+        self._stop = stop
+        self._pause = pause
+
+    def __call__(self, question: Question) -> Yes | No | None:
+        """Show what is planned, and say yes or no."""
+        from immy_nornir.session.approvals import No, Yes
+
+        if question.over:
+            with self._pause():
+                _show(question, verbose=False)
+                click.echo(f"Not done: {question.over}.", err=True)
+            return No(question.over)
+        with self._pause():
+            _show(question, verbose=False)
+            while not self._stop.level:
+                match self._answer("Go on? [y, N, or v for each computer]: "):
+                    case "v" | "verbose":
+                        _show(question, verbose=True)
+                    case "y" | "yes":
+                        return Yes("the operator")
+                    case None:
+                        break
+                    case _:
+                        return No("the operator said no")
+        return None
+
+    def _answer(self, prompt: str) -> str | None:
+        """A line from the terminal, in lower case; None when everything is to stop, nothing at the end of input."""
+        _forget_what_was_typed()
+        click.echo(prompt, err=True, nl=False)
+        said: list[str] = []
+
+        def read() -> None:
+            # Not through sys.stdin: its lock would be held by this thread when the process ends.
+            with contextlib.suppress(OSError):
+                said.append(os.read(0, 4096).decode("utf-8", "replace"))
+
+        reader = threading.Thread(target=read, name="immy-answer", daemon=True)
+        reader.start()
+        while reader.is_alive() and not self._stop.level:
+            reader.join(_GLANCE)
+        if self._stop.level:
+            return None
+        if not said or not said[0].endswith("\n"):
+            click.echo(err=True)
+        return said[0].strip().lower() if said else ""
+
+
+def _show(question: Question, *, verbose: bool) -> None:
+    plans = plans_of(question)
+    actions, reboots = sum(len(one.actions) for one in plans), sum(bool(one.reboots or one.may_reboot) for one in plans)
+    parts = [_count(len(plans), "computer"), _count(len({live.spec.tenant for live, _ in question.asking}), "tenant")]
+    parts += [_count(actions, "action"), f"{_count(reboots, 'computer')} may reboot" if reboots else "no reboots"]
+    click.echo(f"{question.about}: {', '.join(parts)}:", err=True)
+    for line in plan_lines(plans, verbose=verbose):
+        click.echo(line, err=True)
+    if question.unplanned:
+        names = question.unplanned[:_UNPLANNED]
+        more = f" and {len(question.unplanned) - _UNPLANNED} more" if question.unplanned[_UNPLANNED:] else ""
+        click.echo(f"  not planned yet, asked about later: {', '.join(names)}{more}", err=True)
+
+
+def plans_of(question: Question) -> Sequence[ComputerPlan]:
+    """What is asked for, computer by computer."""
+    plans = []
+    for live, wants in question.asking:
+        names = {one.id for one in wants.actions}
+        recap = live.recap
+        actions = [one for one in recap.actions if one.id in names]
+        reboots = max(0, recap.reboots_planned - recap.reboots) if wants.reboots else 0
+        plans.append(ComputerPlan(live.computer, actions, reboots, wants.reboots))
+    return plans
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}" + ("" if number == 1 else "s")
+
+
+def _forget_what_was_typed() -> None:
+    """An answer is to the question that is on the screen, not to what was there before."""
+    if sys.platform != "win32":
+        import termios
+
+        with contextlib.suppress(termios.error):
+            termios.tcflush(0, termios.TCIFLUSH)
+    else:
+        import msvcrt
+
+        while msvcrt.kbhit():
+            msvcrt.getwch()

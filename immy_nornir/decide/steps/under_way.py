@@ -1,0 +1,87 @@
+"""The parts of a session's state that come and go: a job, how far an action is, a reboot; values only.
+
+What changes them is the fold alone (decide.steps.state).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from immy_nornir.model.facts import Boot
+from immy_nornir.model.plan import PlannedAction
+from immy_nornir.model.record.entries import ActionEnded
+from immy_nornir.model.record.session import Purpose
+from immy_nornir.model.wire import JobResult
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job that was intended, and what is known of it."""
+
+    id: str
+    purpose: Purpose
+    actions: tuple[str, ...]
+    """The actions that it serves."""
+    step: int = 0
+    boot: Boot = field(default_factory=Boot)
+    """The boot in which it was intended."""
+    intended_at: float = 0.0
+    seen_at: float = 0.0
+    """When it was first known to exist."""
+    offset: int = 0
+    """How far its output was read, in bytes."""
+    seen: bool = False
+    """It is known to exist."""
+    over: bool = False
+    """It has ended or is lost; `result` None means lost."""
+    result: JobResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionState:
+    """How far one action is."""
+
+    plan: PlannedAction
+    attempt: int = 0
+    began_at: float = 0.0
+    looked_at: float = 0.0
+    """When it was detected by itself."""
+    job: Job | None = None
+    """The last job that served it."""
+    doubts: int = 0
+    """How often a job of this action was lost."""
+    retry_at: float | None = None
+    reboot_due: bool = False
+    """A reboot is owed for what it did since the last one."""
+    stayed: bool = False
+    """The reboot that its installer announced did not come."""
+    phase: int = 0
+    """The actual phase in which it last did something."""
+    pending: tuple[str, ...] = ()
+    """Pending-reboot sources that were there before its last job."""
+    ended: ActionEnded | None = None
+    postponed: bool = False
+    """It ended well but is not as it should be yet: its verdict is given after the reboot that it owes."""
+
+    @property
+    def step(self) -> int:
+        """Which of its jobs is the last."""
+        return 0 if self.job is None else self.job.step
+
+    @property
+    def result(self) -> JobResult | None:
+        """What its last job left."""
+        return None if self.job is None else self.job.result
+
+
+@dataclass(frozen=True, slots=True)
+class RebootState:
+    """A reboot on its way."""
+
+    number: int
+    why: str
+    boot: Boot
+    intended_at: float
+    by_itself: bool = False
+    asked: bool = False
+    asked_at: float = 0.0

@@ -1,0 +1,76 @@
+"""`immy` on a terminal of its own: what it shows is read, and what an operator types is written."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from tests.waiting import ENOUGH, turns
+
+from .fleets import Fleet
+
+QUESTION = "Go on?"
+
+
+@dataclass
+class Terminal:
+    """The operator's side of a terminal."""
+
+    process: subprocess.Popen[bytes]
+    ours: int
+    shown: str = ""
+    _looked: int = 0
+
+    def expect(self, text: str) -> str:
+        """Wait until a text is shown after the last one that was waited for; what was shown up to it."""
+        for _ in turns(f"'{text}' on the terminal"):
+            found = self.shown.find(text, self._looked)
+            if found >= 0:
+                before, self._looked = self.shown[self._looked : found], found + len(text)
+                return before
+            if not self._read() and self.process.poll() is not None and not self._read():
+                break
+        raise AssertionError(f"'{text}' was not shown:\n{self.shown}")
+
+    def type(self, text: str) -> None:
+        """Type a line."""
+        os.write(self.ours, f"{text}\n".encode())
+
+    def end(self) -> int:
+        """The exit code, once it has ended."""
+        for _ in turns("the end of the process"):
+            self._read()
+            if self.process.poll() is not None:
+                break
+        self._read()
+        return self.process.wait(ENOUGH)
+
+    def _read(self) -> bool:
+        if not select.select([self.ours], [], [], 0.1)[0]:
+            return False
+        with suppress(OSError):  # nobody has the other end any more
+            data = os.read(self.ours, 65536)
+            self.shown += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", data.decode("utf-8", "replace")).replace("\r", "")
+            return bool(data)
+        return False
+
+
+@contextmanager
+def terminal(one: Fleet, *arguments: str) -> Iterator[Terminal]:
+    """`immy` with standard input and error on a terminal."""
+    ours, its = os.openpty()
+    one.environment = {**one.environment, "TERM": "xterm", "COLUMNS": "160"}
+    process = one.start(*arguments, stdin=its, stderr=its)
+    os.close(its)
+    try:
+        yield Terminal(process, ours)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(ENOUGH)
+        os.close(ours)
