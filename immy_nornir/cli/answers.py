@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
@@ -78,9 +79,11 @@ class Asker:
 
 def _show(question: Question, *, verbose: bool) -> None:
     plans = plans_of(question)
-    actions, reboots = sum(len(one.actions) for one in plans), sum(bool(one.reboots or one.may_reboot) for one in plans)
+    kinds = Counter(action.type.value for plan in plans for action in plan.actions)
+    reboots = sum(bool(one.reboots or one.may_reboot) for one in plans)
     parts = [_count(len(plans), "computer"), _count(len({live.spec.tenant for live, _ in question.asking}), "tenant")]
-    parts += [_count(actions, "action"), f"{_count(reboots, 'computer')} may reboot" if reboots else "no reboots"]
+    parts += [f"{number:,} {kind}" for kind, number in kinds.most_common()]
+    parts += [f"{_count(reboots, 'computer')} may reboot" if reboots else "no reboots"]
     click.echo(f"{question.about}: {', '.join(parts)}:", err=True)
     for line in plan_lines(plans, verbose=verbose):
         click.echo(line, err=True)

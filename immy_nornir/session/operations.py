@@ -90,11 +90,25 @@ def attempt(state: State, leg: Leg, do: Do, action_id: str) -> list[Entry]:
         raise
     except ImmyError as error:
         return failed(state, leg, do, action_id, error)
-    except OSError as error:
-        if error.errno not in NO_ROOM:
+    except (OSError, MemoryError, RuntimeError) as error:
+        lacking = _lacking(error)
+        if not lacking:
             raise
-        lacking = NoRoomError(f"this machine has no room for it: {error.strerror}", "ulimit -n, fewer workers")
-        return failed(state, leg, do, action_id, lacking)
+        no_room = NoRoomError(f"this machine has no room for it: {lacking}", "ulimit -n, fewer workers")
+        return failed(state, leg, do, action_id, no_room)
+
+
+def _lacking(error: Exception) -> str:
+    """What this machine has no more of, which says nothing of the computer; empty where it is something else."""
+    match error:
+        case MemoryError():
+            return "no memory"
+        case OSError(errno=number) if number in NO_ROOM:
+            return str(error.strerror)
+        case RuntimeError() if "start new thread" in str(error):  # what Python says; it has no kind of its own
+            return "no more threads"
+        case _:
+            return ""
 
 
 def failed(state: State, leg: Leg, do: Do, action_id: str, error: ImmyError) -> list[Entry]:

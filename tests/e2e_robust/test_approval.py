@@ -49,7 +49,7 @@ def test_the_plan_is_shown_before_anything_is_done_and_a_yes_does_it(tmp_path: P
     specs = {"pc003": {"packages": {"winget": older}}}
     with fleet(tmp_path, 3, files, specs=specs) as one, terminal(one, *RUN) as screen:
         shown = screen.expect(QUESTION)
-        assert "all: 3 computers, 1 tenant, 6 actions, 3 computers may reboot:" in shown
+        assert "all: 3 computers, 1 tenant, 5 install, 1 update, 3 computers may reboot:" in shown
         assert "install software/beta 1.0 on 3 computers: " in shown
         assert "update software/alpha 0.9 -> 1.0 on 1 computer: pc003" in shown
         assert "reboot 3 computers: " in shown

@@ -11,10 +11,11 @@ import pytest
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.next_step import next_step
 from immy_nornir.decide.steps.step import Do, Perform, Wait
-from immy_nornir.model.items import RebootNeed
-from immy_nornir.model.playbooks import Reboot
-from immy_nornir.model.record.entries import JobIntended, RebootIntended, StopAsked
-from immy_nornir.model.record.session import Status
+from immy_nornir.model.items import RebootNeed, UpgradeStrategy
+from immy_nornir.model.playbooks import ActionType, Reboot
+from immy_nornir.model.record.entries import JobIntended, JobSeen, RebootIntended, StopAsked
+from immy_nornir.model.record.session import Outcome, Status
+from tests.decide.builders import software
 from tests.decide.steps.world import Session, act, resume, session
 
 EVENING = datetime(2030, 1, 7, 20, 0, tzinfo=UTC).timestamp()
@@ -65,6 +66,30 @@ def test_a_job_that_was_intended_and_never_begun_is_not_begun_by_the_session_tha
     assert again.order == []
     assert again.state.finished is not None
     assert again.state.finished.status is Status.SUPERSEDED
+
+
+TWO_STEPS: dict[str, Any] = {"definitions": {"d": software("a", upgrade=UpgradeStrategy.UNINSTALL_FIRST)}}
+UPDATE = act("a", kind=ActionType.UPDATE, definition="d")
+
+
+@pytest.mark.parametrize(("stop", "jobs"), [("supersede", 1), ("cancel", 2)])
+def test_only_a_superseded_session_begins_no_later_job_of_what_is_under_way(stop: str, jobs: int) -> None:
+    begun = session(UPDATE, **TWO_STEPS)
+    begun.go_until(lambda: begun.notes(JobSeen))
+    begun.append(StopAsked(stop, "enough"))
+    done = begun.go()
+    assert done.world.log == ["job s1/a/1", "job s1/a/1.1"][:jobs]
+    assert done.outcomes["a"][0] in (Outcome.SUCCESS, Outcome.FAILED)  # what it left is looked at, and recorded
+
+
+@pytest.mark.parametrize(("stop", "jobs"), [("supersede", 1), ("cancel", 2)])
+def test_only_a_superseded_session_does_not_begin_a_later_job_that_was_intended(stop: str, jobs: int) -> None:
+    begun = session(UPDATE, **TWO_STEPS)
+    begun.go_until(lambda: len(begun.notes(JobIntended)) == 2)
+    again = resume(begun, begun.entries, begun.world)
+    again.append(StopAsked(stop, "enough"))
+    again.go()
+    assert again.world.log == ["job s1/a/1", "job s1/a/1.1"][:jobs]
 
 
 def test_a_job_that_was_intended_long_ago_is_asked_for_before_another_is_begun() -> None:
