@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "immy_nornir"
 
 LAYERS: list[set[str]] = [
-    {"__init__", "errors", "model"},
+    {"__init__", "errors", "model", "children"},
     {"text"},
     {"shapes"},
     {"decide"},
@@ -95,7 +95,9 @@ MAY_EXIT = {
 MODULE_LINES = 440
 FUNCTION_LINES = 50
 """The aims are 400 and 40 without the docstring; a little more does not break the house."""
-LARGE_MODULES: dict[str, tuple[int, str]] = {}
+LARGE_MODULES: dict[str, tuple[int, str]] = {
+    "session/live.py": (460, "one class, the only one that changes a session's state")
+}
 LARGE_FUNCTIONS: dict[str, tuple[int, str]] = {
     "decide/steps/state.py:_fold": (95, "one match with a case for each kind of entry"),
     "history/sentences.py:sentence": (70, "one match with a sentence for each kind of entry"),

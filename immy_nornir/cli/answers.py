@@ -56,7 +56,7 @@ class Asker:
         return None
 
     def _answer(self, prompt: str) -> str | None:
-        """A line from the terminal, in lower case; None when everything is to stop, nothing at the end of input."""
+        """A line from the terminal, in lower case; None when everything is to stop, or nobody is there any more."""
         _forget_what_was_typed()
         click.echo(prompt, err=True, nl=False)
         said: list[str] = []
@@ -70,11 +70,10 @@ class Asker:
         reader.start()
         while reader.is_alive() and not self._stop.level:
             reader.join(_GLANCE)
-        if self._stop.level:
-            return None
-        if not said or not said[0].endswith("\n"):
-            click.echo(err=True)
-        return said[0].strip().lower() if said else ""
+        if not self._stop.level and not (said and said[0]):
+            # The terminal has gone away, or its input has ended: nobody has said no.
+            self._stop.raise_to(1)
+        return None if self._stop.level else said[0].strip().lower()
 
 
 def _show(question: Question, *, verbose: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -45,11 +46,26 @@ def approver_of(*, yes: bool, brakes: Brakes) -> Approver:
     return Approver.PERSON if startup.is_terminal() else Approver.ABSENT
 
 
-def set_approver(lives: Iterable[LiveSession], approver: Approver) -> None:
-    """Say of sessions that change something who approves what they plan."""
+def set_approver(engine: Engine, lives: Iterable[LiveSession], approver: Approver) -> None:
+    """Say of sessions that change something who approves what they plan.
+
+    Older ones that are settled before them only do what always follows what was done, if that was approved then.
+    """
+    from immy_nornir.decide.steps.moment import Approver
+
     for live in lives:
         if live.spec.type.executes and not live.spec.check:
             live.approver = approver
+        older = live.before
+        while older is not None:
+            older.approver = Approver.NOT_NEEDED if _was_yes(engine, older.spec.run_id) else Approver.ABSENT
+            older = older.before
+
+
+def _was_yes(engine: Engine, run_id: str) -> bool:
+    """Whether `--yes` approved all of a run; of one from before runs were records nobody knows it."""
+    state = engine.history.run_of(run_id)
+    return state is None or (state.approved is not None and state.approved.by == "--yes")
 
 
 def account_of(run: LiveRun) -> Account:
@@ -61,20 +77,29 @@ def account_of(run: LiveRun) -> Account:
     return Account(spec.id, spec.brakes, list(run.sessions.values()), ids, run.append)
 
 
+def one_each(accounts: Iterable[Account]) -> list[Account]:
+    """One account for each run: its sessions in waves and those that go on by themselves count together."""
+    found: dict[str, Account] = {}
+    for one in accounts:
+        known = found.get(one.run)
+        found[one.run] = one if known is None else replace(known, lives=[*known.lives, *one.lives])
+    return list(found.values())
+
+
 # --- what is taken up again -----------------------------------------------------------------------------------
 
 
 def approve_rest(engine: Engine, run: LiveRun, *, yes: bool) -> None:
     """Say who approves the rest of a run that was left: nobody has to where `--yes` has, and it would not do more.
 
-    Raises: UsageError where somebody would have to be asked, and nobody can be.
+    Raises: UsageError where somebody would have to be asked, nobody can be, and nothing that was approved is left.
     """
     lives = _acting(run.sessions.values())
     covered = yes or _is_covered(engine, run, lives)
-    set_approver(lives, approver_of(yes=covered, brakes=run.state.spec.brakes))
-    _refuse_changed(engine, lives, yes=yes)
+    set_approver(engine, lives, approver_of(yes=covered, brakes=run.state.spec.brakes))
+    _tell_changed(engine, lives, yes=yes)
     if not covered:
-        _refuse_unapproved(engine, lives, yes=yes)
+        _refuse_unapproved(engine, lives)
 
 
 def approve_alone(engine: Engine, lives: Sequence[LiveSession], *, yes: bool) -> list[Account]:
@@ -83,20 +108,21 @@ def approve_alone(engine: Engine, lives: Sequence[LiveSession], *, yes: bool) ->
     Raises: as `approve_rest`.
     """
     from immy_nornir.session.approvals import Account
+    from immy_nornir.session.taking_up import newest_runs
 
     acting = _acting(lives)
     accounts = []
-    for run_id in dict.fromkeys(live.spec.run_id for live in acting):
-        ours = [live for live in acting if live.spec.run_id == run_id]
-        state = engine.history.run_of(run_id)
-        brakes = Brakes() if state is None else state.spec.brakes
-        # Of a run from before runs were records nobody knows who approved it.
-        covered = yes or state is None or (state.approved is not None and state.approved.by == "--yes")
-        set_approver(ours, approver_of(yes=covered, brakes=brakes))
-        if not covered:
-            _refuse_unapproved(engine, ours, yes=yes)
-        accounts.append(Account(run_id, brakes, ours))
-    _refuse_changed(engine, acting, yes=yes)
+    uncovered: list[LiveSession] = []
+    for spec, run_id, ours in newest_runs(engine, acting):
+        brakes = Brakes() if spec is None else spec.brakes
+        covered = yes or _was_yes(engine, run_id)
+        set_approver(engine, ours, approver_of(yes=covered, brakes=brakes))
+        uncovered += [] if covered else ours
+        ids = [] if spec is None else [one for play in spec.plays for wave in play.waves for one in wave]
+        accounts.append(Account(run_id, brakes, ours, ids))
+    _tell_changed(engine, acting, yes=yes)
+    if uncovered and len(uncovered) == len(acting):
+        _refuse_unapproved(engine, uncovered)
     return accounts
 
 
@@ -114,8 +140,9 @@ def _is_covered(engine: Engine, run: LiveRun, lives: Sequence[LiveSession]) -> b
     unplanned = preview(engine, [live.spec for live in lives if live.state.plan is None])
     actions = (one for live in lives for one in live.state.actions.values())
     with engine.history.read() as reader:
-        changes, _ = reader.work_done(run.state.spec.id, account_of(run).sessions)
-    changes += unplanned.changes + sum(one.plan.to_do and not one.attempt and one.ended is None for one in actions)
+        begun, _, _ = reader.work_of(run.state.spec.id, account_of(run).sessions)
+    left = sum(one.plan.to_do and not one.attempt and one.ended is None for one in actions)
+    changes = len(begun) + unplanned.changes + left
     # Reboots that were planned since come of what was found then, under the same approval.
     if changes <= before.changes and unplanned.reboots <= before.reboots:
         return True
@@ -125,32 +152,35 @@ def _is_covered(engine: Engine, run: LiveRun, lives: Sequence[LiveSession]) -> b
     return False
 
 
-def _refuse_changed(engine: Engine, lives: Iterable[LiveSession], *, yes: bool) -> None:
+def _tell_changed(engine: Engine, lives: Iterable[LiveSession], *, yes: bool) -> None:
     """Tell of sessions that will be planned anew, because the files say otherwise now than when they were planned."""
     from immy_nornir.session.preview import preview
 
-    anew = []
+    anew, as_they_were = [], False
     for live in lives:
         why, today = live.compared()
         if why and today is not None and live.state.stop is None:
             anew.append(today)
+        as_they_were = as_they_were or not why
     planned = preview(engine, anew)
     if not planned.changes and not planned.reboots:
         return
     sessions = f"{len(anew):,} session{'' if len(anew) == 1 else 's'}"
     click.echo(f"The files have changed: {sessions} will be planned anew: {planned}.", err=True)
-    if not yes:
+    if not yes and not as_they_were:
         _need_somebody()
 
 
-def _refuse_unapproved(engine: Engine, lives: Sequence[LiveSession], *, yes: bool) -> None:
-    """Where nobody can be asked, refuse what nobody has approved: it would only be looked at, and left again."""
+def _refuse_unapproved(engine: Engine, lives: Sequence[LiveSession]) -> None:
+    """Where nobody can be asked and nothing that was approved is left, refuse: it would only be looked at."""
     from immy_nornir.decide.steps import approval
     from immy_nornir.session.preview import preview
 
+    states = [live.state for live in lives if live.state.stop is None and not live.state.denied]
+    if any(state.job is not None or state.reboot is not None or approval.promised(state) for state in states):
+        return
     unplanned = preview(engine, [live.spec for live in lives if live.state.plan is None])
-    wants = any(live.state.stop is None and not live.state.denied and approval.wanted(live.state) for live in lives)
-    if not yes and (unplanned.changes or unplanned.reboots or wants):
+    if unplanned.changes or unplanned.reboots or any(approval.wanted(state) for state in states):
         _need_somebody()
 
 

@@ -249,30 +249,25 @@ def who() -> tuple[str, str]:
 
 def commit_of(root: Path) -> str:
     """The fleet's Git commit, with `+changes` where files differ from it; empty without Git."""
-    import subprocess
+    from immy_nornir.children import git
 
-    def git(*arguments: str) -> str:
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return ""
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    head = git("rev-parse", "HEAD")
-    return f"{head}+changes" if head and git("status", "--porcelain", "--untracked-files=no") else head
+    head = git(root, "rev-parse", "HEAD")
+    return f"{head}+changes" if head and git(root, "status", "--porcelain", "--untracked-files=no") else head
 
 
 def on_interrupt(levels: Sequence[Callable[[], None]]) -> Callable[[], None]:
-    """Call the next of `levels` at each Ctrl-C (and at SIGTERM); returns what puts the old behaviour back."""
+    """Call the next of `levels` at each Ctrl-C, SIGTERM and SIGHUP; returns what puts the old behaviour back."""
     pending = list(levels)
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of handlers
         if pending:  # after the last of them a process that is ending is not disturbed any more
             pending.pop(0)()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    hangup = getattr(signal, "SIGHUP", None)  # a terminal that goes away; `nohup` ignores it, and so it stays
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+        numbers.append(hangup)
+    before = {number: signal.signal(number, handle) for number in numbers}
 
     def restore() -> None:
         for number, old in before.items():

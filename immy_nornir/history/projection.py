@@ -6,7 +6,7 @@ The entries are the truth; every other row can be made again from them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from immy_nornir.decide.runs.run_state import RunState
@@ -43,21 +43,18 @@ _LARGE = 2000
 """Entries longer than this are stored compressed."""
 
 
-def rows(state: State, stamped: Stamped, clean: Callable[[str], str]) -> list[Statement]:
-    """The statements that store one entry, given the state after it; `clean` takes secrets out of every text."""
-    session = state.spec.id
-    statements = [_session_row(state, stamped), *_details(state, session, stamped, clean)]
-    return [_entry_row(state, stamped, clean), *_cleaned(statements, clean)]
+def rows(state: State, stamped: Stamped) -> list[Statement]:
+    """The statements that store one entry, given the state after it.
+
+    What strangers said was cleaned when it was heard (session.hearing): nothing is replaced here.
+    """
+    statements = [_session_row(state, stamped), *_details(state, state.spec.id, stamped)]
+    return [_entry_row(state, stamped), *_storable(statements)]
 
 
-def _cleaned(statements: list[Statement], clean: Callable[[str], str]) -> list[Statement]:
-    """The statements with clean texts; words of our own enumerations are no plain texts and stay."""
-    # One look at all texts together: hardly ever is there anything to replace.
-    together = "\n".join([value for _, values in statements for value in values if type(value) is str])
-    if together.isascii() and clean(together) == together:
-        return statements
+def _storable(statements: list[Statement]) -> list[Statement]:
     return [
-        (sql, tuple([storable(clean(value)) if type(value) is str else value for value in values]))
+        (sql, tuple([storable(value) if type(value) is str else value for value in values]))
         for sql, values in statements
     ]
 
@@ -67,9 +64,9 @@ def storable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _entry_row(state: State, stamped: Stamped, clean: Callable[[str], str]) -> Statement:
-    data = storable(clean(codec.entry_text(stamped.entry)))
-    kind, text = type(stamped.entry).__name__, storable(clean(sentence(stamped.entry, state)))
+def _entry_row(state: State, stamped: Stamped) -> Statement:
+    data = storable(codec.entry_text(stamped.entry))
+    kind, text = type(stamped.entry).__name__, storable(sentence(stamped.entry, state))
     pack = codec.pack_shared if isinstance(stamped.entry, Resolved) else codec.pack
     packed = pack(data) if len(data) > _LARGE else None
     return (
@@ -155,9 +152,9 @@ def number_of(session_id: str) -> int:
     return int(digits) if digits.isdecimal() else 0
 
 
-def run_rows(state: RunState, stamped: RunStamped, clean: Callable[[str], str]) -> list[Statement]:
+def run_rows(state: RunState, stamped: RunStamped) -> list[Statement]:
     """The statements that store one entry of a run's record, given the state after it."""
-    data = storable(clean(codec.run_entry_text(stamped.entry)))
+    data = storable(codec.run_entry_text(stamped.entry))
     ended = stamped.at if state.finished is not None or state.left else None
     status = "ended" if state.finished is not None else "interrupted" if state.left else "running"
     note = state.left or (state.finished.message if state.finished is not None else "")
@@ -189,13 +186,13 @@ def stage_of(state: State) -> str:
     return Stage.REPORT.value
 
 
-def _details(state: State, session: str, stamped: Stamped, clean: Callable[[str], str]) -> list[Statement]:
+def _details(state: State, session: str, stamped: Stamped) -> list[Statement]:
     match stamped.entry:
         case Connected(identity) | ContactBack(identity):
-            return [*_identity_rows(state.spec.computer, identity, stamped.at, clean), *_paid(state, session)]
+            return [*_identity_rows(state.spec.computer, identity, stamped.at), *_paid(state, session)]
         case FactsCollected(facts):
             return [
-                _fact_row(state.spec.computer, section, value, facts.collected_at.get(section, stamped.at), clean)
+                _fact_row(state.spec.computer, section, value, facts.collected_at.get(section, stamped.at))
                 for section, value in facts.values.items()
             ]
         case Planned(plan):
@@ -268,7 +265,7 @@ def _job_end(job_id: str, over: JobEnded, at: float) -> Statement:
     )
 
 
-def _identity_rows(computer: str, identity: Identity, at: float, clean: Callable[[str], str]) -> list[Statement]:
+def _identity_rows(computer: str, identity: Identity, at: float) -> list[Statement]:
     about = {
         "name": identity.name,
         "domain": identity.domain,
@@ -278,14 +275,14 @@ def _identity_rows(computer: str, identity: Identity, at: float, clean: Callable
         **{key: value for key, value in identity.system.items() if key not in ("time", "disk_free_gb")},
     }
     return [
-        _fact_row(computer, "system", about, at, clean),
-        _fact_row(computer, "pending_reboots", list(identity.pending_reboots), at, clean),
-        _fact_row(computer, "users", {"logged_on": list(identity.users)}, at, clean),
+        _fact_row(computer, "system", about, at),
+        _fact_row(computer, "pending_reboots", list(identity.pending_reboots), at),
+        _fact_row(computer, "users", {"logged_on": list(identity.users)}, at),
     ]
 
 
-def _fact_row(computer: str, section: str, value: Any, at: float, clean: Callable[[str], str]) -> Statement:
-    data = storable(clean(codec.line(value)))
+def _fact_row(computer: str, section: str, value: Any, at: float) -> Statement:
+    data = storable(codec.line(value))
     digest = hashlib.sha256(data.encode()).hexdigest()[:32]
     return (
         (

@@ -298,18 +298,27 @@ class Reader:
             found += self.sessions(Asked(ids=ids[start : start + 500]), actions=actions)
         return found
 
-    def work_done(self, run_id: str, ids: Iterable[str]) -> tuple[int, int]:
-        """How many actions the sessions of a run, and these, have begun, and how many of them have rebooted."""
+    def work_of(self, run_id: str, ids: Iterable[str]) -> tuple[set[tuple[str, str]], set[str], list[str]]:
+        """What the sessions of a run, and these, have done: begun actions (session, action), computers that rebooted.
+
+        And which of them have not ended.
+        """
         sessions = {one for (one,) in self._rows("SELECT id FROM sessions WHERE run_id=?", [run_id])} | set(ids)
-        names, actions, reboots = list(sessions), 0, 0
+        names, left = list(sessions), []
+        actions: set[tuple[str, str]] = set()
+        computers: set[str] = set()
         for start in range(0, len(names), 500):
             some = names[start : start + 500]
             marks = ",".join("?" * len(some))
-            sql = f"SELECT count(*) FROM actions WHERE attempts>0 AND session_id IN ({marks})"  # noqa: S608 - marks
-            actions += int(self._rows(sql, some)[0][0])
-            sql = f"SELECT count(*) FROM sessions WHERE reboots>0 AND id IN ({marks})"  # noqa: S608 - marks
-            reboots += int(self._rows(sql, some)[0][0])
-        return actions, reboots
+            sql = f"SELECT session_id, id FROM actions WHERE attempts>0 AND session_id IN ({marks})"  # noqa: S608 - marks
+            actions |= {(one, action) for one, action in self._rows(sql, some)}
+            sql = f"SELECT id, computer, reboots, ended_at FROM sessions WHERE id IN ({marks})"  # noqa: S608 - marks
+            for one, computer, reboots, ended_at in self._rows(sql, some):
+                if reboots:
+                    computers.add(computer)
+                if ended_at is None:
+                    left.append(one)
+        return actions, computers, left
 
     def _status(self, row: sqlite3.Row, alive: dict[str, bool]) -> Status:
         status = Status(row["status"])

@@ -154,7 +154,7 @@ class History:
             doing = f" while {state.current} was under way" if state.current else ""
             entry = Interrupted(f"its process ended without a word{doing}")
             stamped = Stamped(state.entries + 1, self._clock.now(), entry)
-            for sql, values in projection.rows(fold(state, stamped), stamped, self._clean):
+            for sql, values in projection.rows(fold(state, stamped), stamped):
                 connection.execute(sql, values)
 
         self._writer.call(mark)
@@ -216,7 +216,7 @@ class History:
         statements: list[projection.Statement] = []
         for stamped in entries:
             state = fold(state, stamped)
-            statements += projection.rows(state, stamped, self._clean)
+            statements += projection.rows(state, stamped)
         self._writer.commit(statements, "")
 
     # --- runs and sessions ---
@@ -286,9 +286,9 @@ class History:
         """Store one entry of a run's record, given the state after it; it is on the disk when this returns."""
 
         def line() -> str:
-            return self._clean(run_line(state.spec.id, stamped.seq, stamped.at, codec.run_entry_text(stamped.entry)))
+            return run_line(state.spec.id, stamped.seq, stamped.at, codec.run_entry_text(stamped.entry))
 
-        self._writer.commit(projection.run_rows(state, stamped, self._clean), line)
+        self._writer.commit(projection.run_rows(state, stamped), line)
 
     def run_of(self, run_id: str) -> RunState | None:
         """A stored run, folded; None when there is none of this id, or it is from before runs were records."""
@@ -358,9 +358,9 @@ class History:
 
         def line() -> str:  # needed only where SQLite cannot be written
             entry = codec.entry_text(stamped.entry)
-            return self._clean(journal_line(state.spec.id, stamped.seq, stamped.at, entry))
+            return journal_line(state.spec.id, stamped.seq, stamped.at, entry)
 
-        statements = projection.rows(state, stamped, self._clean)
+        statements = projection.rows(state, stamped)
         if not durable:
             self._writer.put(statements, line)
             return
@@ -376,7 +376,7 @@ class History:
         statements = [(_BLOB, (digest, "item", codec.pack(codec.text(item, Item)))) for digest, item in new.items()]
 
         def lines() -> str:
-            return "\n".join(blob_line(digest, self._clean(codec.text(item, Item))) for digest, item in new.items())
+            return "\n".join(blob_line(digest, codec.text(item, Item)) for digest, item in new.items())
 
         # Known from when they are stored: where SQLite could not be written, the next session tries again.
         self._writer.put(statements, lines, stored=lambda: self._kept.update(new))

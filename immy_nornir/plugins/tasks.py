@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from nornir.core.task import Result, Task
 
-from immy_nornir.model.record.session import Outcome, Status
+from immy_nornir.model.record.session import Outcome, Status, WaitKind
 from immy_nornir.session.live import LiveSession
 from immy_nornir.session.settled import Parked, Settled
 
@@ -46,7 +46,7 @@ def maintain(task: Task, sessions: Mapping[str, LiveSession], *, wait: bool = Fa
             case Settled():
                 return _result(task, live)
             case Parked(pause) as parked:
-                if pause.deferred and not wait:
+                if pause.deferred and (not wait or pause.kind is WaitKind.APPROVAL):
                     live.defer()
                     return _result(task, live)
                 if _may_park.get():

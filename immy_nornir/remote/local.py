@@ -13,23 +13,12 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
+from immy_nornir.children import clean_environment
 from immy_nornir.errors import NO_ROOM, NoRoomError, RefusedError, TransportTimeoutError, UnreachableError
 from immy_nornir.model.protocols import Address, Clock, RawAnswer, Secrets
 from immy_nornir.remote.posix.connection import PosixConnection
 
-_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TZ", "TMPDIR", "IMMY_SPOOL", "XDG_RUNTIME_DIR")
-_KEPT_STARTS = ("LANG", "LC_")
-_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy")
 _LADDER_SECONDS = 5.0
-
-
-def clean_environment() -> dict[str, str]:
-    """The environment for programs of ours: without what the operator's shell holds for others, secrets above all."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name in _KEPT or name.startswith(_KEPT_STARTS) or name.lower() in _PROXIES
-    }
 
 
 def run_program(

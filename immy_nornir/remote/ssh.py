@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from immy_nornir.children import clean_environment
 from immy_nornir.errors import (
     AuthenticationError,
     CertificateError,
@@ -27,7 +28,7 @@ from immy_nornir.errors import (
 )
 from immy_nornir.model.protocols import Address, Clock, RawAnswer, Secrets
 from immy_nornir.model.values import SecretRef, Value
-from immy_nornir.remote.local import clean_environment, run_program, shell_command, truth
+from immy_nornir.remote.local import run_program, shell_command, truth
 from immy_nornir.remote.posix.connection import PosixConnection
 
 _CONNECT_SECONDS = 15

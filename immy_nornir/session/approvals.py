@@ -18,8 +18,12 @@ from immy_nornir.model.record.run import Approved, Brakes
 
 if TYPE_CHECKING:
     from immy_nornir.decide.steps.approval import Wanted
+    from immy_nornir.decide.steps.state import State
     from immy_nornir.session.engine import Engine
     from immy_nornir.session.live import LiveSession
+
+
+ASKED = (Approver.BRAKES, Approver.PERSON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +36,6 @@ class Question:
     asking: Sequence[tuple[LiveSession, Wanted]]
     unplanned: Sequence[str]
     """Computers that may still come to a plan."""
-    changes: int
-    """Actions of the whole run with these: begun, approved, and asked for."""
-    reboots: int
-    """Computers of the whole run that rebooted or may, with these."""
     over: str
     """The brake that these would pass: then it is only told, and the answer is no."""
 
@@ -72,6 +72,22 @@ class Account:
 
 
 @dataclass(slots=True)
+class _Count:
+    """What a run does, in sets: what begins while it is counted is in several of them, and counts once."""
+
+    actions: set[tuple[str, str]] = field(default_factory=set)
+    """(session, action)."""
+    computers: set[str] = field(default_factory=set)
+    """That reboot."""
+
+    def add(self, state: State, wants: Wanted) -> None:
+        session = state.spec
+        self.actions |= {(session.id, one.id) for one in wants.actions}
+        if wants.reboots:
+            self.computers.add(session.computer)
+
+
+@dataclass(slots=True)
 class Approvals:
     """The questions of one process; used by one thread."""
 
@@ -85,13 +101,14 @@ class Approvals:
 
         Raises: HistoryError, where it cannot be counted what was approved before.
         """
-        asking = [live for live in sessions.values() if live.waits_for_approval]
+        asking = [live for live in sessions.values() if live.waits_for_approval and live.approver in ASKED]
         if not asking:
             return []
         at_rest = {id(live) for live in asking}
         unplanned = [name for name, live in sessions.items() if id(live) not in at_rest and live.may_ask]
+        total = sum(live.approver in ASKED for live in sessions.values())
         now = self.engine.clock.monotonic()
-        self._gathering = self._gathering.after(len(sessions), len(unplanned), now)
+        self._gathering = self._gathering.after(total, len(unplanned), now)
         if not self._gathering.is_over(len(unplanned), now):
             return []
         answered = [name for account in self.accounts for name in self._asked(account, about, asking, unplanned)]
@@ -104,41 +121,39 @@ class Approvals:
         ours = {id(live) for live in account.lives}
         lives = [live for live in asking if id(live) in ours]
         answered: list[str] = []
-        for approver in (Approver.BRAKES, Approver.PERSON):
-            for_them = [live for live in lives if live.approver is approver]
-            answered += self._ask(account, about, approver, for_them, unplanned)
+        for approver in ASKED:
+            states = [(live, live.state_now) for live in lives if live.approver is approver]
+            wanted = [(live, state, approval.asked(state)) for live, state in states if state is not None]
+            if wanted:
+                answered += self._settle(account, about, approver, wanted, unplanned)
         return answered
 
-    def _ask(
+    def _settle(
         self,
         account: Account,
         about: str,
         approver: Approver,
-        lives: Sequence[LiveSession],
+        wanted: Sequence[tuple[LiveSession, State, Wanted]],
         unplanned: Sequence[str],
     ) -> Sequence[str]:
-        states = [(live, live.state_now) for live in lives]
-        wanted = [(live, wants) for live, state in states if state is not None and (wants := approval.wanted(state))]
-        if not wanted:
-            return []
-        changes, reboots = self._approved(account)
-        changes += sum(len(wants.actions) for _, wants in wanted)
-        reboots += sum(wants.reboots for _, wants in wanted)
-        question = Question(
-            about, approver, wanted, unplanned, changes, reboots, over(account.brakes, changes, reboots)
-        )
+        count = self._count(account)
+        for _, state, wants in wanted:
+            count.add(state, wants)
+        changes, reboots = len(count.actions), len(count.computers)
+        brake = over(account.brakes, changes, reboots)
+        question = Question(about, approver, [(live, wants) for live, _, wants in wanted], unplanned, brake)
         match self._answer(question):
             case None:
                 return []
             case Yes(by):
-                if question.approver is Approver.PERSON:
+                if approver is Approver.PERSON:
                     account.record(Approved(by, changes, reboots))
-                for live, wants in wanted:
-                    live.answer(ApprovalGiven(by, wants.actions, wants.reboots))
+                for live, state, wants in wanted:
+                    live.answer(ApprovalGiven(by, wants.actions, wants.reboots), state)
             case No(why):
-                for live, _ in wanted:
-                    live.answer(ApprovalDenied(why))
-        return [live.computer for live, _ in wanted]
+                for live, state, _ in wanted:
+                    live.answer(ApprovalDenied(why), state)
+        return [live.computer for live, _, _ in wanted]
 
     def _answer(self, question: Question) -> Yes | No | None:
         if question.approver is Approver.BRAKES and not question.over:
@@ -146,14 +161,23 @@ class Approvals:
         answer = self.ask(question)
         return No(question.over) if question.over else answer
 
-    def _approved(self, account: Account) -> tuple[int, int]:
-        """What the run has begun, and what was approved and has not begun: actions, and computers that reboot."""
-        self.engine.history.flush()
+    def _count(self, account: Account) -> _Count:
+        """What the run has begun, and what was approved and has not begun, here or with nobody at it."""
+        count = _Count()
+        if account.brakes == Brakes():
+            return count
+        here = [state for live in account.lives if (state := live.state_now) is not None]
+        ids = {*account.sessions, *(live.id for live in account.lives)}
+        self.engine.history.flush()  # after the states: what begins in between is in both
         with self.engine.history.read() as reader:
-            changes, reboots = reader.work_done(account.run, [*account.sessions, *(one.id for one in account.lives)])
-        states = (live.state_now for live in account.lives)
-        promised = [approval.promised(state) for state in states if state is not None]
-        return changes + sum(len(one.actions) for one in promised), reboots + sum(one.reboots for one in promised)
+            actions, computers, left = reader.work_of(account.run, ids)
+        known = {state.spec.id for state in here}
+        elsewhere = [state for one in left if one not in known and (state := self.engine.stored(one)) is not None]
+        count.actions |= actions
+        count.computers |= computers
+        for state in (*here, *elsewhere):
+            count.add(state, approval.promised(state))
+        return count
 
 
 def over(brakes: Brakes, changes: int, reboots: int) -> str:

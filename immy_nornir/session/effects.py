@@ -44,7 +44,7 @@ from immy_nornir.model.record.entries import (
 from immy_nornir.model.record.session import Outcome, OutcomeReason
 from immy_nornir.model.wire import AnswerStatus, JobSpec, JobState, JobStatus, Read, ReadOperation
 from immy_nornir.remote.windows.connection import identity_from
-from immy_nornir.session.job_output import asked_from, rest_of, whole_lines
+from immy_nornir.session.hearing.job_output import asked_from, rest_of, whole_lines
 from immy_nornir.session.leg import LEASE_SECONDS
 
 if TYPE_CHECKING:
@@ -220,14 +220,15 @@ def _told(state: State, leg: Leg, status: JobStatus) -> list[Entry]:
             return [entry for name in job.actions for entry in _busy(state, leg, name, status.output)]
         case _:
             output, offset = whole_lines(job, status)
-            return [] if job.seen and not output else [JobSeen(job.id, output, offset)]
+            clean = leg.engine.redactor.clean
+            return [] if job.seen and not output else [JobSeen(job.id, clean(output), offset)]
 
 
 def _ended(leg: Leg, job: Job, status: JobStatus, message: str) -> list[Entry]:
     """The end of a job with the rest of its output, which may cost the connection, but not what is known of the end."""
     connection, clean = leg.connected(), leg.engine.redactor.clean
     output, lost = rest_of(job, status, lambda offset: connection.wait_job(job.id, offset, 0.0), clean)
-    entries: list[Entry] = [JobEnded(job.id, status.result, output, message)]
+    entries: list[Entry] = [JobEnded(job.id, status.result, clean(output), message)]
     if lost is not None:
         leg.close()
         entries.append(ContactLost(lost.kind, clean(str(lost)), "reading the output of a job", lost.passing))

@@ -13,13 +13,15 @@ from immy_nornir.decide.resolve.winning_deployments import Targets
 from immy_nornir.decide.steps.moment import Approver
 from immy_nornir.decide.steps.state import State
 from immy_nornir.errors import ImmyError
+from immy_nornir.history import codec
 from immy_nornir.history.store import History
 from immy_nornir.model.inventory import Computer
-from immy_nornir.model.items import Item
+from immy_nornir.model.items import Item, Software, Task
 from immy_nornir.model.playbooks import Fleet, Play
 from immy_nornir.model.protocols import Address, Clock, Connect, Secrets
 from immy_nornir.model.record.entries import Stamped
 from immy_nornir.model.record.run import RunSpec
+from immy_nornir.model.values import Value
 from immy_nornir.text.redact import Redactor
 
 LOOK_SECONDS = 5.0
@@ -84,6 +86,8 @@ class Engine:
     names: Mapping[str, Computer] = field(default_factory=dict)
     """Computers that the inventory has not, such as the implicit localhost."""
     shared: SharedDesires = field(default_factory=SharedDesires)
+    learned: dict[int, object] = field(default_factory=dict)
+    """Deployments and definitions whose secrets are known, by identity."""
     definitions: dict[str, Item] = field(default_factory=dict)
     """Definitions of items by content hash, of all sessions: it only grows, and what a hash means never changes."""
     frozen: Callable[[], str] = str
@@ -98,8 +102,23 @@ class Engine:
     """Who approves what sessions plan anew because the files say otherwise than when they began."""
     unreadable: str = ""
     """Why the files could not be read again; nothing is begun by older ones."""
+    _holding: dict[str, bool] = field(default_factory=dict)
+    """Whether a definition holds a secret in clear, by its hash."""
     _reload_lock: threading.Lock = field(default_factory=threading.Lock)
     _looked_at: float = 0.0
+
+    def holds_secret(self, value: Value | Item) -> bool:
+        """Whether a value or a definition holds a secret in clear that is known, and no weak one."""
+        if isinstance(value, Software | Task):
+            digest = codec.fingerprint(value)
+            known = self._holding.get(digest)
+            if known is None:
+                known = self._holding[digest] = self._holds(codec.text(value, Item))
+            return known
+        return self._holds(codec.line(codec.dump(value)))
+
+    def _holds(self, text: str) -> bool:
+        return self.redactor.clean(text, weak=False) != text
 
     def look_at_files(self) -> None:
         """Read the fleet again where its files have changed; looked for once in a few seconds."""

@@ -46,7 +46,7 @@ def resolve(
     choices = choose(engine.targets.of_computer(spec.computer), computer, facts, asked, variables)
     known = replace(identity, system=facts)
     desires, definitions = desires_of(
-        choices, engine.fleet.library, known, facts, variables, codec.fingerprint, engine.shared
+        choices, engine.fleet.library, known, facts, variables, codec.fingerprint, engine.shared, engine.holds_secret
     )
     return desires, definitions, facts.read()
 

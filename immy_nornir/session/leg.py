@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from immy_nornir.decide.steps.moment import NO_CONTACT, Contact
 from immy_nornir.errors import BusyError, ImmyError
 from immy_nornir.model.wire import Lease
+from immy_nornir.session.hearing.heard import Heard
 
 if TYPE_CHECKING:
     from immy_nornir.model.facts import Facts, Identity
@@ -68,7 +69,9 @@ class Leg:
         if self.connection is None:
             if self.address is None:
                 self.address = self.engine.address_of(self.described)
-            self.connection = self.engine.connect(self.address)
+            if isinstance(self.address.password, str):
+                self.engine.redactor.add(self.address.password)
+            self.connection = Heard(self.engine.connect(self.address), self.engine.redactor)
             self.connection.carry(self.lease())
         return self.connection
 

@@ -39,6 +39,7 @@ from immy_nornir.model.record.entries import (
 )
 from immy_nornir.model.record.session import EndReason, Status, WaitKind
 from immy_nornir.session import operations
+from immy_nornir.session.hearing.known_secrets import learn
 from immy_nornir.session.inputs import compare
 from immy_nornir.session.leg import Leg
 from immy_nornir.session.recap import Recap, recap_of
@@ -57,6 +58,7 @@ class LiveSession:
 
     __slots__ = (
         "_abandoned",
+        "_anew",
         "_begun",
         "_broken",
         "_compared",
@@ -77,15 +79,15 @@ class LiveSession:
         "spec",
     )
 
-    def __init__(self, engine: Engine, state: State, *, made_now: bool = False) -> None:
-        """`made_now`: of the files as this process has read them, or just compared with them."""
+    def __init__(self, engine: Engine, state: State, *, made_now: bool = False, anew: bool = False) -> None:
+        """`made_now`: of the files as this process read them, or just compared with them; `anew`: for another run."""
         self.engine = engine
         self.spec = state.spec
+        learn(engine, state.spec)
         self.leg = Leg(engine, state.spec)
         self.before: LiveSession | None = None
         """An older session of the computer that has to be settled first."""
         self.approver = Approver.NOT_NEEDED
-        """Who says that it may do what it plans; set by whoever asks (session.approvals)."""
         self.refused: Settled | None = None
         """Why this process may not advance it: another is at work, or it has ended."""
         self._state: State | None = state
@@ -95,9 +97,10 @@ class LiveSession:
         self._deferred = False
         self._parked: Wait | None = None
         """What it waits for while nobody is in it."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         """Held while an entry is written: `abandon` comes from another thread."""
         self._abandoned = False
+        self._anew = anew
         self._broken = ""
         """Why an answer could not be written."""
         self._compared = engine.files if made_now else -1
@@ -175,23 +178,35 @@ class LiveSession:
     @property
     def may_ask(self) -> bool:
         """Whether it may still come to its first plan and wait for approval, while this process stays for it."""
-        state, parked = self._state, self._parked
-        if state is None or self.rests or (parked is not None and parked.deferred):
+        state, asked = self._state, self.approver in (Approver.PERSON, Approver.BRAKES)
+        if state is None or not asked or self.rests or self._is_away():
             return False
-        return not (state.finished or state.denied or anything(state))
+        return state.job is None and not (state.finished or state.denied or anything(state))
+
+    def _is_away(self) -> bool:
+        """Whether it, or what has to be settled before it, waits for its time or its computer."""
+        parked, before = self._parked, self.before
+        return (parked is not None and parked.deferred) or (before is not None and before._is_away())  # noqa: SLF001 - our own
 
     @property
     def state_now(self) -> State | None:
         """Its state as another thread may look at it; None where it has settled here."""
         return self._state
 
-    def answer(self, entry: ApprovalGiven | ApprovalDenied) -> None:
-        """Write down what somebody said; whoever says it has the session called again."""
-        self._parked = None
-        try:
-            self.append(entry, durable=True)
-        except HistoryError as error:
-            self._broken = error.message
+    def answer(self, entry: ApprovalGiven | ApprovalDenied, about: State) -> None:
+        """Write down what somebody said of a state; whoever says it has the session called again.
+
+        An answer to a plan that is not the session's any more is none.
+        """
+        with self._lock:
+            state = self._state
+            if state is None or (state.spec.id, state.plan) != (about.spec.id, about.plan):
+                return
+            self._parked = None
+            try:
+                self.append(entry, durable=True)
+            except HistoryError as error:
+                self._broken = error.message
 
     # --- the loop ---
 
@@ -246,6 +261,7 @@ class LiveSession:
     def _become(self, spec: SessionSpec) -> None:
         """Go on as the session that takes the place of this one, which has ended."""
         self.spec, self._state = spec, State(spec, self.engine.definitions)
+        learn(self.engine, spec)
         self.leg = Leg(self.engine, spec)
         self.refused, self._recap, self._parked, self._successor = None, None, None, None
         self._begun, self._crashes, self._compared = False, 0, self.engine.files
@@ -347,7 +363,7 @@ class LiveSession:
         state = self.state
         looked = may_plan_again(state) and state.spec.type.executes
         after = self.engine.history.ended_since(state.spec, state.detected_at) if looked else ""
-        self.append(Resumed(self.engine.history.owner, claimed.epoch, after))
+        self.append(Resumed(self.engine.history.owner, claimed.epoch, after, self._anew))
         self.leg.epoch = claimed.epoch
         return None
 

@@ -65,12 +65,16 @@ def in_order(names: Sequence[str], order: str) -> list[str]:
             return list(names)
 
 
+_HOLDS = (WaitKind.WINDOW, WaitKind.APPROVAL)
+"""Waits of a wave that those after it wait for, too."""
+
+
 def standing_of(recap: Recap, *, left: bool) -> Standing:
     """How a session stands for its wave; `left` when nothing more comes of it in this process."""
     if recap.reason is None and not left:
         return Standing.PENDING
     if recap.reason is None:
-        return Standing.WAITING if recap.deferred and recap.waits_for is WaitKind.WINDOW else Standing.LEFT
+        return Standing.WAITING if recap.deferred and recap.waits_for in _HOLDS else Standing.LEFT
     if recap.status is Status.SUPERSEDED:
         return Standing.LEFT
     if recap.reason is EndReason.NOT_APPROVED:
@@ -162,11 +166,11 @@ class LiveRun:
             if why := never.get(name, ""):
                 live.end(Status.CANCELLED, why, EndReason.HALTED)
             elif name in held:
-                live.wait_for_turn("the window that an earlier wave waits for")
+                live.wait_for_turn("its turn: an earlier wave waits for its window, or for approval")
             elif live.recap.status is not Status.INTERRUPTED:
                 live.interrupt("stopped by the operator before it began")
         if held:
-            self.append(RunLeft("a wave waits for its window"))
+            self.append(RunLeft("a wave waits for its window, or for approval"))
             return
         if any(live.recap.reason is None and not live.recap.deferred for live in self.sessions.values()):
             self.append(

@@ -6,7 +6,7 @@ by the next session of its computer that may act. Runs are taken up with their w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from immy_nornir.decide.detect.facts import known_names
@@ -25,6 +25,7 @@ from immy_nornir.session.runs import LiveRun, PlayRun, standing_of
 from immy_nornir.session.specs import Asking, refuse_past_window, specs_of
 
 if TYPE_CHECKING:
+    from immy_nornir.model.record.run import RunSpec
     from immy_nornir.session.engine import Engine
 
 EXCLUDED = "excluded from maintenance (immy_excluded)"
@@ -58,7 +59,7 @@ def make_sessions(engine: Engine, plays: Sequence[PlayRun]) -> tuple[list[Sessio
             again = next((old for old in olds if old.stop is None and _goes_on(engine, old, spec)), None)
             if again is not None:
                 olds.remove(again)
-                run.sessions[spec.computer] = LiveSession(engine, again, made_now=True)
+                run.sessions[spec.computer] = LiveSession(engine, again, made_now=True, anew=True)
                 said.append(f"{spec.computer}: session {again.spec.id} is taken up again")
                 continue
             fresh.append(spec)
@@ -161,6 +162,21 @@ def left_runs(engine: Engine, rows: Sequence[SessionRow], *, in_waves: bool) -> 
     alone += _lives(engine, [row for row in rows if row.id not in taken])
     alone.sort(key=lambda live: (live.spec.created_at, live.id))
     return runs[::-1], alone
+
+
+def newest_runs(
+    engine: Engine, lives: Sequence[LiveSession]
+) -> Iterator[tuple[RunSpec | None, str, list[LiveSession]]]:
+    """The sessions by the newest run that each is of: that one's brakes and approval hold. None: it is no record."""
+    left = {live.id: live for live in lives}
+    with engine.history.read() as reader:
+        for spec in reader.run_specs():
+            ids = (one for play in spec.plays for wave in play.waves for one in wave)
+            ours = [left.pop(one) for one in ids if one in left]
+            if ours:
+                yield spec, spec.id, ours
+        for run_id in dict.fromkeys(live.spec.run_id for live in left.values()):
+            yield reader.run_spec(run_id), run_id, [live for live in left.values() if live.spec.run_id == run_id]
 
 
 def _nothing_left(engine: Engine, ids: Sequence[str]) -> bool:

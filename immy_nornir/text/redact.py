@@ -56,14 +56,14 @@ class Redactor:
                 known = {*self._forms.get(head, ()), form}
                 self._forms[head] = tuple(sorted(known, key=lambda one: (-len(one), one)))
 
-    def clean(self, text: str) -> str:
-        """The text with every known value, in every known form, replaced by `[secret]`."""
+    def clean(self, text: str, *, weak: bool = True) -> str:
+        """The text with every known value, in every known form, replaced by `[secret]`; not `weak`: no weak ones."""
         forms = self._forms
         # Few secrets, as usual: looking for their beginnings is many times quicker than walking through the text.
         if forms and (len(forms) > FEW or _any_in(list(forms), text)):
             hits = [place for place in range(len(text) - SHORT + 1) if text[place : place + SHORT] in forms]
             text = self._replace(text, hits) if hits else text
-        return self._short.sub(MASK, text) if self._short is not None else text
+        return self._short.sub(MASK, text) if weak and self._short is not None else text
 
     def _replace(self, text: str, hits: Iterable[int]) -> str:
         parts: list[str] = []

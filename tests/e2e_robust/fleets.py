@@ -17,7 +17,7 @@ from typing import Any
 
 from immy_nornir.lab import ComputerSpec, Knobs, Lab
 from immy_nornir.model.values import Json
-from tests.waiting import ENOUGH
+from tests.waiting import ENOUGH, eventually
 
 PASSWORD = "L4b-Secret-Passw0rd"
 IMMY = [sys.executable, "-m", "immy_nornir"]
@@ -124,6 +124,19 @@ class Fleet:
             return connection.execute(question).fetchall()
         finally:
             connection.close()
+
+    def until(self, kind: str) -> None:
+        """Wait until some session has an entry of a kind."""
+        question = f"SELECT 1 FROM entries WHERE kind='{kind}'"  # noqa: S608 - a word of ours
+        there = self.state / "history.db"
+
+        def has_come() -> bool:
+            try:
+                return there.exists() and bool(self.sql(question))
+            except sqlite3.OperationalError:  # it is being made
+                return False
+
+        eventually(has_come, f"an entry {kind}")
 
 
 @contextmanager

@@ -41,6 +41,11 @@ class Terminal:
         """Type a line."""
         os.write(self.ours, f"{text}\n".encode())
 
+    def hang_up(self) -> None:
+        """Let the terminal go away."""
+        os.close(self.ours)
+        self.ours = -1
+
     def end(self) -> int:
         """The exit code, once it has ended."""
         for _ in turns("the end of the process"):
@@ -67,10 +72,12 @@ def terminal(one: Fleet, *arguments: str) -> Iterator[Terminal]:
     one.environment = {**one.environment, "TERM": "xterm", "COLUMNS": "160"}
     process = one.start(*arguments, stdin=its, stderr=its)
     os.close(its)
+    screen = Terminal(process, ours)
     try:
-        yield Terminal(process, ours)
+        yield screen
     finally:
         if process.poll() is None:
             process.kill()
             process.wait(ENOUGH)
-        os.close(ours)
+        if screen.ours >= 0:
+            os.close(ours)

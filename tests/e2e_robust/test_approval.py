@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.waiting import eventually, turns
+from tests.waiting import ENOUGH, eventually, turns
 
 from .fleets import Fleet, fleet, kill, software_files, write
 from .terminal import QUESTION, terminal
@@ -128,13 +128,12 @@ def test_a_killed_run_keeps_what_was_approved_and_nothing_else(tmp_path: Path) -
             eventually(lambda: len(one.lab.events("installer_started")) == 2)
             kill(screen.process)
         one.lab.release()
-        one.immy("sessions", "resume", expect=2)  # the second wave was never asked about
-        assert "nobody is here to be asked" in one.said
-        assert installed(one) == {"pc001": 1, "pc002": 1}
-        for row in [row for row in one.sessions() if row["computer"] in ("pc001", "pc002")]:
-            one.immy("sessions", "resume", row["id"])
+        one.immy("sessions", "resume", expect=5)  # the second wave was never asked about
         assert installed(one) == {"pc001": 2, "pc002": 2}
-        one.immy("sessions", "resume", "--yes")
+        assert one.statuses() == {"pc001": "passed", "pc002": "passed", "pc003": "waiting", "pc004": "waiting"}
+        one.immy("sessions", "resume", "--due", expect=2)
+        assert "nobody is here to be asked" in one.said
+        one.immy("sessions", "resume", "--due", "--yes")
         assert set(one.statuses().values()) == {"passed"}
         assert set(one.installs().values()) == {1}
 
@@ -148,7 +147,7 @@ def test_what_changed_files_want_is_asked_about_when_it_is_planned(tmp_path: Pat
             eventually(lambda: one.lab.events("installer_started"))
             rules = "- {item: software/alpha, target: tenants, state: absent}\n"
             write(tmp_path, {"playbooks/deployments/all.yml": rules})
-            eventually(lambda: one.sql("SELECT 1 FROM entries WHERE kind='StopAsked'"))
+            one.until("StopAsked")
             one.lab.release()
             shown = screen.expect(QUESTION)
             assert "uninstall software/alpha 1.0 on 1 computer: pc001" in shown
@@ -179,7 +178,7 @@ def test_a_computer_that_comes_later_is_asked_about_on_its_own(tmp_path: Path) -
 
 def test_it_is_asked_at_once_and_done_in_the_window_with_nobody_there(tmp_path: Path) -> None:
     with fleet(tmp_path, 1, ONE) as one:
-        opens = time.time() + 4.0
+        opens = time.time() + 12.0
         window = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(opens))
         with terminal(one, *RUN, "--window", window) as screen:
             screen.expect(QUESTION)
@@ -254,6 +253,137 @@ def test_a_reboot_that_only_the_installer_asked_for_is_asked_about(tmp_path: Pat
         screen.type("y")
         assert screen.end() == 0
         assert len(one.lab.events("reboot_asked")) == 1
+
+
+def approved_and_killed(one: Fleet) -> None:
+    """A run whose plan was approved, killed while its first installers are at work."""
+    one.lab.hold()
+    before = len(one.lab.events("installer_started"))
+    with terminal(one, *RUN) as screen:
+        screen.expect(QUESTION)
+        screen.type("y")
+        eventually(lambda: len(one.lab.events("installer_started")) > before)
+        kill(screen.process)
+    one.lab.release()
+
+
+def test_what_one_run_was_approved_is_no_approval_of_another(tmp_path: Path) -> None:
+    with fleet(tmp_path, 1, TWO) as one:
+        approved_and_killed(one)
+        one.immy(*RUN, "--yes", "--max-changes", "1", expect=1)
+        assert "it would do 2 actions in all, and --max-changes is 1" in one.said
+        assert installed(one) == {"pc001": 1}
+
+
+def test_another_run_asks_about_what_the_killed_one_has_left(tmp_path: Path) -> None:
+    with fleet(tmp_path, 1, TWO) as one:
+        approved_and_killed(one)
+        with terminal(one, *RUN) as screen:
+            assert "install software/beta" in screen.expect(QUESTION)
+            assert installed(one) == {"pc001": 1}
+            screen.type("y")
+            assert screen.end() == 0
+
+
+def test_what_was_approved_is_done_with_nobody_there_and_the_rest_waits(tmp_path: Path) -> None:
+    off = {"pc002": {"misbehave": ("off",)}}
+    with fleet(tmp_path, 2, ONE, specs=off) as one:
+        book(tmp_path, options={"offline": "apply_on_connect"})
+        one.lab.hold()
+        with terminal(one, *RUN) as screen:
+            screen.expect(QUESTION)
+            screen.type("y")
+            eventually(lambda: one.lab.events("installer_started"))
+            kill(screen.process)
+        one.lab.release()
+        late: Any = one.lab.computers["pc002"]
+        late.spec = dataclasses.replace(late.spec, misbehave=())
+        one.immy("sessions", "resume", "--due", expect=5)
+        assert one.statuses() == {"pc001": "passed", "pc002": "waiting"}
+        assert installed(one) == {"pc001": 1}
+        (row,) = [row for row in one.sessions() if row["computer"] == "pc002"]
+        assert row["waiting"] == "approval: somebody to approve 1 action"
+        with terminal(one, "sessions", "resume") as screen:
+            screen.expect(QUESTION)
+            screen.type("y")
+            assert screen.end() == 0
+        assert installed(one) == {"pc001": 1, "pc002": 1}
+
+
+def test_a_named_session_is_under_the_brakes_of_its_newest_run(tmp_path: Path) -> None:
+    with fleet(tmp_path, 2, TWO) as one:
+        for brake in ((), ("--max-changes", "2")):
+            one.lab.hold()
+            process = one.start(*RUN, "--yes", *brake)
+            if not brake:
+                eventually(lambda: len(one.lab.events("installer_started")) == 2)
+            else:
+                eventually(lambda: "is taken up again" in "".join(p.read_text() for p in tmp_path.glob("err-*.txt")))
+            kill(process)
+        one.lab.release()
+        for row in one.sessions():
+            one.immy("sessions", "resume", row["id"], expect=None)
+        assert installed(one) == {"pc001": 1, "pc002": 1}
+
+
+def test_brakes_count_what_was_approved_for_those_that_wait(tmp_path: Path) -> None:
+    off = {"pc003": {"misbehave": ("off",)}}
+    with fleet(tmp_path, 3, ONE, specs=off) as one:
+        book(tmp_path, options={"offline": "apply_on_connect"})
+        window = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+        one.immy(*RUN, "--yes", "--max-changes", "2", "--window", window, expect=5)
+        late: Any = one.lab.computers["pc003"]
+        late.spec = dataclasses.replace(late.spec, misbehave=())
+        session = next(row["id"] for row in one.sessions() if row["computer"] == "pc003")
+        one.immy("sessions", "resume", session, expect=2)
+        assert "it would do 3 actions in all, and --max-changes is 2" in one.said
+
+
+def test_a_terminal_that_goes_away_is_no_answer(tmp_path: Path) -> None:
+    with fleet(tmp_path, 2, ONE) as one:
+        with terminal(one, *RUN) as screen:
+            screen.expect(QUESTION)
+            screen.hang_up()
+            assert screen.process.wait(ENOUGH) == 130
+        assert {row["status"] for row in one.sessions()} == {"interrupted"}
+        assert not one.installs()
+
+
+def test_a_computer_counts_once_however_often_it_reboots(tmp_path: Path) -> None:
+    exits = {"exits": {"software/alpha": 1641, "software/beta": 3010}}
+    with fleet(tmp_path, 1, TWO, specs={"pc001": exits}) as one:
+        one.immy(*RUN, "--yes", "--max-reboots", "1")
+        assert one.sessions()[0]["reboots"] == 2
+
+
+def test_an_action_counts_once_however_often_it_is_tried(tmp_path: Path) -> None:
+    with fleet(tmp_path, 1, ONE, specs={"pc001": {"exits": {"software/alpha": [1618, 0]}}}) as one:
+        process = one.start(*RUN, "--yes")
+        one.until("RetryLater")
+        kill(process)
+        one.immy(*RUN, "--yes", "--max-changes", "1")
+        assert one.statuses() == {"pc001": "passed"}
+
+
+def test_nothing_of_a_plan_that_was_never_approved_is_done_by_who_settles_it(tmp_path: Path) -> None:
+    last = "registry: {key: 'HKLM\\SOFTWARE\\Lab', name: x, value: 1}\nalways: true\norder: post\n"
+    rules = (
+        "- {item: software/alpha, target: tenants, state: latest}\n"
+        "- {item: task/stamp, target: tenants, mode: enforce}\n"
+    )
+    files = {**ONE, "tasks/maintenance/stamp/task.yml": last, "playbooks/deployments/all.yml": rules}
+    with fleet(tmp_path, 1, files) as one:
+        with terminal(one, *RUN) as screen:
+            screen.expect(QUESTION)
+            screen.process.send_signal(signal.SIGINT)
+            assert screen.end() == 130
+        write(tmp_path, {"playbooks/deployments/all.yml": rules.replace("latest", "installed")})
+        with terminal(one, *RUN) as screen:
+            screen.expect(QUESTION)
+            assert not one.lab.events("installer_started")
+            screen.type("n")
+            assert screen.end() == 2
+        assert not one.lab.events("installer_started")
 
 
 def test_a_session_that_waits_for_an_answer_holds_no_thread_and_no_connection(tmp_path: Path) -> None:

@@ -245,13 +245,13 @@ def test_what_changes_while_a_process_stays_needs_a_yes_too(tmp_path: Path) -> N
         process = one.start("sessions", "resume")
         eventually(lambda: items(one) == ["software/alpha", "software/beta"])
         write(one.root, {RULES: "- {item: software/alpha, target: tenants, state: absent}\n"})
-        eventually(lambda: one.sql("SELECT 1 FROM entries WHERE kind='StopAsked'"))
+        one.until("StopAsked")
         one.lab.release()
-        assert process.wait(ENOUGH) == 130
+        assert process.wait(ENOUGH) == 5
         new, old = one.sessions()
-        assert (old["status"], new["status"]) == ("superseded", "interrupted")
-        assert new["reason"] == "nobody has approved it: 1 action"
+        assert (old["status"], new["status"]) == ("superseded", "waiting")
+        assert new["reason"] == "somebody to approve 1 action"
         assert items(one) == ["software/alpha", "software/beta"]
-        one.immy("sessions", "resume", "--yes")
+        one.immy("sessions", "resume", "--due", "--yes")
         assert [row["status"] for row in one.sessions()] == ["passed", "superseded"]
         assert items(one) == ["software/alpha", "software/beta", "software/alpha"]

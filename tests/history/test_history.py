@@ -292,16 +292,6 @@ def test_a_journal_of_a_dead_process_is_imported(tmp_path: Path) -> None:
         assert reader.sessions(Asked())[0].status is Status.CANCELLED
 
 
-def test_secrets_are_taken_out_of_everything_that_is_stored(tmp_path: Path) -> None:
-    history = History(tmp_path, sample.StillClock(), lambda text: text.replace("half of the", "[secret]"))
-    history.begin_run(RunSpec("run", "immy run"))
-    sample.fill(history)
-    history.close()
-    with Reader(tmp_path / FILE) as reader:
-        assert reader.jobs("run-1")[0].output == "[secret] output"
-    assert b"half of the" not in b"".join(one.read_bytes() for one in tmp_path.glob("history.db*"))
-
-
 def test_facts_that_did_not_change_are_not_stored_again(history: History, tmp_path: Path) -> None:
     sample.fill(history, (Resumed("a", 1), Connected(sample.IDENTITY)))
     sample.fill(history, (Resumed("a", 1), *[Connected(sample.IDENTITY)] * 3), 2, "pc1b")

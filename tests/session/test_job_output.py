@@ -10,7 +10,14 @@ from immy_nornir.decide.steps.under_way import Job
 from immy_nornir.errors import DroppedError
 from immy_nornir.model.record.session import Purpose
 from immy_nornir.model.wire import JobState, JobStatus
-from immy_nornir.session.job_output import HEAD_BYTES, LONGEST_LINE, TAIL_BYTES, asked_from, rest_of, whole_lines
+from immy_nornir.session.hearing.job_output import (
+    HEAD_BYTES,
+    LONGEST_LINE,
+    TAIL_BYTES,
+    asked_from,
+    rest_of,
+    whole_lines,
+)
 from immy_nornir.text.redact import Redactor
 
 PIECE = 262_144

@@ -7,13 +7,13 @@ import secrets
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 from pathlib import Path
 from types import FrameType
 
 import click
 
+from immy_nornir.children import run_ours
 from immy_nornir.cli import startup
 from immy_nornir.errors import UsageError
 from immy_nornir.text import json
@@ -46,16 +46,16 @@ def demo(ctx: click.Context, playbook: str) -> None:
         "All computers of this demo are simulated: a lab on 127.0.0.0/8 speaks WS-Management for them.", err=True
     )
     up = [*immy, "lab", "up", "--detach", "--state", str(state), *_PACE, *inventory]
-    if subprocess.run(up, check=False).returncode:
+    if run_ours(up):
         raise UsageError("the lab did not start", "another lab may run in this folder: immy lab down")
     signal.signal(signal.SIGTERM, _stop)
     try:
         run = [*immy, "--state", str(state), "run", playbook, "--yes", *inventory]
-        code = subprocess.run(run, check=False).returncode
+        code = run_ours(run)
     except KeyboardInterrupt:
         code = 130
     finally:
-        subprocess.run([*immy, "lab", "down", "--state", str(state)], check=False, stdout=subprocess.DEVNULL)
+        run_ours([*immy, "lab", "down", "--state", str(state)], quiet=True)
     click.echo("Computers that did not pass are wrong on purpose: one for each way in which a computer can misbehave.")
     click.echo("Try next:")
     command = "immy" if shutil.which("immy") else startup.near(Path(sys.argv[0]))

@@ -223,7 +223,7 @@ def _begin(
     )
     engine.approver = approver_of(yes=wishes.yes, brakes=Brakes())
     lives = [live for one in plays for live in one.sessions.values()]
-    set_approver(lives, approver_of(yes=wishes.yes, brakes=wishes.brakes))
+    set_approver(engine, lives, approver_of(yes=wishes.yes, brakes=wishes.brakes))
     run = runs.begin_run(engine, spec, plays, fresh, approved)
     taking_up.end_excluded(plays, fresh)
     for sentence in [*taken_up[:5], *([f"and {len(taken_up) - 5} more"] if taken_up[5:] else [])]:

@@ -232,7 +232,7 @@ def _approved(
 
     Raises: UsageError where nothing may.
     """
-    from immy_nornir.cli.approval import account_of, approve_alone, approve_rest, approver_of
+    from immy_nornir.cli.approval import account_of, approve_alone, approve_rest, approver_of, one_each
     from immy_nornir.model.record.run import Brakes
 
     engine.approver = approver_of(yes=yes, brakes=Brakes())
@@ -244,12 +244,13 @@ def _approved(
             going.append(run)
         except UsageError as error:
             held.append(error)
-    accounts = [account_of(run) for run in going]
+    accounts: list[Account] = []
     try:
-        accounts += approve_alone(engine, alone, yes=yes)
+        accounts = approve_alone(engine, alone, yes=yes)
     except UsageError as error:
         held.append(error)
         alone = ()
+    accounts = one_each([*(account_of(run) for run in going), *accounts])
     if held and not (going or alone):
         raise held[0]
     for why in held:
@@ -260,6 +261,7 @@ def _approved(
 def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], *, due: bool) -> list[SessionRow]:
     """The sessions that are meant; those of computers that the inventory has no more are told and left."""
     from immy_nornir.history.queries import OPEN, Asked
+    from immy_nornir.model.record.session import WaitKind
 
     with engine.history.read() as reader:
         if ids:
@@ -274,6 +276,9 @@ def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], *, due: bool) -> lis
             wanted = [Status.INTERRUPTED, *([Status.WAITING] if due else [])]
             found = reader.sessions(Asked(statuses=wanted))
             rows = [row for row in found if row.status is not Status.WAITING or not row.owner]
+            if not due and startup.is_terminal():  # somebody is there who can be asked
+                waiting = reader.sessions(Asked(statuses=[Status.WAITING]))
+                rows += [row for row in waiting if not row.owner and row.waiting.startswith(f"{WaitKind.APPROVAL}:")]
     engine.names, unknown = startup.known_computers(fleet.inventory, {row.computer for row in rows})
     if unknown:
         click.echo(f"not in the inventory any more, left as they are: {', '.join(unknown)}", err=True)

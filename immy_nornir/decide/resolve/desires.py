@@ -24,6 +24,8 @@ from immy_nornir.text import templates
 
 Fingerprint = Callable[[Item], str]
 """Content hash of a definition."""
+HoldsSecret = Callable[[Value | Item], bool]
+"""Whether a value or a definition holds a known secret in clear."""
 
 
 class SharedDesires:
@@ -66,6 +68,7 @@ class _Builder:
     variables: Mapping[str, Value]
     fingerprint: Fingerprint
     shared: SharedDesires
+    holds_secret: HoldsSecret
     desires: dict[str, Desire] = field(default_factory=dict)
     definitions: dict[str, Item] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
@@ -119,6 +122,9 @@ class _Builder:
                 why = f"{desire.item} is not for {self.identity.platform}"
                 return dataclasses.replace(desire, not_applicable=why)
             return dataclasses.replace(desire, error=f"there is no {desire.item} in the library")
+        if self.holds_secret(definition):
+            why = "its definition or a script of it holds a secret in clear, which would stay in the record"
+            return dataclasses.replace(desire, error=f"{why}: make it a parameter that is a secret")
         digest = self.fingerprint(definition)
         self.definitions[digest] = definition
         desire = dataclasses.replace(desire, definition=digest)
@@ -138,15 +144,24 @@ class _Builder:
                 if parameter.required and parameter.default is None:
                     raise ImmyError(f"parameter '{name}' is required and has no value", "set it in params")
                 params[name] = templates.expand(parameter.default, self.variables)
+                self._refuse_secret(name, params[name])
                 origins[name] = f"default, {parameter.place}" if parameter.place else "default"
         for name, sourced in given.items():
             value = templates.expand(sourced.value, self.variables)
             declared = definition.parameters.get(name)
             if declared is not None and value is not None and _holds_template(sourced.value):
                 value = fitted(declared, value)
+            self._refuse_secret(name, value)
             params[name] = value
             origins[name] = str(sourced.place) if sourced.place else "built in"
         return params, origins
+
+    def _refuse_secret(self, name: str, value: Value) -> None:
+        if self.holds_secret(value):
+            raise ImmyError(
+                f"parameter '{name}' is a known secret in clear, which would stay in the record",
+                "give a reference to it, for a parameter that is declared secret",
+            )
 
     # --- what the winners ask for ---
 
@@ -167,7 +182,12 @@ class _Builder:
                 why = f"it needs a licence, and no parameter or variable '{name}' holds one"
                 self._put(dataclasses.replace(desire, error=why))
                 continue
-            params = {**desire.params, name: templates.expand(value, self.variables)}
+            expanded = templates.expand(value, self.variables)
+            if self.holds_secret(expanded):
+                why = f"its licence, variable '{name}', is a known secret in clear: give a reference to it"
+                self._put(dataclasses.replace(desire, error=why))
+                continue
+            params = {**desire.params, name: expanded}
             origins = {**desire.origins, name: f"variable {name}"}
             self._put(dataclasses.replace(desire, params=params, origins=origins))
 
@@ -240,13 +260,15 @@ def desires_of(
     variables: Mapping[str, Value],
     fingerprint: Fingerprint,
     shared: SharedDesires | None = None,
+    holds_secret: HoldsSecret = lambda _: False,
 ) -> tuple[tuple[Desire, ...], dict[str, Item]]:
     """All desires of one computer, and the definitions that they name by hash.
 
-    `shared` keeps what is the same for many computers; with and without it the answer is the same.
+    `shared` keeps what is the same for many computers; with and without it the answer is the same. What would be
+    executed with a secret in clear (`holds_secret`) fails alone: it is kept in the record as it is.
     """
     shared = SharedDesires() if shared is None else shared
-    builder = _Builder(library, identity, facts, variables, fingerprint, shared)
+    builder = _Builder(library, identity, facts, variables, fingerprint, shared, holds_secret)
     for choice in choices.values():
         builder.add_choice(choice)
     builder.close()

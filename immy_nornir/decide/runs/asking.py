@@ -18,7 +18,7 @@ class Gathering:
     """Since when (seconds of a clock that never jumps) nearly all have a plan; None: not yet, or just asked."""
 
     def after(self, total: int, unplanned: int, now: float) -> Gathering:
-        """The gathering as it is now; `unplanned` of `total` sessions may still come to a plan."""
+        """The gathering as it is now; `unplanned` of `total` sessions that can ask may still do so."""
         if total - unplanned < SHARE * total:
             return Gathering()
         return self if self.since is not None else Gathering(now)

@@ -22,7 +22,7 @@ class Standing(StrEnum):
     LEFT = "left"
     """It was left, waits for a computer that is off, or belongs to others: neither good nor bad yet."""
     WAITING = "waiting"
-    """It waits for its window: the following waves come after it."""
+    """It waits for its window, or for approval: the following waves come after it."""
     FINE = "fine"
     UNKNOWN = "unknown"
     """It has ended without anything wrong, yet of something it could not be told how it is: neither good nor bad."""
@@ -74,7 +74,7 @@ def next_wave(run: RunState, standing_of: StandingOf) -> Begin | Write | End:
 
 
 def is_held(run: RunState, number: int, standing_of: StandingOf) -> bool:
-    """Whether following waves of a play wait for one that waits for its window."""
+    """Whether following waves of a play wait for one that waits for its window, or for approval."""
     play, wave = run.spec.plays[number], run.ended.get(number, 0)
     if wave >= run.began.get(number, 0) or wave + 1 >= len(play.waves) or run.why_halted(number):
         return False

@@ -48,6 +48,11 @@ def wanted(state: State) -> Wanted:
     return Wanted(tuple(_named(one.plan) for one in left), not state.approved_reboots and may_come(state))
 
 
+def asked(state: State) -> Wanted:
+    """What a session that waits for approval asks for: never nothing."""
+    return wanted(state) or Wanted((), True)
+
+
 def promised(state: State) -> Wanted:
     """What was approved and has not begun yet."""
     left = (one for one in state.actions.values() if one.ended is None and not one.attempt and is_approved(state, one))
@@ -81,12 +86,15 @@ def may_come(state: State) -> bool:
         return False
     planned = state.plan is not None and state.plan.reboots > state.reboots
     due = planned or state.spec.options.reboot is Reboot.FORCE or reboots.owes(state)
-    return due or (bool(reboots.counting(state)) and _does(state)) or any(_may_ask(one) for one in _open(state))
+    owed = any(one.reboot_due for one in state.actions.values())
+    pending = bool(reboots.counting(state)) and _does(state)
+    return due or owed or pending or any(_may_ask(one) for one in _open(state))
 
 
-def wait(state: State, now: float) -> Wait:
-    """Park until somebody has answered."""
-    return Wait(WaitKind.APPROVAL, now + LOOK_AGAIN_SECONDS, f"somebody to approve {wanted(state)}")
+def wait(state: State, moment: Moment) -> Wait:
+    """Park until somebody has answered; where nobody can be asked, no run stays for it."""
+    deferred = moment.approver is Approver.ABSENT
+    return Wait(WaitKind.APPROVAL, moment.now + LOOK_AGAIN_SECONDS, f"somebody to approve {asked(state)}", deferred)
 
 
 def _open(state: State) -> Iterable[PlannedAction]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from immy_nornir.decide.steps import approval, times
-from immy_nornir.decide.steps.moment import Approver, Moment
+from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import SELF_REBOOT_PATIENCE_SECONDS, look_for_boot, no_reboot
 from immy_nornir.decide.steps.state import State, did_anything, may_plan_again
 from immy_nornir.decide.steps.step import Do, Note, Perform, Step, Wait
@@ -18,7 +18,6 @@ from immy_nornir.model.playbooks import OnFailure
 from immy_nornir.model.record.entries import (
     SUPERSEDE,
     ActionEnded,
-    ApprovalDenied,
     Interrupted,
     JobIntended,
     Outdated,
@@ -104,11 +103,10 @@ def _unapproved(state: State, effect: Effect, moment: Moment) -> Step | None:
                 return None
         case _:
             return None
-    if moment.approver is not Approver.ABSENT:
-        return approval.wait(state, moment.now)
-    if approval.anything(state) or did_anything(state):
-        return Note(ApprovalDenied(approval.NOBODY))
-    return Note(Interrupted(f"{approval.NOBODY}: {approval.wanted(state)}"))
+    if superseded(state):  # what always runs after it, and nobody has approved: nobody is asked about the past
+        left = next(one.plan.id for one in state.actions.values() if one.ended is None)
+        return Note(ActionEnded(left, Outcome.SKIPPED, OutcomeReason.NOT_APPROVED, approval.NOBODY))
+    return approval.wait(state, moment)
 
 
 def _outdated(state: State, effect: Effect, moment: Moment) -> Step | None:
@@ -162,7 +160,7 @@ def halted(state: State) -> tuple[Outcome, OutcomeReason, str] | None:
 
 def _action(state: State, one: ActionState, moment: Moment) -> Step | None:
     end = halted(state)
-    if end is not None and (not one.plan.always or state.closed):
+    if end is not None and (not one.plan.always or state.closed or (superseded(state) and not did_anything(state))):
         return Note(ActionEnded(one.plan.id, *end))
     held = times.window(state, moment.now)
     if held is None:

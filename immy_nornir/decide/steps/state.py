@@ -142,8 +142,10 @@ def fold(state: State, stamped: Stamped) -> State:
 def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for each kind of entry, nothing else
     at = stamped.at
     match stamped.entry:
-        case Resumed(epoch=epoch, after=after):
+        case Resumed(epoch=epoch, after=after, anew=anew):
             again = replace(state, epoch=epoch, interrupted=None, losses=0, lost=None, lost_at=0.0)
+            if anew:
+                again = replace(again, approved=frozenset(), approved_reboots=False, denied="")
             return _outdated(again) if after else again
         case Connected(identity):
             return replace(

@@ -24,6 +24,8 @@ class Resumed:
     epoch: int
     after: str = ""
     """Another session of the computer, that has ended since this one looked at it last."""
+    anew: bool = False
+    """Another run takes it up: what was approved in the one before, and has not begun, is asked about again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,20 +7,23 @@ from typing import Any
 
 import pytest
 
-from immy_nornir.decide.steps.approval import NOBODY, wanted
+from immy_nornir.decide.steps.approval import wanted
 from immy_nornir.decide.steps.moment import Approver
 from immy_nornir.decide.steps.state import State
+from immy_nornir.decide.steps.step import Wait
 from immy_nornir.model.items import RebootNeed
 from immy_nornir.model.playbooks import ActionType, Reboot
 from immy_nornir.model.record.entries import (
+    SUPERSEDE,
     ApprovalDenied,
     ApprovalGiven,
     ApprovedAction,
     Determined,
     Entry,
-    Interrupted,
     JobIntended,
     RebootIntended,
+    Resumed,
+    StopAsked,
 )
 from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason, Status, WaitKind
 from tests.decide.steps.test_sessions import every_action_has_an_outcome, random_session
@@ -138,8 +141,8 @@ def test_it_is_asked_before_the_window_opens_and_before_no_other_time() -> None:
 def test_where_nobody_can_be_asked_it_is_left_for_whoever_can() -> None:
     begun = session(act("a"))
     begun.approver = Approver.ABSENT
-    begun.go_until(lambda: begun.notes(Interrupted))
-    assert begun.notes(Interrupted)[0].message == f"{NOBODY}: 1 action"
+    begun.go_until(lambda: begun.waits)
+    assert begun.waits == [Wait(WaitKind.APPROVAL, begun.waits[0].until, "somebody to approve 1 action", deferred=True)]
     assert begun.order == []
 
 
@@ -149,10 +152,36 @@ def test_where_nobody_can_be_asked_what_was_approved_is_done_and_no_more() -> No
     )
     begun.go_until(lambda: begun.state.approved)
     begun.approver = Approver.ABSENT
+    begun.go_until(lambda: "b" in begun.outcomes and begun.waits[-1].deferred)
+    assert begun.order == ["b"]
+    assert begun.outcomes == {"b": DONE}  # the other one is there for whoever can be asked
+    done = asked(begun).go()
+    assert done.order == ["b", "a"]
+
+
+def test_what_always_runs_does_not_follow_what_never_began() -> None:
+    begun = session(act("a"), act("z", always=True))
+    begun.approver = Approver.ABSENT
+    begun.go_until(lambda: begun.waits)
+    begun.append(StopAsked(SUPERSEDE, "superseded by session s2", "s2"))
     done = begun.go()
-    assert done.order == ["b"]
-    assert done.outcomes == {"a": SKIPPED, "b": DONE}
-    assert [one.why for one in done.notes(ApprovalDenied)] == [NOBODY]
+    assert done.order == []
+    assert every_action_has_an_outcome(done)
+
+
+def test_another_run_asks_again_about_what_has_not_begun() -> None:
+    begun = asked(session(act("a"), act("b")))
+    begun.go_until(lambda: "a" in begun.outcomes)
+    begun.append(Resumed("another", 2, anew=True))
+    done = begun.go()
+    assert approvals(done) == ["somebody to approve 2 actions", "somebody to approve 1 action"]
+
+
+def test_an_approval_that_waits_always_asks_for_something() -> None:
+    """A reboot that only a skipped action owes is no plan's; whoever waits for it is asked about it all the same."""
+    first, last = act("a", reboot=RebootNeed.NEVER), act("z", "a", always=True, reboot=RebootNeed.NEVER)
+    done = asked(session(first, last, codes={"a": [3010, 1618]}, options=AUTO)).go()
+    assert all(about != "somebody to approve nothing" for about in approvals(done))
 
 
 def some_of_it(dice: random.Random) -> Any:

@@ -1,0 +1,1 @@
+"""What computers say, on its way into a session: known secrets are taken out, output is cut where it is too long."""
