@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -53,3 +53,15 @@ class SameObjects(tuple[_T, ...]):
 Value = None | bool | int | float | str | SecretRef | Sequence["Value"] | Mapping[str, "Value"]
 # What the wire and the history can hold.
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+def texts_of(value: Value) -> Iterator[str]:
+    """All texts of a value; no keys, and no references to secrets."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for child in value.values():
+            yield from texts_of(child)
+    elif isinstance(value, Sequence):
+        for child in value:
+            yield from texts_of(child)

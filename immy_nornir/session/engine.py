@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from immy_nornir.decide.resolve.desires import SharedDesires
 from immy_nornir.decide.resolve.winning_deployments import Targets
@@ -21,7 +21,7 @@ from immy_nornir.model.playbooks import Fleet, Play
 from immy_nornir.model.protocols import Address, Clock, Connect, Secrets
 from immy_nornir.model.record.entries import Stamped
 from immy_nornir.model.record.run import RunSpec
-from immy_nornir.model.values import Value
+from immy_nornir.model.values import Value, texts_of
 from immy_nornir.text.redact import Redactor
 
 LOOK_SECONDS = 5.0
@@ -113,9 +113,9 @@ class Engine:
             digest = codec.fingerprint(value)
             known = self._holding.get(digest)
             if known is None:
-                known = self._holding[digest] = self._holds(codec.text(value, Item))
+                known = self._holding[digest] = any(self._holds(one) for one in _executed(codec.dump(value, Item)))
             return known
-        return self._holds(codec.line(codec.dump(value)))
+        return any(self._holds(one) for one in texts_of(value))
 
     def _holds(self, text: str) -> bool:
         return self.redactor.clean(text, weak=False) != text
@@ -154,3 +154,19 @@ class Engine:
         """A computer of the fleet by name; raises KeyError."""
         found = self.fleet.inventory.computers.get(name)
         return found if found is not None else self.names[name]
+
+
+_EXECUTED = frozenset({"text", "content", "arguments", "url", "value"})
+"""Where the bytes of definitions stand that are executed or written: scripts, files, arguments, registry values."""
+
+
+def _executed(data: Any) -> Iterator[str]:
+    if isinstance(data, Mapping):
+        for name, child in data.items():
+            if name in _EXECUTED:
+                yield from texts_of(child)
+            elif name != "parameters":  # those are looked at by their values
+                yield from _executed(child)
+    elif isinstance(data, list):
+        for child in data:
+            yield from _executed(child)

@@ -158,7 +158,7 @@ def test_a_secret_that_is_a_common_word_or_a_number_damages_no_session(tmp_path:
 
 def test_a_known_secret_in_clear_fails_its_item_and_stands_nowhere(tmp_path: Path) -> None:
     plain = {
-        "tasks/maintenance/clear/task.yml": f"parameters:\n  text: {{type: string}}\n{SCRIPTS}",
+        "tasks/maintenance/clear/task.yml": f"parameters:\n  text: {{type: text}}\n{SCRIPTS}",
         **{f"tasks/maintenance/clear/{name}.ps1": "'x'\n" for name in ("get", "test", "set")},
     }
     rules = "- {item: task/clear, target: tenants, mode: enforce, params: {text: 'user x, key Sup3rSecretKey'}}\n"
