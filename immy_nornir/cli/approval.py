@@ -96,9 +96,9 @@ def approve_rest(engine: Engine, run: LiveRun, *, yes: bool) -> None:
     """
     lives = _acting(run.sessions.values())
     covered = yes or _is_covered(engine, run, lives)
-    set_approver(engine, lives, approver_of(yes=covered, brakes=run.state.spec.brakes))
+    asking = _set_approvers(engine, lives, run.state.spec.brakes, covered=covered, yes=yes)
     _tell_changed(engine, lives, yes=yes)
-    if not covered:
+    if asking:
         _refuse_unapproved(engine, lives)
 
 
@@ -116,14 +116,23 @@ def approve_alone(engine: Engine, lives: Sequence[LiveSession], *, yes: bool) ->
     for spec, run_id, ours in newest_runs(engine, acting):
         brakes = Brakes() if spec is None else spec.brakes
         covered = yes or _was_yes(engine, run_id)
-        set_approver(engine, ours, approver_of(yes=covered, brakes=brakes))
-        uncovered += [] if covered else ours
+        uncovered += _set_approvers(engine, ours, brakes, covered=covered, yes=yes)
         ids = [] if spec is None else [one for play in spec.plays for wave in play.waves for one in wave]
         accounts.append(Account(run_id, brakes, ours, ids))
     _tell_changed(engine, acting, yes=yes)
     if uncovered and len(uncovered) == len(acting):
         _refuse_unapproved(engine, uncovered)
     return accounts
+
+
+def _set_approvers(
+    engine: Engine, lives: Sequence[LiveSession], brakes: Brakes, *, covered: bool, yes: bool
+) -> list[LiveSession]:
+    """Say who approves; the sessions that nobody has approved: those too that somebody was to be asked about."""
+    asking = [live for live in lives if not yes and (not covered or live.state.asked)]
+    set_approver(engine, (live for live in lives if live not in asking), approver_of(yes=True, brakes=brakes))
+    set_approver(engine, asking, approver_of(yes=False, brakes=brakes))
+    return asking
 
 
 def _acting(lives: Iterable[LiveSession]) -> list[LiveSession]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from immy_nornir.session.live import LiveSession
 
 SCHEMA_VERSION = 1
+_OPEN = (Status.CREATED, Status.RUNNING, Status.WAITING, Status.INTERRUPTED)
 
 
 def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:
@@ -99,7 +100,7 @@ def end_runs(engine: Engine, run_ids: Iterable[str]) -> list[Path]:
         try:
             engine.history.flush()
             with engine.history.read() as reader:
-                left = reader.sessions(Asked(run_id, statuses=[Status.CREATED, Status.RUNNING, Status.INTERRUPTED]))
+                left = reader.sessions(Asked(run_id, statuses=_OPEN))
             if not left:
                 end_run(engine, run_id)
             reports.append(write_report(engine, run_id, ()))

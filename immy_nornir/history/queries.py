@@ -298,6 +298,11 @@ class Reader:
             found += self.sessions(Asked(ids=ids[start : start + 500]), actions=actions)
         return found
 
+    def heirs(self) -> dict[str, str]:
+        """The sessions that took the place of superseded ones, by those."""
+        rows = self._rows("SELECT id, superseded_by FROM sessions WHERE superseded_by IS NOT NULL", [])
+        return {row["id"]: row["superseded_by"] for row in rows}
+
     def work_of(self, run_id: str, ids: Iterable[str]) -> tuple[set[tuple[str, str]], set[str], list[str]]:
         """What the sessions of a run, and these, have done: begun actions (session, action), computers that rebooted.
 

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from immy_nornir.model.record.session import SessionSpec
     from immy_nornir.session.engine import Engine
 
+_ANSWERED = (WaitKind.APPROVAL, WaitKind.BRAKES)
+"""Waits that end with an answer."""
 _CRASHES = 3
 """How many operations of one session may raise something unexpected before it ends as failed."""
 
@@ -173,7 +175,7 @@ class LiveSession:
     def waits_for_approval(self) -> bool:
         """Whether nobody is in it until somebody says that it may do what it plans."""
         parked = self._parked
-        return parked is not None and parked.kind is WaitKind.APPROVAL
+        return parked is not None and parked.kind in _ANSWERED
 
     @property
     def may_ask(self) -> bool:
@@ -419,7 +421,7 @@ class LiveSession:
 
     def _park(self, wait: Wait) -> Parked:
         """Hold nothing; the same wait again is not worth another entry."""
-        if wait.deferred or wait.kind is WaitKind.APPROVAL:
+        if wait.deferred or wait.kind in _ANSWERED:
             self._release()
         self.leg.close()
         known = self.state.waiting

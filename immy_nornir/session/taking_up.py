@@ -142,12 +142,13 @@ def left_runs(engine: Engine, rows: Sequence[SessionRow], *, in_waves: bool) -> 
     alone: list[LiveSession] = []
     taken: set[str] = set()
     with engine.history.read() as reader:
-        specs = reader.run_specs() if in_waves else []
+        specs, heirs = reader.run_specs() if in_waves else [], reader.heirs()
     for spec in specs:  # newest first
-        ids = [one for play in spec.plays for wave in play.waves for one in wave]
+        # The wave of a session that was superseded is that of the one in its place.
+        ids = {_heir(heirs, one): one for play in spec.plays for wave in play.waves for one in wave}
         mine = [wanted[one] for one in ids if one in wanted and one not in taken]
         taken.update(ids)
-        if not mine and not _nothing_left(engine, ids):
+        if not mine and not _nothing_left(engine, list(ids)):
             continue
         # Owned before it is read: another process may be writing its last entry now.
         state = engine.history.run_of(spec.id) if engine.history.claim_run(spec.id) else None
@@ -155,10 +156,10 @@ def left_runs(engine: Engine, rows: Sequence[SessionRow], *, in_waves: bool) -> 
             taken.difference_update(one.id for one in mine)
             continue
         lives = _lives(engine, mine)
-        apart = _apart(state, lives)
+        apart = _apart(state, lives, ids)
         alone += apart
-        held = {live.id: live for live in lives if live not in apart}
-        runs.append(LiveRun(engine, state, held, _others(engine, state, held)))
+        held = {ids[live.id]: live for live in lives if live not in apart}
+        runs.append(LiveRun(engine, state, held, _others(engine, state, held, heirs)))
     alone += _lives(engine, [row for row in rows if row.id not in taken])
     alone.sort(key=lambda live: (live.spec.created_at, live.id))
     return runs[::-1], alone
@@ -170,8 +171,9 @@ def newest_runs(
     """The sessions by the newest run that each is of: that one's brakes and approval hold. None: it is no record."""
     left = {live.id: live for live in lives}
     with engine.history.read() as reader:
+        heirs = reader.heirs()
         for spec in reader.run_specs():
-            ids = (one for play in spec.plays for wave in play.waves for one in wave)
+            ids = (_heir(heirs, one) for play in spec.plays for wave in play.waves for one in wave)
             ours = [left.pop(one) for one in ids if one in left]
             if ours:
                 yield spec, spec.id, ours
@@ -185,7 +187,13 @@ def _nothing_left(engine: Engine, ids: Sequence[str]) -> bool:
         return all(row.status in TERMINAL for row in reader.sessions_of(ids))
 
 
-def _apart(state: RunState, lives: Sequence[LiveSession]) -> list[LiveSession]:
+def _heir(heirs: Mapping[str, str], session: str) -> str:
+    while session in heirs:
+        session = heirs[session]
+    return session
+
+
+def _apart(state: RunState, lives: Sequence[LiveSession], ids: Mapping[str, str]) -> list[LiveSession]:
     places = {
         session: (number, wave)
         for number, play in enumerate(state.spec.plays)
@@ -194,7 +202,7 @@ def _apart(state: RunState, lives: Sequence[LiveSession]) -> list[LiveSession]:
     }
     found = []
     for live in lives:
-        number, wave = places[live.id]
+        number, wave = places[ids[live.id]]
         over = wave < state.ended.get(number, 0)
         forbidden = wave >= state.began.get(number, 0) and bool(state.why_halted(number))
         if over or (forbidden and not live.never_begun):
@@ -202,7 +210,9 @@ def _apart(state: RunState, lives: Sequence[LiveSession]) -> list[LiveSession]:
     return found
 
 
-def _others(engine: Engine, state: RunState, held: Mapping[str, LiveSession]) -> dict[str, Standing]:
+def _others(
+    engine: Engine, state: RunState, held: Mapping[str, LiveSession], heirs: Mapping[str, str]
+) -> dict[str, Standing]:
     """How the sessions stand that are not advanced here, as far as their wave is not over."""
     ids = [
         one
@@ -211,8 +221,9 @@ def _others(engine: Engine, state: RunState, held: Mapping[str, LiveSession]) ->
         for one in sessions
         if one not in held
     ]
+    by_heir = {_heir(heirs, one): one for one in ids}
     with engine.history.read() as reader:
-        return {row.id: _standing(engine, row) for row in reader.sessions_of(ids)}
+        return {by_heir[row.id]: _standing(engine, row) for row in reader.sessions_of(list(by_heir))}
 
 
 def _standing(engine: Engine, row: SessionRow) -> Standing:

@@ -102,10 +102,10 @@ def test_the_rest_of_a_run_is_held_to_its_brakes_and_asked_about_again(tmp_path:
         leave(one, "stopped", "--max-changes", "5")
         more = software_files(("alpha", "beta", "gamma"), ())
         write(tmp_path, {name: text for name, text in more.items() if name != "playbooks/all.yml"})
-        one.immy("sessions", "resume", expect=2)
+        one.immy("sessions", "resume", expect=5)
         assert "change more than was approved" in one.said
-        assert set(one.statuses().values()) == {"interrupted"}
-        one.immy("sessions", "resume", "--yes", expect=2)  # 2 done, 4 to do in the first wave
+        assert set(one.statuses().values()) == {"waiting"}
+        one.immy("sessions", "resume", "--due", "--yes", expect=2)  # 2 done, 4 to do in the first wave
         assert "it would do 6 actions in all, and --max-changes is 5" in one.said
         assert sum(one.installs().values()) == 2
         assert set(one.statuses().values()) == {"cancelled"}
@@ -117,11 +117,12 @@ def test_a_run_that_would_now_do_more_than_was_approved_needs_a_yes(tmp_path: Pa
         leave(one, "stopped")
         more = software_files(("alpha", "beta", "gamma", "delta"), ())
         write(tmp_path, {name: text for name, text in more.items() if name != "playbooks/all.yml"})
-        one.immy("sessions", "resume", expect=2)
+        one.immy("sessions", "resume", expect=5)  # what runs is looked after, and nothing else begins
         assert "change more than was approved" in one.said
-        assert "--yes" in one.said
         assert len(begun(one)) == 2
-        one.immy("sessions", "resume", "--yes")
+        one.immy("sessions", "resume", "--due", expect=2)
+        assert "--yes" in one.said
+        one.immy("sessions", "resume", "--due", "--yes")
         assert set(one.statuses().values()) == {"passed"}
 
 

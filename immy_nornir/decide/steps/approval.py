@@ -93,8 +93,10 @@ def may_come(state: State) -> bool:
 
 def wait(state: State, moment: Moment) -> Wait:
     """Park until somebody has answered; where nobody can be asked, no run stays for it."""
-    deferred = moment.approver is Approver.ABSENT
-    return Wait(WaitKind.APPROVAL, moment.now + LOOK_AGAIN_SECONDS, f"somebody to approve {asked(state)}", deferred)
+    until, wants = moment.now + LOOK_AGAIN_SECONDS, asked(state)
+    if moment.approver is Approver.BRAKES:
+        return Wait(WaitKind.BRAKES, until, f"the brakes of its run to let {wants} through")
+    return Wait(WaitKind.APPROVAL, until, f"somebody to approve {wants}", moment.approver is Approver.ABSENT)
 
 
 def _open(state: State) -> Iterable[PlannedAction]:

@@ -50,7 +50,7 @@ from immy_nornir.model.record.entries import (
     Waiting,
     WindowClosed,
 )
-from immy_nornir.model.record.session import Outcome, OutcomeReason, Purpose, SessionSpec
+from immy_nornir.model.record.session import Outcome, OutcomeReason, Purpose, SessionSpec, WaitKind
 from immy_nornir.model.values import Json
 
 
@@ -97,6 +97,8 @@ class State:
     approved: frozenset[ApprovedAction] = frozenset()
     """What somebody said that it may do; only looked at where somebody is asked."""
     approved_reboots: bool = False
+    asked: bool = False
+    """Somebody was to be asked: no `--yes` of its run covers what it plans."""
     denied: str = ""
     """Why nothing else is done than what was approved before; empty until somebody says no."""
     stop: StopAsked | None = None
@@ -145,7 +147,7 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
         case Resumed(epoch=epoch, after=after, anew=anew):
             again = replace(state, epoch=epoch, interrupted=None, losses=0, lost=None, lost_at=0.0)
             if anew:
-                again = replace(again, approved=frozenset(), approved_reboots=False, denied="")
+                again = replace(again, approved=frozenset(), approved_reboots=False, asked=False, denied="")
             return _outdated(again) if after else again
         case Connected(identity):
             return replace(
@@ -207,7 +209,8 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
         case PendingFound(names):
             return replace(state, pending=names)
         case Waiting() as waiting:
-            return replace(state, waiting=waiting)
+            asks = state.asked or waiting.kind is WaitKind.APPROVAL
+            return replace(state, waiting=waiting, interrupted=None, asked=asks)
         case Verified() as verified:
             return replace(state, verified=verified, done=state.done | {Stage.EXECUTE, Stage.VERIFY})
         case StopAsked() as stop:

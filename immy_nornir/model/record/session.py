@@ -25,6 +25,8 @@ class WaitKind(StrEnum):
     SLOT = "slot"
     APPROVAL = "approval"
     """Somebody is to say that it may do what it plans."""
+    BRAKES = "brakes"
+    """The brakes of its run are to say so."""
 
 
 class Outcome(StrEnum):
