@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from immy_nornir.text.unwrap import DEPTH, Resolved, packed
+from immy_nornir.text.unwrap import DEPTH, SEPARATORS, packed, resolved
 
 SHORT: Final = 6
 """Values shorter than this are weak, and no form that is shorter is looked for."""
@@ -84,8 +84,8 @@ def forms_of(value: str) -> Iterator[Form]:
     for line in map(str.strip, value.splitlines()):
         if len(line) >= LINE and not line.startswith("-----") and not weakness(line):
             yield from _plain(line)
-    *_, last = _resolved(known(value))
-    spelled = "".join(last.split())
+    *_, last = _layers(known(value))
+    spelled = "".join(last.split()).strip(SEPARATORS)
     text = packed(spelled)
     if len(text) >= LINE:
         yield Form(text, Kind.WRAPPED, spelled=spelled)
@@ -127,15 +127,15 @@ def _misread(value: str) -> Iterator[str]:
 
 def _plain(text: str) -> Iterator[Form]:
     # Where a value looks like an escape itself, undoing those of the text undoes it too.
-    for one in _resolved(known(text)):
+    for one in _layers(known(text)):
         if len(one.strip()) >= SHORT:
             yield Form(one, Kind.PLAIN)
 
 
-def _resolved(text: str) -> Iterator[str]:
+def _layers(text: str) -> Iterator[str]:
     yield text
     for _ in range(DEPTH):
-        before, text = text, Resolved(text).text
+        before, text = text, resolved(text).text
         if text == before:
             return
         yield text

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from html.entities import html5
 from itertools import accumulate
@@ -25,7 +26,7 @@ def _utf8_after(mark: str) -> str:
     return f"{mark}(?:[CDcd]{_HEX}{more}|[Ee]{_HEX}(?:{more}){{2}}|[Ff][0-7](?:{more}){{3}}|{_HEX}{{2}})"
 
 
-_TOKENS = (
+_ESCAPES = (
     _utf8_after(r"\\x"),
     rf"\\u(?:[Dd][89ABab]{_HEX}{{2}}\\u[Dd][C-Fc-f]{_HEX}{{2}}|{_HEX}{{4}}|\{{{_HEX}{{1,6}}\}})",
     rf"\\U{_HEX}{{8}}",
@@ -33,9 +34,11 @@ _TOKENS = (
     r"\\.",
     _utf8_after("%"),
     rf"%u{_HEX}{{4}}",
-    rf"`(?:u\{{{_HEX}{{1,6}}\}}|.)",
     rf"&(?:\#[0-9]{{1,16}}|\#[Xx]{_HEX}{{1,16}}|[A-Za-z][A-Za-z0-9]{{1,31}});",
     rf"_x{_HEX}{{4}}_",  # PowerShell's CLIXML
+)
+_BACKTICK = rf"`(?:u\{{{_HEX}{{1,6}}\}}|.)"
+_TERMINAL = (
     r"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]",
     r"\x1b\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)",
     r"\x1b[ -/]{0,8}[0-Z\\^-~]",
@@ -43,7 +46,9 @@ _TOKENS = (
     r"\x00",  # every other character of UTF-16 that was read as something else
 )
 # Each begins with one plain character: then the engine is quick where no token begins.
-_TOKEN = re.compile(f"({'|'.join(_TOKENS)})", re.DOTALL)
+_ESCAPE = re.compile(f"({'|'.join(_ESCAPES)})", re.DOTALL)
+_TICKED = re.compile(f"({_BACKTICK})", re.DOTALL)
+_SEQUENCE = re.compile(f"({'|'.join(_TERMINAL)})")
 _JSON_ESCAPE = re.compile(r'\\["\\/bfnrtu]')
 
 _AFTER_BACKSLASH = {
@@ -76,8 +81,6 @@ def _meaning(token: str) -> str:
             return html5.get(token[1:], token)
         case "_":
             return _character(int(token[2:6], 16))
-        case "\x1b" | "\x9b" | "\0":
-            return ""
         case "%" if second != "u":
             return _from_bytes(bytes.fromhex(token.replace("%", "")))
         case "\\" if second == "x" and len(token) > 2:
@@ -104,13 +107,14 @@ def _from_bytes(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-class Resolved:
-    """A text with its escapes resolved once, and without terminal sequences and NULs."""
+class Rewritten:
+    """A text with some stretches of its source replaced."""
 
-    def __init__(self, source: str) -> None:
-        self._source = _TOKEN.split(source)
-        self._parts = self._source.copy()
-        self._parts[1::2] = map(_MEANINGS.__getitem__, self._parts[1::2])
+    def __init__(self, source: list[str], meanings: Iterable[str]) -> None:
+        """Every second part of the source is replaced by one of the meanings."""
+        self._source = source
+        self._parts = source.copy()
+        self._parts[1::2] = meanings
         self.text = "".join(self._parts)
 
     @cached_property
@@ -142,6 +146,44 @@ class Resolved:
         return start, end
 
 
+def resolved(text: str) -> Rewritten:
+    """The text with its escapes resolved once; not PowerShell's, whose backtick is a plain character elsewhere."""
+    return _with_meanings(_ESCAPE.split(text))
+
+
+def _unticked(text: str) -> Rewritten:
+    return _with_meanings(_TICKED.split(text))
+
+
+def _with_meanings(parts: list[str]) -> Rewritten:
+    return Rewritten(parts, map(_MEANINGS.__getitem__, parts[1::2]))
+
+
+def _uncoloured(text: str) -> Rewritten:
+    parts = _SEQUENCE.split(text)
+    return Rewritten(parts, [""] * (len(parts) // 2))
+
+
+def copies(text: str) -> Iterator[tuple[Rewritten, ...]]:
+    """Rewritten copies of the text, each by the steps to it; in the last one nothing more is found.
+
+    Terminal sequences and NULs are left out first, in what was resolved too.
+    """
+    path: tuple[Rewritten, ...] = ()
+    for _ in range(DEPTH):
+        before = text
+        for rewrite in (_uncoloured, resolved):
+            if "`" in text:
+                yield *path, _unticked(text)
+            step = rewrite(text)
+            if step.text != text:
+                path, text = (*path, step), step.text
+                yield path
+        if text == before:
+            break
+    yield path
+
+
 SEPARATORS: Final = " \t\r\n:,-"
 """What stands between the bytes of hex, and where lines were wrapped."""
 _SEPARATORS = SEPARATORS.encode()
@@ -162,7 +204,7 @@ _CONTROLS = re.compile("[\a\b\f\v]")
 def coarse(text: str) -> bytes:
     """The text in the alphabet in which it is looked through first: what is in the text is in here too.
 
-    So is what is in it once its escapes are resolved, unless there are such as `has_hard_escapes` tells of.
+    So is what is in it once its escapes are resolved, unless there are such as `hides_something` tells of.
     """
     return text.encode("utf-8", "replace").translate(_COARSE, _SMALL_CHANGE)
 
@@ -182,7 +224,7 @@ _HARD_ENTITY = re.compile("&(?:#|[A-Za-z][A-Za-z0-9]{1,31};)")
 _HARD_CLIXML = re.compile(rf"_x{_HEX}{{4}}_")
 
 
-def has_hard_escapes(text: str) -> bool:
+def hides_something(text: str) -> bool:
     """Whether there may be escapes that name a character by its number or its name, or terminal sequences."""
     return (
         ("\\" in text and _HARD_BACKSLASH.search(text) is not None)
