@@ -165,12 +165,8 @@ def _hex(data: bytes) -> Iterator[Form]:
 def _base64(data: bytes) -> Iterator[Form]:
     """Base64 of the bytes at every offset inside a longer text (`user:password`)."""
     for offset in range(3):
-        text = base64.b64encode(b"\0" * offset + data).decode()
-        form = _stretch(text, 6, offset, len(data))
-        yield from form
-        for one in form:
-            safe = one.text.replace("+", "").replace("/", "_")  # its `-` is a separator
-            yield Form(safe, Kind.ENCODED, one.before, one.after)
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield from _stretch(encode(b"\0" * offset + data).decode(), 6, offset, len(data))
 
 
 def _base32(data: bytes) -> Iterator[Form]:
@@ -183,4 +179,4 @@ def _stretch(text: str, bits: int, offset: int, size: int) -> list[Form]:
     start, end = -(-offset * 8 // bits), (offset + size) * 8 // bits
     if end - start < SHORT:
         return []
-    return [Form(text[start:end], Kind.ENCODED, offset * 8 % bits != 0, (offset + size) * 8 % bits != 0)]
+    return [Form(packed(text[start:end]), Kind.ENCODED, offset * 8 % bits != 0, (offset + size) * 8 % bits != 0)]

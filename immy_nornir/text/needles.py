@@ -1,11 +1,11 @@
 """Many forms looked for in a text at once, in a time that hardly depends on how many they are (Aho-Corasick).
 
-Of each form a short piece from its middle is looked for, and the rest is compared: beginnings and ends are what values
-have in common, and pieces keep the automaton small.
+Of each form a short piece is looked for, which few others share, and the rest is compared: so the automaton is small.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
@@ -45,9 +45,11 @@ class Needles:
 
     @cached_property
     def _finder(self) -> tuple[AhoCorasick, list[tuple[tuple[Form, int], ...]]]:
+        shared = Counter(form.text[at : at + _PIECE] for form in self._all for at in _starts(form.text))
         found: dict[str, list[tuple[Form, int]]] = {}
         for form in self._all:
-            at = max(0, (len(form.text) - _PIECE) // 2)
+            sharing = {start: shared[form.text[start : start + _PIECE]] for start in _starts(form.text)}
+            at = min(sharing, key=sharing.__getitem__)
             found.setdefault(form.text[at : at + _PIECE], []).append((form, at))
         return AhoCorasick(found, matchkind=MatchKind.Standard), [tuple(one) for one in found.values()]
 
@@ -59,3 +61,8 @@ class Needles:
                 start = place - at
                 if start >= 0 and text.startswith(form.text, start):
                     yield start, start + len(form.text), form
+
+
+def _starts(text: str) -> set[int]:
+    last = max(0, len(text) - _PIECE)
+    return {last * quarter // 4 for quarter in range(5)}

@@ -21,8 +21,11 @@ MASK: Final = "[secret]"
 _ROUNDS = 8
 _SMALL = 16
 """So many values are looked for together, however often one comes."""
-_DIGIT = re.compile(r"[A-Za-z0-9+/_-]")
-_PADDING = re.compile("=*")
+_LINE_END = r"(?:[ \t\r]{0,20}\n[ \t]{0,40})?"
+_BESIDE = 80
+_DIGIT_BEFORE = re.compile(rf"[A-Za-z0-9+/_-]{_LINE_END}\Z")
+_DIGIT_AFTER = re.compile(rf"{_LINE_END}[A-Za-z0-9+/_-]")
+_PADDING = re.compile(f"{_LINE_END}=+")
 
 _Place = tuple[int, int]
 
@@ -126,10 +129,7 @@ def _suspect(shelves: tuple[_Shelf, ...], text: str) -> bool:
         return True
     if not hides_something(text):
         return False
-    for *_, step in filter(None, copies(known(text))):
-        if _passes(shelves, step.text):
-            return True
-    return False
+    return any(_passes(shelves, step.text) for *_, step in filter(None, copies(known(text))))
 
 
 def _passes(shelves: tuple[_Shelf, ...], text: str) -> bool:
@@ -172,15 +172,15 @@ def _packed(needles: Needles, text: str) -> Iterator[_Place]:
             if "".join(between.split()) == form.spelled and ("\n" in between or "\r" in between):
                 yield place
         else:
-            yield view.source(*_all_of(form, view.text, start, end))
+            yield _all_of(form, text, *view.source(start, end))
 
 
 def _all_of(form: Form, text: str, start: int, end: int) -> _Place:
     """With the characters beside it that hold some bits of the value, and with what fills up its end."""
-    if form.before and _DIGIT.match(text[start - 1 : start]):
-        start -= 1
-    if form.after and _DIGIT.match(text, end):
-        end += 1
+    if form.before and (hit := _DIGIT_BEFORE.search(text, max(0, start - _BESIDE), start)):
+        start = hit.start()
+    if form.after and (hit := _DIGIT_AFTER.match(text, end)):
+        end = hit.end()
     padding = _PADDING.match(text, end)
     return start, padding.end() if padding else end
 

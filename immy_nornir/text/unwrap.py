@@ -184,8 +184,8 @@ def copies(text: str) -> Iterator[tuple[Rewritten, ...]]:
     yield path
 
 
-SEPARATORS: Final = " \t\r\n:,-"
-"""What stands between the bytes of hex, and where lines were wrapped."""
+SEPARATORS: Final = " \t\r\n:,-+"
+"""What stands between the bytes of hex, in a URL's query too, and where lines were wrapped."""
 _SEPARATORS = SEPARATORS.encode()
 _BLOCK = 4096
 
@@ -196,7 +196,7 @@ def packed(text: str) -> str:
 
 
 # What escapes of the simple kinds are made of, and what they stand for: `\\n`, `\\"`, `''`, a backtick before a quote.
-_SMALL_CHANGE = _SEPARATORS + b"\\`\"'/+_\0nNrRtT"
+_SMALL_CHANGE = _SEPARATORS + b"\\`\"'/_\0nNrRtT"
 _COARSE = bytes.maketrans(bytes(range(65, 91)), bytes(range(97, 123)))
 _CONTROLS = re.compile("[\a\b\f\v]")
 

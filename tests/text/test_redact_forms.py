@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Callable
 from html.entities import codepoint2name
+from random import Random
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape, quoteattr
 
@@ -271,3 +272,50 @@ def test_a_secret_that_is_no_utf_8_is_masked() -> None:
     redactor = Redactor([secret])
     for written in (secret, "p?ssw?rd", json.dumps(secret)[1:-1], "70e4737377f67264", "cORzc3f2cmQ="):
         assert redactor.clean(around(written)) == around(MASK)
+
+
+OUTER = [
+    "JSON",
+    "JSON as it is",
+    "JSON, \\u of all",
+    "percent",
+    "percent, form",
+    "Python",
+    "XML, apostrophe",
+    "entities, hex",
+]
+NOISE = [
+    "exit code 0",
+    "7-Zip 24.08",
+    "C:\\new\\table",
+    "100 %",
+    "a & b",
+    '{"k": [1, 2]}',
+    "\x1b[32mOK\x1b[0m",
+    "$env:X\r\n",
+    "é",
+]
+ALPHABETS = [range(33, 127), range(32, 127), [*range(33, 127), *range(0xC0, 0x180), 0x20AC, 0x1F511]]
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_random_secrets_in_random_forms_among_other_text(seed: int) -> None:
+    chance = Random(seed)  # noqa: S311 - a fuzz that can be repeated
+    secrets = [_secret(chance) for _ in range(chance.randint(1, 5))]
+    redactor = Redactor(secrets)
+    for _ in range(20):
+        secret = chance.choice(secrets)
+        before, after = chance.choice(NOISE), chance.choice(NOISE)
+        form, outer = chance.choice(list(FORMS)), chance.choice(OUTER)
+        inner = FORMS[form](secret)
+        for name, write in (("alone", str), (outer, FORMS[outer])):
+            text = write(f"{before}: {inner} | {after}")
+            cleaned = redactor.clean(text)
+            assert cleaned == f"{write(f'{before}: ')}{MASK}{write(f' | {after}')}", (secret, form, name)
+            assert redactor.clean(cleaned) == cleaned
+
+
+def _secret(chance: Random) -> str:
+    alphabet = chance.choice(ALPHABETS)
+    middle = "".join(chr(chance.choice(alphabet)) for _ in range(chance.randint(5, 30)))
+    return f"{chance.choice('abcXYZ')}{middle}{chance.choice('defUVW')}"
