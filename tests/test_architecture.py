@@ -59,6 +59,7 @@ OWNERS: dict[str, str] = {
     "sqlite_utils": r"history/schema",
     "cattrs": r"history/codec",
     "orjson": r"text/json",
+    "ahocorasick_rs": r"text/needles",
     "nornir": r"plugins/\w+",
     "nornir_utils": r"plugins/\w+",
     "rich": r"cli/progress",

@@ -86,8 +86,8 @@ class Engine:
     names: Mapping[str, Computer] = field(default_factory=dict)
     """Computers that the inventory has not, such as the implicit localhost."""
     shared: SharedDesires = field(default_factory=SharedDesires)
-    learned: dict[int, object] = field(default_factory=dict)
-    """Deployments and definitions whose secrets are known, by identity."""
+    learned: dict[int, tuple[object, bool]] = field(default_factory=dict)
+    """Deployments and definitions whose secrets are known, by identity, and whether any of them is weak."""
     definitions: dict[str, Item] = field(default_factory=dict)
     """Definitions of items by content hash, of all sessions: it only grows, and what a hash means never changes."""
     frozen: Callable[[], str] = str

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
 _ANSWERED = (WaitKind.APPROVAL, WaitKind.BRAKES)
 """Waits that end with an answer."""
+WEAK = "a secret of this session is short or a common word: it is masked only where it stands as a whole word"
 _CRASHES = 3
 """How many operations of one session may raise something unexpected before it ends as failed."""
 
@@ -73,6 +74,7 @@ class LiveSession:
         "_state",
         "_successor",
         "_unread",
+        "_weak",
         "approver",
         "before",
         "engine",
@@ -85,7 +87,7 @@ class LiveSession:
         """`made_now`: of the files as this process read them, or just compared with them; `anew`: for another run."""
         self.engine = engine
         self.spec = state.spec
-        learn(engine, state.spec)
+        self._weak = learn(engine, state.spec)
         self.leg = Leg(engine, state.spec)
         self.before: LiveSession | None = None
         """An older session of the computer that has to be settled first."""
@@ -263,7 +265,7 @@ class LiveSession:
     def _become(self, spec: SessionSpec) -> None:
         """Go on as the session that takes the place of this one, which has ended."""
         self.spec, self._state = spec, State(spec, self.engine.definitions)
-        learn(self.engine, spec)
+        self._weak = learn(self.engine, spec)
         self.leg = Leg(self.engine, spec)
         self.refused, self._recap, self._parked, self._successor = None, None, None, None
         self._begun, self._crashes, self._compared = False, 0, self.engine.files
@@ -367,6 +369,8 @@ class LiveSession:
         after = self.engine.history.ended_since(state.spec, state.detected_at) if looked else ""
         self.append(Resumed(self.engine.history.owner, claimed.epoch, after, self._anew))
         self.leg.epoch = claimed.epoch
+        if self._weak and claimed.epoch == 1:
+            self.append(Noted(WEAK))
         return None
 
     def _catch_up(self) -> None:

@@ -1,41 +1,61 @@
 """Secret values -> `[secret]` in every text that leaves the process: logs, records, messages, output of jobs.
 
 Knows only the values it was told of (`add`); secrets.SecretStore tells it of every value it reveals. Beside a value as
-it is, the forms are found in which programs write it. Not here: guessing what might be a secret.
+it is, the forms are found in which programs write it: `text.forms` has them, `text.unwrap` undoes escapes. Not here:
+guessing what might be a secret, and which texts are to be cleaned.
 """
 
 from __future__ import annotations
 
-import base64
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import quote, quote_plus
-from xml.sax.saxutils import escape, quoteattr
 
-from immy_nornir.text import json
+from immy_nornir.text.forms import Form, Kind, forms_of, known, weakness
+from immy_nornir.text.needles import Gate, Needles
+from immy_nornir.text.unwrap import Packed, Rewritten, coarse, copies, hides_something, resolved
 
 MASK: Final = "[secret]"
-SHORT: Final = 4
-"""Values shorter than this are replaced only where they stand alone as a word."""
 
-FEW = 256
+_ROUNDS = 8
+_SMALL = 16
+"""So many values are looked for together, however often one comes."""
+_LINE_END = r"(?:[ \t\r]{0,20}\n[ \t]{0,40})?"
+_BESIDE = 80
+_DIGIT_BEFORE = re.compile(rf"[A-Za-z0-9+/_-]{_LINE_END}\Z")
+_DIGIT_AFTER = re.compile(rf"{_LINE_END}[A-Za-z0-9+/_-]")
+_PADDING = re.compile(f"{_LINE_END}=+")
+
+_Place = tuple[int, int]
+
+
+class _Shelf:
+    """Some of the known values, ready to be looked for."""
+
+    def __init__(self, values: frozenset[str]) -> None:
+        self.values = values
+        forms = dict.fromkeys(form for value in sorted(values) for form in forms_of(value))
+        self.gate = Gate(forms)
+        self.plain = Needles(form for form in forms if form.kind in (Kind.PLAIN, Kind.WORD))
+        self.packed = Needles(form for form in forms if form.kind in (Kind.ENCODED, Kind.WRAPPED))
 
 
 class Redactor:
     """Replaces known secret values in texts; many threads may add and clean at the same time.
 
-    The time that a text takes does not depend on how many values are known.
+    The time that a text takes grows with its length, and hardly with how many values are known. What `clean` returned
+    it returns unchanged. A weak value (`is_weak`) is replaced only where it stands as a whole word, escaped or not.
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
         self._values: set[str] = set()
-        # First characters of a form -> forms that begin so, longest first: otherwise a secret that begins with
-        # another one would be replaced in part. Tuples are replaced whole, so that readers need no lock.
-        self._forms: dict[str, tuple[str, ...]] = {}
-        self._short: re.Pattern[str] | None = None
+        self._new: set[str] = set()
+        # Replaced whole, so that readers need no lock. Each holds more than twice as many values as the next one:
+        # so a value that comes late is ready at once, and there are few of them.
+        self._shelves: tuple[_Shelf, ...] = ()
+        self._weak: tuple[_Shelf, ...] = ()
         for value in values:
             self.add(value)
 
@@ -44,47 +64,46 @@ class Redactor:
         if not value.strip():
             return
         with self._lock:
-            if value in self._values:
-                return
-            self._values.add(value)
-            if len(value) < SHORT:
-                short = sorted((one for one in self._values if len(one) < SHORT), key=len, reverse=True)
-                self._short = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, short))})(?!\w)")
-                return
-            for form in set(_forms(value)):
-                head = form[:SHORT]
-                known = {*self._forms.get(head, ()), form}
-                self._forms[head] = tuple(sorted(known, key=lambda one: (-len(one), one)))
+            if value not in self._values:
+                self._values.add(value)
+                self._new.add(value)
+
+    def is_weak(self, value: str) -> bool:
+        """Whether a value is so short or so common that only whole words are replaced, and no encodings of it."""
+        return bool(weakness(value))
+
+    def weaknesses(self) -> dict[str, int]:
+        """Why known values are weak, in words that do not tell them, and how many are so."""
+        with self._lock:
+            values = tuple(self._values)
+        found: dict[str, int] = {}
+        for reason in filter(None, map(weakness, values)):
+            found[reason] = found.get(reason, 0) + 1
+        return found
 
     def clean(self, text: str, *, weak: bool = True) -> str:
         """The text with every known value, in every known form, replaced by `[secret]`; not `weak`: no weak ones."""
-        forms = self._forms
-        # Few secrets, as usual: looking for their beginnings is many times quicker than walking through the text.
-        if forms and (len(forms) > FEW or _any_in(list(forms), text)):
-            hits = [place for place in range(len(text) - SHORT + 1) if text[place : place + SHORT] in forms]
-            text = self._replace(text, hits) if hits else text
-        return self._short.sub(MASK, text) if weak and self._short is not None else text
-
-    def _replace(self, text: str, hits: Iterable[int]) -> str:
-        parts: list[str] = []
-        end = 0
-        for place in hits:
-            if place < end:
-                continue
-            for form in self._forms[text[place : place + SHORT]]:
-                if text.startswith(form, place):
-                    parts += text[end:place], MASK
-                    end = place + len(form)
-                    break
-        return "".join([*parts, text[end:]])
+        if self._new:
+            self._settle()
+        shelves = (*self._shelves, *self._weak) if weak else self._shelves
+        if not shelves:
+            return text
+        for _ in range(_ROUNDS):  # what stands beside a replaced word may now be a word of its own
+            if not _suspect(shelves, text):
+                break
+            places = _places(shelves, known(text))
+            if not places:
+                break
+            text = _masked(text, places)
+        return text
 
     def clean_value(self, value: Any) -> Any:
-        """A copy of nested lists and maps with every text in them cleaned, keys included; other values stay."""
+        """A copy of nested lists and maps with every text in them cleaned; keys of maps and other values stay."""
         match value:
             case str():
                 return self.clean(value)
             case Mapping():
-                return {self.clean_value(key): self.clean_value(child) for key, child in value.items()}
+                return {key: self.clean_value(child) for key, child in value.items()}
             case list():
                 return [self.clean_value(child) for child in value]
             case tuple():
@@ -94,52 +113,109 @@ class Redactor:
             case _:
                 return value
 
+    def _settle(self) -> None:
+        with self._lock:
+            if not self._new:  # another thread was quicker
+                return
+            weak = frozenset(one for one in self._new if weakness(one))
+            self._shelves = _with(self._shelves, frozenset(self._new - weak))
+            self._weak = _with(self._weak, weak)
+            self._new = set()
 
-def _any_in(heads: Iterable[str], text: str) -> bool:
-    for head in heads:  # noqa: SIM110 - any() with a generator takes three times as long, for every text there is
-        if head in text:
+
+def _with(shelves: tuple[_Shelf, ...], values: frozenset[str]) -> tuple[_Shelf, ...]:
+    left = list(shelves)
+    while values and left and len(left[-1].values) <= max(_SMALL, 2 * len(values)):
+        values |= left.pop().values
+    return (*left, _Shelf(values)) if values else shelves
+
+
+def _suspect(shelves: tuple[_Shelf, ...], text: str) -> bool:
+    """Whether anything may be in the text; hardly ever is it so, and hence this is what takes time."""
+    if _passes(shelves, text):
+        return True
+    if not hides_something(text):
+        return False
+    return any(_passes(shelves, step.text) for *_, step in filter(None, copies(known(text))))
+
+
+def _passes(shelves: tuple[_Shelf, ...], text: str) -> bool:
+    seen = coarse(text)
+    for shelf in shelves:  # noqa: SIM110 - any() with a generator takes three times as long
+        if shelf.gate.lets_through(seen):
             return True
     return False
 
 
-def _forms(value: str) -> Iterator[str]:
-    yield value
-    if "\n" in value:  # output that was split into lines, or whose line ends were changed
-        yield value.replace("\r\n", "\n").replace("\n", "\r\n")
-        yield from (line.strip() for line in value.splitlines() if len(line.strip()) >= 2 * SHORT)
-    for encoding in ("utf-8", "utf-16-le"):
-        yield from _base64_forms(value.encode(encoding, "surrogatepass"))
-    plain = value.encode("utf-8", "surrogatepass")
-    for form in (quote(plain, safe=""), quote(plain), quote_plus(plain)):
-        yield form
-        yield re.sub("%[0-9A-F]{2}", lambda found: found.group().lower(), form)
-    yield json.line(value)[1:-1]
-    yield json.line(value, ascii=False)[1:-1]
-    yield _powershell_json(value)
-    yield escape(value)
-    yield quoteattr(value)[1:-1]
-    yield escape(value, {'"': "&quot;", "'": "&apos;"})
-    yield escape(value, {'"': "&quot;", "'": "&#39;"})
-    yield escape(value, {'"': "&#34;", "'": "&#39;"})
-    yield escape(value, {'"': "&quot;", "'": "&#x27;"})
-    yield value.replace("'", "''")  # inside PowerShell's single quotes
-    yield value.replace("'", "'\\''")  # inside a shell's single quotes
+def _places(shelves: tuple[_Shelf, ...], text: str) -> list[_Place]:
+    """Where known values stand, in order, none within another one."""
+    found = [place for shelf in shelves for place in _plain(shelf.plain, text)]
+    steps: tuple[Rewritten, ...] = ()
+    for steps in copies(text):
+        for shelf in shelves if steps else ():
+            found += _back(steps, _plain(shelf.plain, steps[-1].text))
+    last = steps[-1].text if steps else text
+    for shelf in shelves:
+        found += _back(steps, _packed(shelf.packed, last))
+    return _joined(text, found) if found else found
 
 
-def _base64_forms(data: bytes) -> Iterator[str]:
-    """Base64 of the bytes, and of the bytes at every offset inside a longer encoded text (`user:password`)."""
-    whole = base64.b64encode(data).decode("ascii")
-    yield whole
-    yield whole.rstrip("=")
-    yield base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
-    for offset in (0, 1, 2):
-        middle = base64.b64encode(b"\0" * offset + data).decode("ascii")
-        start = (offset * 8 + 5) // 6  # characters that hold bits of what stands before
-        end = (offset + len(data)) * 8 // 6  # and of what comes after
-        if end - start >= 2 * SHORT:
-            yield middle[start:end]
+def _plain(needles: Needles, text: str) -> Iterator[_Place]:
+    for start, end, form in needles.places(text):
+        if form.kind is Kind.PLAIN or not (_in_word(text[start - 1 : start]) or _in_word(text[end : end + 1])):
+            yield start, end
 
 
-def _powershell_json(value: str) -> str:
-    """As Windows PowerShell's ConvertTo-Json writes it: `<`, `>`, `&` and `'` as \\u escapes."""
-    return re.sub(r"[<>&']", lambda found: f"\\u{ord(found.group()):04x}", json.line(value, ascii=False)[1:-1])
+def _in_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+def _packed(needles: Needles, text: str) -> Iterator[_Place]:
+    view = Packed(text)
+    for start, end, form in needles.places(view.text):
+        if form.kind is Kind.WRAPPED:
+            place = view.source(start, end)
+            between = text[slice(*place)]
+            if "".join(between.split()) == form.spelled and ("\n" in between or "\r" in between):
+                yield place
+        else:
+            yield _all_of(form, text, *view.source(start, end))
+
+
+def _all_of(form: Form, text: str, start: int, end: int) -> _Place:
+    """With the characters beside it that hold some bits of the value, and with what fills up its end."""
+    if form.before and (hit := _DIGIT_BEFORE.search(text, max(0, start - _BESIDE), start)):
+        start = hit.start()
+    if form.after and (hit := _DIGIT_AFTER.match(text, end)):
+        end = hit.end()
+    padding = _PADDING.match(text, end)
+    return start, padding.end() if padding else end
+
+
+def _back(steps: tuple[Rewritten, ...], places: Iterable[_Place]) -> list[_Place]:
+    found = list(places)
+    for step in reversed(steps):
+        found = [step.source(*place) for place in found]
+    return found
+
+
+def _joined(text: str, places: list[_Place]) -> list[_Place]:
+    """Places of the text itself: those that overlap are one, and what was replaced already is none."""
+    whole: Callable[[int, int], _Place] = resolved(text).whole
+    found: list[_Place] = []
+    masks = {hit.span() for hit in re.finditer(re.escape(MASK), text)}
+    for start, end in sorted(masks.union(whole(*place) for place in places)):
+        if found and start < found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((start, end))
+    return [place for place in found if place not in masks]
+
+
+def _masked(text: str, places: list[_Place]) -> str:
+    parts: list[str] = []
+    done = 0
+    for start, end in places:
+        parts += text[done:start], MASK
+        done = end
+    return "".join((*parts, text[done:]))

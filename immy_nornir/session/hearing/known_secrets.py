@@ -24,33 +24,35 @@ CLEAR = (
 """Variables that hold a password, in clear too."""
 
 
-def learn(engine: Engine, spec: SessionSpec) -> None:
-    """Make the secrets known that a session may come to speak of."""
-    variables = engine.computer(spec.computer).variables
+def learn(engine: Engine, spec: SessionSpec) -> bool:
+    """Make the secrets known that a session may come to speak of; whether any of them is weak (text.redact)."""
+    variables, weak = engine.computer(spec.computer).variables, False
     for name in CLEAR:
         for value in (variables.get(name), spec.vars.get(name)):
             if isinstance(value, str) and "{{" not in value:
                 engine.redactor.add(value)
-    _reveal(engine, variables)
-    _reveal(engine, spec.vars)
+                weak = engine.redactor.is_weak(value) or weak
+    weak = _reveal(engine, variables) or weak
+    weak = _reveal(engine, spec.vars) or weak
     candidates, library = engine.targets.of_computer(spec.computer), engine.fleet.library
-    for known in (candidates, library):
-        if id(known) in engine.learned:
-            continue
-        engine.learned[id(known)] = known
-        if known is library:
-            items = (item for platforms in library.items.values() for item in platforms.values())
-            for item in items:
-                _reveal(engine, {name: one.default for name, one in item.parameters.items()})
-        else:
-            for deployment in (one for some in candidates.values() for one in some):
-                _reveal(engine, {name: one.value for name, one in deployment.params.items()})
+    if id(library) not in engine.learned:
+        items = [item for platforms in library.items.values() for item in platforms.values()]
+        for item in items:
+            _reveal(engine, {name: one.default for name, one in item.parameters.items()})
+        engine.learned[id(library)] = library, False
+    if id(candidates) not in engine.learned:
+        params = [one.params for some in candidates.values() for one in some]
+        found = [_reveal(engine, {name: value.value for name, value in some.items()}) for some in params]
+        engine.learned[id(candidates)] = candidates, any(found)
+    return weak or engine.learned[id(candidates)][1]
 
 
-def _reveal(engine: Engine, values: Mapping[str, Value]) -> None:
+def _reveal(engine: Engine, values: Mapping[str, Value]) -> bool:
+    weak = False
     for reference in references(values):
         with contextlib.suppress(ImmyError):  # said when it is needed
-            engine.secrets.reveal(reference)
+            weak = engine.redactor.is_weak(engine.secrets.reveal(reference)) or weak
+    return weak
 
 
 def references(value: Value) -> Iterator[SecretRef]:
