@@ -182,7 +182,7 @@ parameters:
     ("params", "problem"),
     [
         ("{name: a}", None),
-        ("{name: '{{ anything }}', count: '{{ number }}'}", None),
+        ("{name: '{{ tenant }}', count: '{{ groups | length }}'}", None),
         ("{name: a, pin: {secret: env:PIN}}", None),
         ("{}", "error: task/t needs the parameter 'name' (text)"),
         ("{name: a, cout: 2}", "error: task/t has no parameter 'cout'; did you mean 'count'?"),
@@ -276,7 +276,7 @@ def test_set_scripts_may_change_things(tmp_path: Path) -> None:
         ("{immy_time_zone: Europe/Belin}", "error: immy_time_zone: "),
         ("{immy_time_zone: Europe/Berlin}", None),
         ("{immy_time_zone: W. Europe Standard Time}", None),
-        ("{immy_options: {reboot: '{{ how }}'}}", None),
+        ("{immy_options: {reboot: '{{ tenant }}'}}", None),
         ("{immy_bussiness_hours: x}", "warning: immy knows no variable 'immy_bussiness_hours'; did you mean"),
         ("{immy_site: x}", None),
         ("{wifi_password: abcd}", "warning: 'wifi_password' holds a secret in clear"),

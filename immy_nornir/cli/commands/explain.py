@@ -85,10 +85,10 @@ class _Given:
 def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name: str, item: str) -> dict[str, Any]:
     from immy_nornir.decide.detect.facts import facts_for, known_names
     from immy_nornir.decide.resolve.desires import desires_of
-    from immy_nornir.decide.resolve.host_variables import is_excluded, is_onboarding
+    from immy_nornir.decide.resolve.host_variables import is_excluded
     from immy_nornir.decide.resolve.winning_deployments import Asked, Targets, choose
     from immy_nornir.history import codec
-    from immy_nornir.session.specs import NAMES, merge_options, variables_given
+    from immy_nornir.session.specs import NAMES, is_onboarding, merge_options, variables_given
 
     computer = _computer(fleet, name)
     reference = _item(fleet, item)
@@ -97,7 +97,7 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
     variables = known_names(computer, variables_given(play, given.vars))
     known = facts_for(identity, facts)
     candidates = Targets.of(fleet).of_computer(name)
-    asked = Asked(onboarding=is_onboarding(variables))
+    asked = Asked(onboarding=is_onboarding(computer, variables))
     choices = choose(candidates, computer, known, asked, variables)
     desires, _ = desires_of(choices, fleet.library, identity, known, variables, codec.fingerprint)
     seen = {

@@ -31,7 +31,9 @@ def problems_of(root: Path, sources: Sequence[Path] | None = None) -> list[Probl
         playbooks.append(playbook)
         problems.extend(found)
     found_more = check_fleet(fleet, playbooks, read_file=_lines)
-    return sorted({*problems, *found_more, *_address_problems(fleet.inventory)})
+    wrong = {one.place for one in found_more if one.level is Level.ERROR}
+    addresses = (one for one in _address_problems(fleet.inventory) if one.place not in wrong)
+    return sorted({*problems, *found_more, *addresses})
 
 
 def _address_problems(inventory: Inventory) -> Iterable[Problem]:

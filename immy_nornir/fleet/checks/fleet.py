@@ -15,6 +15,7 @@ from immy_nornir.decide.resolve.patterns import ReadFile
 from immy_nornir.errors import ImmyError
 from immy_nornir.fleet.checks.rules import Targets, check_rules, condition_problems, variables_of
 from immy_nornir.fleet.checks.scripts import check_reading_scripts
+from immy_nornir.fleet.checks.tries import check_tries
 from immy_nornir.fleet.checks.values import check_params, check_variables, check_vars
 from immy_nornir.fleet.deployments import parse_state
 from immy_nornir.model.deployments import StateKind, TaskMode
@@ -38,13 +39,15 @@ def check_fleet(
     """
     targets = Targets(fleet.inventory)
     playbooks = tuple(playbooks)
-    variables = variables_of(fleet.inventory, (play for playbook in playbooks for play in playbook.plays))
+    plays = [play for playbook in playbooks for play in playbook.plays]
+    variables = variables_of(fleet.inventory, plays)
     problems = [
         *check_references(fleet),
         *check_cycles(fleet.library),
         *check_items(fleet.library, variables),
         *check_reading_scripts(fleet.library),
         *check_rules(fleet, targets, variables),
+        *check_tries(fleet, targets, plays),
         *check_versions(fleet),
         *check_modes(fleet),
         *check_params(fleet),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from immy_nornir.decide.resolve.host_variables import PINS, problem_of
+from immy_nornir.decide.resolve.host_variables import FLAGS, PINS, problem_of
 from immy_nornir.decide.resolve.parameters import wrong_value
 from immy_nornir.fleet.playbooks import OPTIONS_FORM
 from immy_nornir.model.deployments import Deployment, StateKind, TaskMode
@@ -17,6 +17,7 @@ from immy_nornir.model.items import Item, Library, Parameter, ParameterType, Sof
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet
 from immy_nornir.model.values import Value
+from immy_nornir.model.words import ADVICE
 from immy_nornir.shapes.files import did_you_mean
 from immy_nornir.shapes.forms import problems_in
 
@@ -135,8 +136,7 @@ OWN_VARIABLES = (
 
 
 _OWN_ADVICE = {
-    "immy_excluded": "write true or false",
-    "immy_onboarding": "write true or false",
+    **dict.fromkeys(FLAGS, ADVICE),
     "immy_identity": f"write a uuid, or a map with {', '.join(PINS)}",
     "immy_tags": "write a list of words",
 }
