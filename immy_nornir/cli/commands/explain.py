@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import options, startup
+from immy_nornir.cli.extra_vars import given_variables
 from immy_nornir.errors import UsageError
 from immy_nornir.text import json
 
@@ -58,7 +59,7 @@ def explain(
     # Unchecked: two deployments that tie are an error of the files, and the very thing that has to be explained.
     fleet, book = startup.load(root, sources, playbook, checked=False)
     plays = book.plays if book is not None else ()
-    given = _Given(plays, startup.pairs(more), startup.given_variables(extra))
+    given = _Given(plays, startup.pairs(more), given_variables(extra))
     document = _explained(ctx, root, fleet, given, computer, item)
     if form == "json":
         click.echo(json.indented({"schema_version": SCHEMA_VERSION, **document}, default=str))

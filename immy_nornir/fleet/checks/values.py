@@ -171,7 +171,12 @@ def _without_templates(value: Value) -> Value:
     return {name: each for name, each in value.items() if not (isinstance(each, str) and "{{" in each)}
 
 
+def misspelled(name: str) -> str:
+    """Advice for a name that is nearly one of immy's own variables; empty for all others."""
+    return "" if name in OWN_VARIABLES else did_you_mean(name, OWN_VARIABLES, 0.85)
+
+
 def _misspelled(name: str, place: Place) -> Iterator[Problem]:
-    near = did_you_mean(name, OWN_VARIABLES, 0.85)
+    near = misspelled(name)
     if near:
         yield Problem(place, Level.WARNING, f"immy knows no variable '{name}'", near)
