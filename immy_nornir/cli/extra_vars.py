@@ -30,7 +30,7 @@ def given_variables(texts: Sequence[str]) -> dict[str, Value]:
     becomes a reference. A yes-or-no variable of immy's own that says neither is refused, nearly known names are told.
     Raises UsageError.
     """
-    from immy_nornir.fleet.checks.values import misspelled
+    from immy_nornir.fleet.checks.names import misspelled
     from immy_nornir.fleet.given import LINE, from_file, from_text
 
     found: dict[str, Value] = {}

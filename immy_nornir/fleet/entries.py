@@ -6,7 +6,6 @@ Not here: which files a folder is read for (`strays`, `inventory`).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -19,13 +18,12 @@ _NO_NOTE = (".pyc", ".pyo")
 def entries(folder: Path, place: Place, problems: list[Problem]) -> Iterator[Path]:
     """What lies in a folder, in name order; one that cannot be listed is a problem."""
     try:
-        names = sorted(os.listdir(folder))
+        found = sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError as error:
         advice = "check who may read it"
         problems.append(Problem(place, Level.ERROR, f"cannot be listed: {(error.strerror or '').lower()}", advice))
         return
-    for name in names:
-        yield folder / name
+    yield from found
 
 
 def unreadable(path: Path, place: Place) -> Problem | None:
@@ -33,7 +31,7 @@ def unreadable(path: Path, place: Place) -> Problem | None:
     wanted = path.suffix.lower() in (*YAML_ENDINGS, ".json", "")
     level = Level.ERROR if wanted else Level.WARNING
     if path.is_symlink() and not path.exists():
-        target = os.readlink(path)
+        target = path.readlink()
         return Problem(place, level, f"is a link that leads nowhere, to {target}", "correct the link, or remove it")
     if not path.is_file() and not path.is_dir():
         return Problem(place, level, "is neither a file nor a folder, and is not read", "write a file, or remove it")

@@ -1,7 +1,7 @@
 """Folders of a fleet -> what lies there and is not read, each named with what to try.
 
-`inventory/` is judged by the inventory's own readers. Used by `load`. Levels: an error where what was meant is plain and
-would be missed, a warning where it looks as if somebody waits for it, else a note.
+`inventory/` is judged by the inventory's own readers. Used by `load`. Levels: an error where what was meant is plain
+and would be missed, a warning where it looks as if somebody waits for it, else a note.
 """
 
 from __future__ import annotations

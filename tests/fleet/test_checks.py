@@ -277,7 +277,7 @@ def test_set_scripts_may_change_things(tmp_path: Path) -> None:
         ("{immy_time_zone: Europe/Berlin}", None),
         ("{immy_time_zone: W. Europe Standard Time}", None),
         ("{immy_options: {reboot: '{{ tenant }}'}}", None),
-        ("{immy_bussiness_hours: x}", "warning: immy knows no variable 'immy_bussiness_hours'; did you mean"),
+        ("{immy_bussiness_hours: x}", "warning: nobody reads a variable 'immy_bussiness_hours'; did you mean"),
         ("{immy_site: x}", None),
         ("{wifi_password: abcd}", "warning: 'wifi_password' holds a secret in clear"),
         ("{wifi_password: {secret: env:WIFI}}", None),

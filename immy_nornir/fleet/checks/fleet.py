@@ -42,6 +42,7 @@ def check_fleet(
     plays = [play for playbook in playbooks for play in playbook.plays]
     variables = variables_of(fleet.inventory, plays)
     problems = [
+        *check_emptiness(fleet),
         *check_references(fleet),
         *check_cycles(fleet.library),
         *check_items(fleet.library, variables),
@@ -59,6 +60,19 @@ def check_fleet(
         for play in playbook.plays:
             problems.extend(check_play(play, fleet, reached))
     return sorted(set(problems))
+
+
+def check_emptiness(fleet: Fleet) -> list[Problem]:
+    """A fleet that says nothing: no computers, or nothing that they should have."""
+    problems: list[Problem] = []
+    if not fleet.inventory.computers:
+        advice = "name them in inventory/, as 'all: {hosts: {pc1: {ansible_host: 192.0.2.10}}}'"
+        problems.append(Problem(Place("inventory"), Level.WARNING, "there are no computers", advice))
+    if not fleet.deployments:
+        what = "there are no deployments: no computer should have anything"
+        advice = "write '- {item: software/NAME, target: all}' into a .yml file there"
+        problems.append(Problem(Place("playbooks/deployments"), Level.WARNING, what, advice))
+    return problems
 
 
 # --- items --------------------------------------------------------------------------------------------------------

@@ -87,6 +87,16 @@ PSRP_NAMES: Final = {ours: theirs for theirs, ours in _PSRP.items()}
 _HTTP_PORT, _HTTPS_PORT, _SSH_PORT = 5985, 5986, 22
 
 
+READ: Final = frozenset(
+    (
+        *_COMMON,
+        *(name for names in _NAMES.values() for one in names.values() for name in one),
+        *("ansible_connection", "ansible_shell_type"),
+    )
+)
+"""Names that are read whatever the transport."""
+
+
 class AddressError(UsageError):
     """A connection variable makes no sense; `place` is where it was written, when that is known."""
 
