@@ -194,8 +194,8 @@ def test_a_pipe_is_named_and_nobody_waits_for_it(tmp_path: Path, file: str) -> N
 
 
 def test_a_linked_folder_of_deployments_is_read(tmp_path: Path) -> None:
-    write(fleet(tmp_path, SOUND), {"shared/e.yml": "- {item: task/t, target: all, mode: audit, instance: two}\n"})
-    (tmp_path / "playbooks/deployments/linked").symlink_to("../../shared")
+    write(fleet(tmp_path, SOUND), {"common/e.yml": "- {item: task/t, target: all, mode: audit, instance: two}\n"})
+    (tmp_path / "playbooks/deployments/linked").symlink_to("../../common")
     loaded, _ = load_fleet(tmp_path)
     assert "two" in [one.instance for one in loaded.deployments]
     assert linted(tmp_path, {}) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from immy_nornir.fleet.inventory.connection_names import KNOWN
@@ -17,6 +18,7 @@ _ALIKE: Final = 0.85
 _BY_START: Final[Mapping[str, tuple[str, ...]]] = {"immy_": OWN_VARIABLES, "ansible_": tuple(sorted(KNOWN))}
 
 
+@lru_cache(maxsize=4096)
 def misspelled(name: str) -> str:
     """Advice for a name that is nearly one of immy's own or of a connection; empty for all others.
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from immy_nornir.decide.detect.facts import GIVEN_NAMES, known_names
 from immy_nornir.decide.resolve import conditions
 from immy_nornir.errors import ImmyError
+from immy_nornir.fleet.checks.names import OWN_VARIABLES
 from immy_nornir.fleet.checks.rules import Targets
 from immy_nornir.model.inventory import Computer, Inventory, Sourced
 from immy_nornir.model.places import Level, Place, Problem
@@ -38,13 +39,25 @@ class _Failure:
         return f"on {self.computer}" + (f" and {self.more} more" if self.more else "")
 
 
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """The computers of a target, looked up when they are needed: few rules have conditions or templates."""
+
+    inventory: Inventory
+    targets: Targets
+    target: str
+
+    def __iter__(self) -> Iterator[Computer]:
+        return (self.inventory.computers[name] for name in sorted(self.targets.reached(self.target)))
+
+
 def check_tries(fleet: Fleet, targets: Targets, plays: Iterable[Play]) -> list[Problem]:
     """Conditions without a yes or a no, and templates that cannot be read or that name what a computer has not."""
     plays = tuple(plays)
     given = frozenset(name for play in plays for name in play.vars)
     problems: list[Problem] = []
     for deployment in fleet.deployments:
-        reached = [fleet.inventory.computers[name] for name in sorted(targets.reached(deployment.target))]
+        reached = _Reached(fleet.inventory, targets, deployment.target)
         needs = {item.requirements.where: item.place for item in fleet.library.items.get(deployment.item, {}).values()}
         for where, place in ((deployment.where, deployment.place), *needs.items()):
             problems.extend(_condition(where, place, reached))
@@ -59,7 +72,7 @@ def check_tries(fleet: Fleet, targets: Targets, plays: Iterable[Play]) -> list[P
     return problems
 
 
-def _condition(where: str | None, place: Place, reached: Collection[Computer]) -> Iterator[Problem]:
+def _condition(where: str | None, place: Place, reached: Iterable[Computer]) -> Iterator[Problem]:
     if where is None:
         return
     try:
@@ -75,7 +88,7 @@ def _condition(where: str | None, place: Place, reached: Collection[Computer]) -
 
 
 def _templates(
-    values: Mapping[str, Sourced], otherwise: Place, reached: Collection[Computer], given: Collection[str]
+    values: Mapping[str, Sourced], otherwise: Place, reached: Iterable[Computer], given: Collection[str]
 ) -> Iterator[Problem]:
     for name, sourced in values.items():
         place = sourced.place or otherwise
@@ -88,7 +101,7 @@ def _templates(
 
 
 def _template(
-    name: str, text: str, place: Place, reached: Collection[Computer], given: Collection[str]
+    name: str, text: str, place: Place, reached: Iterable[Computer], given: Collection[str]
 ) -> Iterator[Problem]:
     try:
         templates.check(text)
@@ -112,10 +125,13 @@ def _own_variables(inventory: Inventory, given: Collection[str]) -> Iterator[Pro
     """Templates in variables of immy's own: what decides about a computer, or holds it back."""
     by_value: dict[tuple[str, int], tuple[Value, Place, list[Computer]]] = {}
     for computer in inventory.computers.values():
-        for name, place in computer.origins.items():
-            if name.startswith("immy_"):
-                value = computer.variables.get(name)
-                by_value.setdefault((name, id(value)), (value, place, []))[2].append(computer)
+        for name in OWN_VARIABLES:
+            value = computer.variables.get(name)
+            if isinstance(value, str | Mapping | list | tuple) and name in computer.origins:
+                key = (name, id(value))
+                if key not in by_value:
+                    by_value[key] = (value, computer.origins[name], [])
+                by_value[key][2].append(computer)
     for (name, _), (value, place, computers) in by_value.items():
         yield from _templates({name: Sourced(value, place)}, place, computers, given)
 
