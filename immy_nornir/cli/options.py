@@ -28,8 +28,9 @@ extra = click.option(
     "--extra-vars",
     "extra",
     multiple=True,
-    metavar="NAME=VALUE",
-    help="A variable, over all others; a value secret: env:X is a reference.",
+    metavar="VARIABLES",
+    help="Variables, over all others: NAME=VALUE (several, split by spaces), YAML or JSON, or @FILE with either; a "
+    "value secret: env:X is a reference.",
 )
 workers = click.option(
     "-f",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from immy_nornir.model.inventory import Computer, Inventory
     from immy_nornir.model.places import Problem
     from immy_nornir.model.playbooks import Fleet, Playbook
-    from immy_nornir.model.values import Value
 
 STATE = ".immy"
 
@@ -107,33 +105,6 @@ def pairs(texts: Sequence[str]) -> dict[str, str]:
         if not sign or not name:
             raise UsageError(f"'{text}' is not NAME=VALUE")
         found[name] = value
-    return found
-
-
-_NO_SECRETS = ("_file", "_path", "_age", "_ttl", "_length", "_name")
-"""Ends of names that only sound like a secret's."""
-
-
-def given_variables(texts: Sequence[str]) -> dict[str, Value]:
-    """`NAME=VALUE` variables; `NAME=secret: env:NAME` is a reference, as in files. Raises UsageError.
-
-    What looks like a secret is refused as a value: a command line is seen by everybody, and kept in the record.
-    """
-    from immy_nornir.fleet.checks.values import looks_secret
-    from immy_nornir.model.values import SecretRef
-
-    found: dict[str, Value] = {}
-    for name, text in pairs(texts).items():
-        reference = re.fullmatch(r"\{?\s*secret:\s*[\"']?((?:env|file|command|keyring):.+?)[\"']?\s*\}?", text.strip())
-        if reference is not None:
-            found[name] = SecretRef(reference[1])
-        elif looks_secret(name) and text and "{{" not in text and not name.endswith(_NO_SECRETS):
-            raise UsageError(
-                f"the value of '{name}' would stand on the command line and in the record",
-                f"give a reference: -e '{name}=secret: env:NAME' or -e '{name}=secret: file:PATH'",
-            )
-        else:
-            found[name] = text
     return found
 
 

@@ -17,6 +17,7 @@ from immy_nornir.fleet.library.software import read_software
 from immy_nornir.fleet.library.tasks import read_inventory_item, read_task
 from immy_nornir.fleet.maintenance_types import read_types
 from immy_nornir.fleet.playbooks import read_playbook
+from immy_nornir.fleet.strays import stray_problems
 from immy_nornir.model.deployments import Deployment
 from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.items import InventoryItem, Item, Library, Platform
@@ -46,6 +47,7 @@ def load_fleet(root: Path, sources: Sequence[Path] | None = None) -> tuple[Fleet
     inventory, found = load_inventory(named, beside=base / "playbooks")
     inventory, found = _relative_places(inventory, found, base)
     problems.extend(found)
+    problems.extend(stray_problems(base, [path if path.is_dir() else path.parent for path in named]))
     fleet = Fleet(
         root=root.as_posix(),
         inventory=inventory,

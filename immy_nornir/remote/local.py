@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from immy_nornir.children import clean_environment
 from immy_nornir.errors import NO_ROOM, NoRoomError, RefusedError, TransportTimeoutError, UnreachableError
 from immy_nornir.model.protocols import Address, Clock, RawAnswer, Secrets
+from immy_nornir.model.words import ADVICE, NEITHER, yes_or_no
 from immy_nornir.remote.posix.connection import PosixConnection
 
 _LADDER_SECONDS = 5.0
@@ -86,14 +87,18 @@ class LocalTransport:
         """Nothing is kept."""
 
 
-def truth(value: object) -> bool:
-    """An inventory's word for yes, as Ansible reads it."""
-    return value is True or str(value).strip().lower() in {"true", "yes", "on", "1"}
+def truth(settings: Mapping[str, object], name: str, *, unsaid: bool) -> bool:
+    """A setting's yes or no, `unsaid` where there is none. Raises RefusedError for what is neither."""
+    value = settings.get(name)
+    read = unsaid if value is None else yes_or_no(value)
+    if read is None:
+        raise RefusedError(f"{name} {NEITHER}", ADVICE)
+    return read
 
 
 def shell_command(settings: Mapping[str, object]) -> list[str]:
     """The shell that requests go to: `sh`, or by `ansible_become` that of another user through sudo."""
-    if not truth(settings.get("ansible_become", False)):
+    if not truth(settings, "ansible_become", unsaid=False):
         return ["sh"]
     method = str(settings.get("ansible_become_method") or "sudo").removeprefix("ansible.builtin.")
     if method != "sudo":
@@ -112,7 +117,7 @@ def connect(address: Address, secrets: Secrets, clock: Clock) -> PosixConnection
     It never reboots this machine unless `immy_allow_local_reboot` is true.
     """
     _check_platform(sys.platform)
-    allowed = truth(address.settings.get("immy_allow_local_reboot", False))
+    allowed = truth(address.settings, "immy_allow_local_reboot", unsaid=False)
     return PosixConnection(
         LocalTransport(shell_command(address.settings)),
         clock,

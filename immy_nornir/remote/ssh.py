@@ -98,7 +98,7 @@ class SshTransport:
             "StrictHostKeyChecking": "yes",
             "NumberOfPasswordPrompts": "1",
         }
-        if not truth(settings.get("ansible_host_key_checking", True)):
+        if not truth(settings, "ansible_host_key_checking", unsaid=True):
             options |= {"StrictHostKeyChecking": "no", "UserKnownHostsFile": os.devnull}
         if sys.platform != "win32":
             options |= {"ControlMaster": "auto", "ControlPath": str(self._folder / "control"), "ControlPersist": "60"}

@@ -14,13 +14,14 @@ from pathlib import Path
 from immy_nornir.errors import SecretError
 from immy_nornir.model.values import SecretRef
 from immy_nornir.text.redact import Redactor
+from immy_nornir.text.yaml import Dialect, compose, scalar_at
 
 
 class SecretStore:
     """Reads each reference once per process; many threads may ask at the same time.
 
     `env:NAME` is a variable of `environment`; `file:PATH` a file in UTF-8, relative to the fleet's `root` or absolute,
-    without its last line end. Raises SecretError.
+    without its last line end; `vars:PATH#POINTER` a value in a YAML or JSON file. Raises SecretError.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class SecretStore:
         readers: Mapping[str, Callable[[SecretRef, str], str]] = {
             "env": self._from_environment,
             "file": self._from_file,
+            "vars": self._from_variables,
         }
         if scheme in ("command", "keyring") and colon:
             raise _error(reference, f"'{scheme}:' is not supported yet", "use env:NAME or file:PATH")
@@ -83,6 +85,20 @@ class SecretStore:
         if not value:
             raise _error(reference, f"the file {path} is empty", "write the secret into it")
         return value
+
+    def _from_variables(self, reference: SecretRef, name: str) -> str:
+        """A value in a file of variables (`-e @FILE`), by its way from the top, as written there."""
+        path, _, pointer = name.rpartition("#/")
+        advice = "the run needs the file that its -e @FILE named, as it was"
+        try:
+            node, _ = compose(Path(path).read_text(encoding="utf-8-sig"), path, Dialect.ANSIBLE)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
+            raise _error(reference, f"{path} cannot be read: {reason}", advice) from None
+        found = scalar_at(node, [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")])
+        if not found:
+            raise _error(reference, "the file does not hold this value any more", advice)
+        return found
 
 
 def _error(reference: SecretRef, what: str, advice: str) -> SecretError:

@@ -21,6 +21,7 @@ from immy_nornir.model.inventory import Computer, Sourced
 from immy_nornir.model.playbooks import MaintenanceType, Offline, OnFailure, Options, Play, Reboot, UserContext
 from immy_nornir.model.record.session import SessionSpec
 from immy_nornir.model.values import Value
+from immy_nornir.model.words import ADVICE, NEITHER, yes_or_no
 
 _ENUMS: Mapping[str, type[StrEnum]] = {
     "reboot": Reboot,
@@ -111,9 +112,10 @@ def option_value(name: str, value: Value, origin: str) -> Any:
             raise UsageError(f"option {name} must be a number of {_POSITIVE[name]}, not '{value}' ({origin})")
         return number
     if name == "reboots_in_business_hours":
-        if str(value).lower() not in ("true", "false"):
-            raise UsageError(f"option {name} must be true or false, not '{value}' ({origin})")
-        return str(value).lower() == "true"
+        read = yes_or_no(value)
+        if read is None:
+            raise UsageError(f"option {name} cannot be '{value}' ({origin}): it {NEITHER}", ADVICE)
+        return read
     if name == "ignore_pending_reboots":
         listed = value.split(",") if isinstance(value, str) else value
         return tuple(str(one).strip() for one in listed) if isinstance(listed, Sequence) else ()
@@ -176,12 +178,22 @@ def specs_of(
                 pinned_identity=pinned_identity(_pinned(variables), seen.get(computer.name)),
                 business_hours=_hours(variables, "immy_business_hours"),
                 time_zone=str(_hours(variables, "immy_time_zone") or ""),
-                onboarding=host_variables.is_onboarding(variables),
+                onboarding=is_onboarding(computer, variables),
                 check=asking.check,
                 created_at=now,
             )
         )
     return specs
+
+
+def is_onboarding(computer: Computer, variables: Mapping[str, Value]) -> bool:
+    """Whether a computer is being brought in. Raises UsageError, with its place, for what is neither yes nor no."""
+    try:
+        return host_variables.is_onboarding(variables)
+    except ImmyError as error:
+        place = computer.origins.get("immy_onboarding")
+        at = f" ({place})" if place is not None else ""
+        raise UsageError(f"immy_onboarding of {computer.name}: {error.message}{at}", error.advice) from error
 
 
 def _hours(variables: Mapping[str, Value], name: str) -> Value:

@@ -49,6 +49,14 @@ def relative(root: Path, path: Path) -> str:
     try:
         return path.resolve().relative_to(root.resolve()).as_posix()
     except ValueError:
+        return relative_as_named(root, path)
+
+
+def relative_as_named(root: Path, path: Path) -> str:
+    """The same by the path's own name, wherever a link of it leads."""
+    try:
+        return path.absolute().relative_to(root.absolute()).as_posix()
+    except ValueError:
         return path.as_posix()
 
 
@@ -120,9 +128,21 @@ def read_script(source: Source, node: Node, name: str, timeout_seconds: int) -> 
 
 
 def yaml_files(folder: Path, *, deep: bool = False) -> list[Path]:
-    """The YAML files of a folder (and of the folders below it) in name order; hidden ones are left out."""
-    found = folder.rglob("*") if deep else folder.glob("*")
+    """The YAML files of a folder (and of the folders below it) in name order; hidden ones are left out.
+
+    Links to folders are followed, into each folder once.
+    """
+    found = _below(folder, {folder.resolve()}) if deep else folder.glob("*")
     return sorted(path for path in found if path.suffix in YAML_ENDINGS and _visible(path, folder) and path.is_file())
+
+
+def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    for path in sorted(folder.glob("*")):
+        if not path.is_dir():
+            yield path
+        elif _visible(path, folder) and path.resolve() not in seen:
+            seen.add(path.resolve())
+            yield from _below(path, seen)
 
 
 def item_folders(folder: Path) -> Iterator[Path]:

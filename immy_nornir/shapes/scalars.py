@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from immy_nornir.model.values import Json
+from immy_nornir.model.words import NO, YES, yes_or_no
 from immy_nornir.shapes.files import Source, did_you_mean
 from immy_nornir.text.yaml import (
     BOOL,
@@ -113,21 +114,23 @@ VERSION = Text('a version in quotes, such as "24.08"')
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """true or false."""
+    """true or false, or another word for yes or no."""
 
     wants: str = "true or false"
 
     def read(self, node: Node, source: Source) -> bool:
-        """The boolean."""
-        if not isinstance(node, ScalarNode) or node.tag != BOOL:
-            words = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-            meant = words.get(node.value.lower()) if isinstance(node, ScalarNode) else None
-            raise refuse(node, source, self.wants, f"write {meant}: these files are YAML 1.2" if meant else "")
-        return bool(node.value.lower() == "true")
+        """The boolean; in YAML 1.2 `yes` is a text, and means the same here as everywhere."""
+        read = yes_or_no(node.value) if isinstance(node, ScalarNode) and node.tag in (BOOL, INT, STR) else None
+        if read is None:
+            raise refuse(node, source, self.wants)
+        return read
 
     def schema(self) -> Schema:
-        """A boolean."""
-        return {"type": "boolean"}
+        """A boolean, or one of the words."""
+        words = "|".join("".join(f"[{letter.upper()}{letter}]" for letter in word) for word in (*YES, *NO))
+        pattern = rf"^\s*(?:{words})\s*$"
+        number: Schema = {"type": "integer", "minimum": 0, "maximum": 1}
+        return {"anyOf": [{"type": "boolean"}, number, {"type": "string", "pattern": pattern}]}
 
 
 FLAG = Flag()

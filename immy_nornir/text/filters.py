@@ -7,17 +7,16 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-TRUE_WORDS = frozenset({"yes", "on", "1", "true", "y", "t"})
-"""What Ansible takes for a yes."""
+from immy_nornir.model.words import NEITHER, yes_or_no
 
 
 def _bool(value: Any) -> bool:
-    """Ansible's: yes, on, true and 1 are true, whatever the case; everything else is not."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return value.strip().lower() in TRUE_WORDS
-    return bool(value == 1) if isinstance(value, int | float) else bool(value)
+    """Yes or no in any of its words; unlike Ansible's, what is neither is no no, but an error."""
+    read = yes_or_no(value)
+    if read is None:
+        bool(value)  # what is undefined says so itself
+        raise TypeError(f"what stands before '| bool' {NEITHER}")
+    return read
 
 
 def _flags(ignorecase: object, multiline: object) -> int:

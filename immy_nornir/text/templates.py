@@ -30,6 +30,7 @@ __all__ = [
     "Not",
     "Scope",
     "TemplateError",
+    "check",
     "compile_condition",
     "compile_expression",
     "expand",
@@ -55,6 +56,11 @@ def expand(value: Value, variables: Mapping[str, object]) -> Value:
 def is_template(text: str) -> bool:
     """Whether a text would be expanded at all."""
     return "{{" in text or "{%" in text or "{#" in text
+
+
+def check(text: str) -> None:
+    """Read a text with templates without expanding it. Raises TemplateError."""
+    _compile_text(text)
 
 
 # --- expanding -----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ Not here: what the values mean.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -186,6 +187,26 @@ def plain(node: Node | None, dialect: Dialect) -> Value:
             continue
         result[_key_text(key, dialect)] = plain(child, dialect)
     return result
+
+
+def scalar_at(node: Node | None, path: Sequence[str]) -> str | None:
+    """The text of a single value, as it is written, by keys and indexes from the top; None where there is none."""
+    for step in path:
+        match node:
+            case MappingNode():
+                merged = [pair for key, child in node.value if key.tag == MERGE for pair in _pairs_of(child)]
+                found = [child for key, child in (*merged, *node.value) if key.value == step]
+                node = found[-1] if found else None
+            case SequenceNode() if step.isdigit() and int(step) < len(node.value):
+                node = node.value[int(step)]
+            case _:
+                return None
+    return str(node.value) if isinstance(node, ScalarNode) else None
+
+
+def _pairs_of(source: Node) -> list[tuple[Node, Node]]:
+    sources = source.value if isinstance(source, SequenceNode) else [source]
+    return [pair for each in reversed(sources) if isinstance(each, MappingNode) for pair in each.value]
 
 
 def _key_text(key: Node, dialect: Dialect) -> str:

@@ -138,7 +138,13 @@ _TAIL = """## The inventory
 Ansible's: YAML or INI files and folders of them in `inventory/`, with `group_vars/` and `host_vars/` beside. They are
 YAML 1.1, as in Ansible; all other files are YAML 1.2, where `no` is a text. Connections use Ansible's variables:
 `ansible_connection` (`winrm`, `psrp` which is reached by WinRM, `ssh`, `local`), `ansible_host`, `ansible_port`,
-`ansible_user`, `ansible_password`, `ansible_winrm_*`, `ansible_ssh_*`, `ansible_become*`. Variables of immy's own:
+`ansible_user`, `ansible_password`, `ansible_winrm_*`, `ansible_ssh_*`, `ansible_become*`.
+
+Where a yes or a no is wanted, `true`, `yes`, `on`, `y`, `t`, `1` and `false`, `no`, `off`, `n`, `f`, `0` mean the same in
+every file, variable, option and condition, in any case. What is neither is an error; `immy_excluded` then holds. The
+result of a condition, and of each part that `and`, `or` and `not` join, is one of these words too.
+
+Variables of immy's own:
 
 {variables}
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from immy_nornir.cli.main import COMMANDS, immy
-from immy_nornir.fleet.checks.values import OWN_VARIABLES
+from immy_nornir.fleet.checks.names import OWN_VARIABLES
 from immy_nornir.fleet.schema import SHAPES, schema_of
 from tests.docs import pages
 from tests.docs.blocks import ROOT

@@ -51,7 +51,7 @@ SHA = "ab" * 32
         (SOFTWARE, "a: &a [*a]\n", "this value contains itself"),
         (SOFTWARE, "- " * 150 + "x\n", "nested deeper than 100 levels"),
         (TASK, BODY + "firewall_rule: {}\n", "2:1: error: 'firewall_rule' is not supported yet; use registry"),
-        (TASK, BODY + "always: yes\n", "2:9: error: 'yes' stands where true or false is wanted; write true"),
+        (TASK, BODY + "always: maybe\n", "2:9: error: 'maybe' stands where true or false is wanted"),
         (TASK, "title: Nothing\n", "1:1: error: the task says nothing to do; add one of registry"),
         (TASK, BODY + "test: t.ps1\n", "'service' and 'test' stand both"),
         (TASK, "registry: {key: 'HKXX\\A', name: a, value: 1}\n", "stands where a registry key"),

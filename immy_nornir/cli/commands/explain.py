@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import options, startup
+from immy_nornir.cli.extra_vars import given_variables
 from immy_nornir.errors import UsageError
 from immy_nornir.text import json
 
@@ -58,7 +59,7 @@ def explain(
     # Unchecked: two deployments that tie are an error of the files, and the very thing that has to be explained.
     fleet, book = startup.load(root, sources, playbook, checked=False)
     plays = book.plays if book is not None else ()
-    given = _Given(plays, startup.pairs(more), startup.given_variables(extra))
+    given = _Given(plays, startup.pairs(more), given_variables(extra))
     document = _explained(ctx, root, fleet, given, computer, item)
     if form == "json":
         click.echo(json.indented({"schema_version": SCHEMA_VERSION, **document}, default=str))
@@ -85,10 +86,10 @@ class _Given:
 def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name: str, item: str) -> dict[str, Any]:
     from immy_nornir.decide.detect.facts import facts_for, known_names
     from immy_nornir.decide.resolve.desires import desires_of
-    from immy_nornir.decide.resolve.host_variables import is_excluded, is_onboarding
+    from immy_nornir.decide.resolve.host_variables import is_excluded
     from immy_nornir.decide.resolve.winning_deployments import Asked, Targets, choose
     from immy_nornir.history import codec
-    from immy_nornir.session.specs import NAMES, merge_options, variables_given
+    from immy_nornir.session.specs import NAMES, is_onboarding, merge_options, variables_given
 
     computer = _computer(fleet, name)
     reference = _item(fleet, item)
@@ -97,7 +98,7 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
     variables = known_names(computer, variables_given(play, given.vars))
     known = facts_for(identity, facts)
     candidates = Targets.of(fleet).of_computer(name)
-    asked = Asked(onboarding=is_onboarding(variables))
+    asked = Asked(onboarding=is_onboarding(computer, variables))
     choices = choose(candidates, computer, known, asked, variables)
     desires, _ = desires_of(choices, fleet.library, identity, known, variables, codec.fingerprint)
     seen = {

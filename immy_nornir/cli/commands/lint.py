@@ -11,6 +11,7 @@ import click
 from immy_nornir.cli import options
 from immy_nornir.cli.startup import root_of
 from immy_nornir.decide import winrm_settings
+from immy_nornir.fleet.checks.addresses import shared_addresses
 from immy_nornir.fleet.checks.fleet import check_fleet
 from immy_nornir.fleet.inventory.addresses import PSRP_NAMES, WINRM, AddressError, address_of
 from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
@@ -31,12 +32,15 @@ def problems_of(root: Path, sources: Sequence[Path] | None = None) -> list[Probl
         playbooks.append(playbook)
         problems.extend(found)
     found_more = check_fleet(fleet, playbooks, read_file=_lines)
-    return sorted({*problems, *found_more, *_address_problems(fleet.inventory)})
+    wrong = {one.place for one in found_more if one.level is Level.ERROR}
+    addresses = (one for one in _address_problems(fleet.inventory) if one.place not in wrong)
+    return sorted({*problems, *found_more, *addresses})
 
 
 def _address_problems(inventory: Inventory) -> Iterable[Problem]:
-    """Connection variables that make no sense, each place once, however many computers inherit it."""
+    """Connection variables that make no sense, each place once, and addresses that computers share."""
     found: dict[Place, Problem] = {}
+    reached = []
     for computer in inventory.computers.values():
         try:
             address = address_of(computer)
@@ -44,13 +48,14 @@ def _address_problems(inventory: Inventory) -> Iterable[Problem]:
             if error.place is not None:
                 found.setdefault(error.place, Problem(error.place, Level.ERROR, error.plain_message, error.advice))
             continue
+        reached.append((computer, address))
         if address.kind != WINRM:
             continue
         for name, wrong in winrm_settings.problems(address.settings):
             place = computer.origins.get(name) or computer.origins.get(PSRP_NAMES.get(name, ""))
             if place is not None:
                 found.setdefault(place, Problem(place, Level.ERROR, wrong.message, wrong.advice))
-    return found.values()
+    return [*found.values(), *shared_addresses(reached)]
 
 
 def _lines(path: str) -> list[str]:

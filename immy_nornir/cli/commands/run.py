@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ import click
 from immy_nornir.cli import options, startup
 from immy_nornir.cli.answers import Asker
 from immy_nornir.cli.approval import account_of, approve, approver_of, set_approver
+from immy_nornir.cli.extra_vars import given_variables, without_values
 from immy_nornir.cli.summary import end_runs, exit_code, record_code, show_summary, write_report
 from immy_nornir.errors import HistoryError, UsageError
 from immy_nornir.model.places import Place
@@ -120,14 +120,14 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
         name: given[name] for name in ("reboot", "window", "offline", "user_context", "on_failure") if given[name]
     }
     wanted |= startup.pairs(given["more"])
-    asking = Asking(wanted, tuple(given["items"]), startup.given_variables(given["extra"]), given["check"])
+    asking = Asking(wanted, tuple(given["items"]), given_variables(given["extra"]), given["check"])
     wishes = _Wishes(
         given["sources"],
         given["limit"],
         given["yes"],
         given["form"],
         given["tags"],
-        shlex.join(["immy", *_without_values(sys.argv[1:])]),
+        shlex.join(["immy", *without_values(sys.argv[1:])]),
         given["report"],
         Brakes(given["max_changes"], given["max_reboots"]),
         given["verbose"],
@@ -146,19 +146,6 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
     if engine.stop.level:
         startup.ignore_interrupts()
     ctx.exit(code)
-
-
-def _without_values(words: Sequence[str]) -> list[str]:
-    """The command line for the record: values of variables are left out, somebody may have put a secret there."""
-    told: list[str] = []
-    for word in words:
-        is_value = bool(told) and re.fullmatch(r"--extra-vars|-y*e", told[-1]) is not None
-        told.append(
-            f"{word.partition('=')[0]}=..."
-            if is_value or (re.match(r"-y*e|--extra-vars=", word) and "=" in word)
-            else word
-        )
-    return told
 
 
 def _check_items(fleet: Any, items: Sequence[str]) -> None:

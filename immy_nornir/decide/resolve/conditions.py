@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from immy_nornir.errors import ImmyError
+from immy_nornir.model.values import SecretRef, Value
+from immy_nornir.model.words import NEITHER, yes_or_no
 from immy_nornir.text.templates import (
     AllOf,
     AnyOf,
@@ -67,8 +69,9 @@ def check(expression: str) -> None:
 def evaluate(expression: str, variables: Mapping[str, object], facts: Mapping[str, object]) -> Verdict:
     """Whether a condition holds: `facts.NAME` are the facts, every other name is a variable.
 
-    Variables may hold templates; facts never do. Raises ConditionError when the text cannot be read, or when known
-    values cannot be computed with (a text compared with a number).
+    Variables may hold templates; facts never do. Raises ConditionError when the text cannot be read, when known values
+    cannot be computed with (a text compared with a number), or when a part that `and`, `or` and `not` join is neither
+    yes nor no, in any of their words.
     """
     condition = _compile(expression)
     trace = _Trace()
@@ -112,11 +115,36 @@ def _decide(condition: Condition, scope: Scope) -> _Answer:
             return answer if isinstance(answer, tuple) else not answer
         case Expression():
             try:
-                return bool(condition.evaluate(scope))
+                return _said(condition, condition.evaluate(scope))
             except TemplateError as error:
                 if error.name is None:
                     raise
                 return (error.name,)
+
+
+def _said(condition: Expression, result: Value) -> bool:
+    """The result as yes or no; what it is else is told by its kind alone, for it may be a secret."""
+    read = yes_or_no(result)
+    if read is None:
+        advice = "compare it, as in name == 'value', or ask 'name is defined' or 'name | length > 0'"
+        raise TemplateError(condition.source, f"its result is {_kind(result)}, which {NEITHER}", advice)
+    return read
+
+
+def _kind(value: Value) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case str():
+            return "a text" if value.strip() else "an empty text"
+        case SecretRef():
+            return "a secret"
+        case int() | float():
+            return "a number"
+        case Mapping():
+            return "a mapping"
+        case _:
+            return "a list"
 
 
 def _join(left: Condition, right: Condition, scope: Scope, *, settled: bool) -> _Answer:

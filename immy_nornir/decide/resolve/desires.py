@@ -17,7 +17,17 @@ from immy_nornir.errors import ImmyError
 from immy_nornir.model.deployments import Deployment, Desired, Enforcement, StateKind, TaskMode
 from immy_nornir.model.facts import Identity
 from immy_nornir.model.inventory import Sourced
-from immy_nornir.model.items import Item, ItemKind, Library, Platform, Prerequisite, Requirements, Software
+from immy_nornir.model.items import (
+    Item,
+    ItemKind,
+    Library,
+    Parameter,
+    ParameterType,
+    Platform,
+    Prerequisite,
+    Requirements,
+    Software,
+)
 from immy_nornir.model.plan import Desire, Request, RequestKind
 from immy_nornir.model.values import Json, Value
 from immy_nornir.text import templates
@@ -58,6 +68,15 @@ def _holds_template(value: Value) -> bool:
     if isinstance(value, Mapping):
         return any(_holds_template(child) for child in value.values())
     return isinstance(value, Sequence) and any(_holds_template(child) for child in value)
+
+
+def _made(declared: Parameter | None, written: Value, variables: Mapping[str, Value], *, given: bool) -> Value:
+    """A parameter's value: templates expanded, and then of the type that is declared, as words for yes and no are."""
+    value = templates.expand(written, variables)
+    if declared is None or value is None:
+        return value
+    fits = declared.type is ParameterType.BOOLEAN or (given and _holds_template(written))
+    return fitted(declared, value) if fits else value
 
 
 @dataclass(slots=True)
@@ -143,16 +162,12 @@ class _Builder:
             if name not in given:
                 if parameter.required and parameter.default is None:
                     raise ImmyError(f"parameter '{name}' is required and has no value", "set it in params")
-                params[name] = templates.expand(parameter.default, self.variables)
+                params[name] = _made(parameter, parameter.default, self.variables, given=False)
                 self._refuse_secret(name, params[name])
                 origins[name] = f"default, {parameter.place}" if parameter.place else "default"
         for name, sourced in given.items():
-            value = templates.expand(sourced.value, self.variables)
-            declared = definition.parameters.get(name)
-            if declared is not None and value is not None and _holds_template(sourced.value):
-                value = fitted(declared, value)
-            self._refuse_secret(name, value)
-            params[name] = value
+            params[name] = _made(definition.parameters.get(name), sourced.value, self.variables, given=True)
+            self._refuse_secret(name, params[name])
             origins[name] = str(sourced.place) if sourced.place else "built in"
         return params, origins
 

@@ -10,10 +10,12 @@ from typing import Final
 
 from immy_nornir.errors import ImmyError
 from immy_nornir.model.values import SecretRef, Value
+from immy_nornir.model.words import ADVICE, NEITHER, yes_or_no
 from immy_nornir.text import templates
-from immy_nornir.text.filters import TRUE_WORDS
 
-NO: Final = frozenset(("false", "no", "off", "0", "n", "f", "none", ""))
+BRAKE: Final = "immy_excluded"
+FLAGS: Final = (BRAKE, "immy_onboarding", "immy_allow_plain_basic", "immy_allow_local_reboot")
+"""Our own variables that say yes or no."""
 PINS: Final = ("uuid", "uuid_source", "name", "domain")
 """What `immy_identity` may pin."""
 
@@ -24,29 +26,22 @@ def own(variables: Mapping[str, Value], name: str) -> Value:
     return None if value is None else templates.expand(value, variables)
 
 
-def flag(variables: Mapping[str, Value], name: str, unreadable: bool) -> bool:  # noqa: FBT001 - the caller's word for it
-    """Yes or no, in the words that Ansible takes for it; `unreadable` where it is none of them."""
-    try:
-        read = yes_or_no(own(variables, name))
-    except ImmyError:
-        read = None
-    return unreadable if read is None else read
-
-
 def is_excluded(variables: Mapping[str, Value]) -> bool:
-    """Whether maintenance leaves the computer alone."""
-    return flag(variables, "immy_excluded", True)
+    """Whether maintenance leaves the computer alone; it does where that cannot be read."""
+    try:
+        value = own(variables, BRAKE)
+    except ImmyError:
+        return True
+    return value is not None and yes_or_no(value) is not False
 
 
 def is_onboarding(variables: Mapping[str, Value]) -> bool:
-    """Whether the computer is being brought in."""
-    return flag(variables, "immy_onboarding", False)
-
-
-def yes_or_no(value: Value) -> bool | None:
-    """What a value says; None where it says neither."""
-    word = str(value).strip().lower()
-    return True if word in TRUE_WORDS else False if word in NO else None
+    """Whether the computer is being brought in. Raises ImmyError for what is neither yes nor no."""
+    value = own(variables, "immy_onboarding")
+    read = False if value is None else yes_or_no(value)
+    if read is None:
+        raise ImmyError(f"'{value}' {NEITHER}", ADVICE)
+    return read
 
 
 def pins(value: Value) -> dict[str, str]:
@@ -63,8 +58,8 @@ def problem_of(name: str, value: Value) -> str:
     if isinstance(value, SecretRef) or (isinstance(value, str) and templates.is_template(value)):
         return ""
     match name:
-        case "immy_excluded" | "immy_onboarding":
-            return "" if yes_or_no(value) is not None else f"{name} is neither yes nor no: '{value}'"
+        case _ if name in FLAGS:
+            return "" if value is None or yes_or_no(value) is not None else f"{name} {NEITHER}: '{value}'"
         case "immy_identity" if isinstance(value, Mapping):
             unknown = [key for key in value if key not in PINS]
             return f"immy_identity knows no {', '.join(map(repr, unknown))}" if unknown else ""

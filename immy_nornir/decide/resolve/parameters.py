@@ -8,28 +8,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from immy_nornir.decide.resolve.host_variables import yes_or_no
 from immy_nornir.errors import ImmyError
 from immy_nornir.model.items import Parameter, ParameterType
 from immy_nornir.model.values import SecretRef, Value
+from immy_nornir.model.words import yes_or_no
 
 
 def fitted(parameter: Parameter, value: Value) -> Value:
-    """The result of a template as its parameter wants it: inventories hold numbers and booleans as texts, too.
+    """A value as its parameter wants it: inventories hold numbers and booleans as texts, too.
 
     Raises ImmyError for what does not fit.
     """
     made = value
     if isinstance(value, str) and parameter.type is ParameterType.NUMBER:
         made = _number(value)
-    elif isinstance(value, str) and parameter.type is ParameterType.BOOLEAN:
+    elif parameter.type is ParameterType.BOOLEAN:
         read = yes_or_no(value)
         made = value if read is None else read
     elif isinstance(value, int | float) and not isinstance(value, bool):
         if parameter.type in (ParameterType.TEXT, ParameterType.SECRET):
             made = str(value)
-        elif parameter.type is ParameterType.BOOLEAN and value in (0, 1):
-            made = bool(value)
     elif parameter.type is ParameterType.SELECT:
         made = next((one for one in parameter.choices if str(one) == str(value)), value)
     wrong = wrong_value(parameter, made)
@@ -59,6 +57,8 @@ def wrong_value(parameter: Parameter, value: Value) -> str:
         choices = ", ".join(str(choice) for choice in parameter.choices)
         same = any(value == choice and type(value) is type(choice) for choice in parameter.choices)
         return "" if same else f"is {_shown(value)}, but the choices are {choices}"
+    if parameter.type is ParameterType.BOOLEAN and yes_or_no(value) is not None:
+        return ""
     wanted: dict[ParameterType, tuple[type, ...]] = {
         ParameterType.TEXT: (str,),
         ParameterType.NUMBER: (int, float),

@@ -15,6 +15,7 @@ from immy_nornir.decide.resolve.patterns import ReadFile
 from immy_nornir.errors import ImmyError
 from immy_nornir.fleet.checks.rules import Targets, check_rules, condition_problems, variables_of
 from immy_nornir.fleet.checks.scripts import check_reading_scripts
+from immy_nornir.fleet.checks.tries import check_tries
 from immy_nornir.fleet.checks.values import check_params, check_variables, check_vars
 from immy_nornir.fleet.deployments import parse_state
 from immy_nornir.model.deployments import StateKind, TaskMode
@@ -38,13 +39,16 @@ def check_fleet(
     """
     targets = Targets(fleet.inventory)
     playbooks = tuple(playbooks)
-    variables = variables_of(fleet.inventory, (play for playbook in playbooks for play in playbook.plays))
+    plays = [play for playbook in playbooks for play in playbook.plays]
+    variables = variables_of(fleet.inventory, plays)
     problems = [
+        *check_emptiness(fleet),
         *check_references(fleet),
         *check_cycles(fleet.library),
         *check_items(fleet.library, variables),
         *check_reading_scripts(fleet.library),
         *check_rules(fleet, targets, variables),
+        *check_tries(fleet, targets, plays),
         *check_versions(fleet),
         *check_modes(fleet),
         *check_params(fleet),
@@ -56,6 +60,19 @@ def check_fleet(
         for play in playbook.plays:
             problems.extend(check_play(play, fleet, reached))
     return sorted(set(problems))
+
+
+def check_emptiness(fleet: Fleet) -> list[Problem]:
+    """A fleet that says nothing: no computers, or nothing that they should have."""
+    problems: list[Problem] = []
+    if not fleet.inventory.computers:
+        advice = "name them in inventory/, as 'all: {hosts: {pc1: {ansible_host: 192.0.2.10}}}'"
+        problems.append(Problem(Place("inventory"), Level.WARNING, "there are no computers", advice))
+    if not fleet.deployments:
+        what = "there are no deployments: no computer should have anything"
+        advice = "write '- {item: software/NAME, target: all}' into a .yml file there"
+        problems.append(Problem(Place("playbooks/deployments"), Level.WARNING, what, advice))
+    return problems
 
 
 # --- items --------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from immy_nornir.decide.detect.facts import GIVEN_NAMES, NAMES, SECTIONS
 from immy_nornir.decide.resolve import conditions, patterns
 from immy_nornir.decide.resolve.conditions import ConditionError, HoldsNot, Unknown
 from immy_nornir.errors import PatternError
-from immy_nornir.fleet.checks.values import OWN_VARIABLES
+from immy_nornir.fleet.checks.names import OWN_VARIABLES
 from immy_nornir.model.deployments import SCOPE_RANK, Deployment, Enforcement
 from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.places import Level, Place, Problem

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from immy_nornir.decide.resolve.host_variables import PINS, problem_of
+from immy_nornir.decide.resolve.host_variables import FLAGS, PINS, problem_of
 from immy_nornir.decide.resolve.parameters import wrong_value
+from immy_nornir.fleet.checks.names import misspelled
 from immy_nornir.fleet.playbooks import OPTIONS_FORM
 from immy_nornir.model.deployments import Deployment, StateKind, TaskMode
 from immy_nornir.model.inventory import Inventory, Sourced
@@ -17,6 +18,7 @@ from immy_nornir.model.items import Item, Library, Parameter, ParameterType, Sof
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet
 from immy_nornir.model.values import Value
+from immy_nornir.model.words import ADVICE
 from immy_nornir.shapes.files import did_you_mean
 from immy_nornir.shapes.forms import problems_in
 
@@ -123,20 +125,19 @@ def _clear_inside(value: Value) -> Iterator[str]:
 
 
 def check_vars(variables: Mapping[str, Sourced]) -> list[Problem]:
-    """Secrets in clear among a play's variables."""
-    return list(_clear(variables, {}))
-
-
-OWN_VARIABLES = (
-    "immy_tenant", "immy_identity", "immy_primary_user", "immy_business_hours", "immy_time_zone", "immy_tags",
-    "immy_onboarding", "immy_excluded", "immy_options", "immy_lab", "immy_certificate_sha256", "immy_allow_plain_basic",
-    "immy_allow_local_reboot", "immy_spool",
-)  # fmt: skip
+    """Secrets in clear, own variables that cannot be read and nearly known names among a play's variables."""
+    problems = list(_clear(variables, {}))
+    for name, sourced in variables.items():
+        if sourced.place is None:
+            continue
+        if wrong := problem_of(name, sourced.value):
+            problems.append(Problem(sourced.place, Level.ERROR, wrong, _OWN_ADVICE[name]))
+        problems.extend(_misspelled(name, sourced.place))
+    return problems
 
 
 _OWN_ADVICE = {
-    "immy_excluded": "write true or false",
-    "immy_onboarding": "write true or false",
+    **dict.fromkeys(FLAGS, ADVICE),
     "immy_identity": f"write a uuid, or a map with {', '.join(PINS)}",
     "immy_tags": "write a list of words",
 }
@@ -145,7 +146,7 @@ _OWN_ADVICE = {
 def check_variables(inventory: Inventory) -> list[Problem]:
     """Secrets in clear, bad `immy_options` and misspelled own variables in the inventory, each once.
 
-    Ansible's own variables were judged by the inventory's reader.
+    Values of Ansible's own variables were judged by the inventory's reader.
     """
     seen: dict[Place, list[Problem]] = {}
     for computer in inventory.computers.values():
@@ -157,8 +158,8 @@ def check_variables(inventory: Inventory) -> list[Problem]:
                 seen[place] = [Problem(place, Level.ERROR, wrong, _OWN_ADVICE[name])]
             elif name == "immy_options":
                 seen[place] = problems_in(OPTIONS_FORM, _without_templates(value), place)
-            elif name.startswith("immy_") and name not in OWN_VARIABLES:
-                seen[place] = list(_misspelled(name, place))
+            elif near := list(_misspelled(name, place)):
+                seen[place] = near
             elif looks_secret(name) and not name.startswith("ansible_"):
                 seen[place] = list(_clear({name: Sourced(value, place)}, {}))
     return [problem for problems in seen.values() for problem in problems]
@@ -172,6 +173,6 @@ def _without_templates(value: Value) -> Value:
 
 
 def _misspelled(name: str, place: Place) -> Iterator[Problem]:
-    near = did_you_mean(name, OWN_VARIABLES, 0.85)
+    near = misspelled(name)
     if near:
-        yield Problem(place, Level.WARNING, f"immy knows no variable '{name}'", near)
+        yield Problem(place, Level.WARNING, f"nobody reads a variable '{name}'", near)

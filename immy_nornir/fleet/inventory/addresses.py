@@ -16,6 +16,7 @@ from immy_nornir.model.inventory import Computer
 from immy_nornir.model.places import Place
 from immy_nornir.model.protocols import Address
 from immy_nornir.model.values import SecretRef, UnsafeText, Value
+from immy_nornir.model.words import ADVICE, NEITHER, yes_or_no
 
 WINRM, SSH, LOCAL = "winrm", "ssh", "local"
 
@@ -61,6 +62,12 @@ _COMMON: Final = frozenset(
         "immy_spool",
     )
 )
+_FLAGS: Final = frozenset(
+    (
+        *("ansible_become", "ansible_host_key_checking", "immy_allow_plain_basic", "immy_allow_local_reboot"),
+        *("ansible_winrm_kerberos_delegation", "ansible_winrm_send_cbt", "ansible_winrm_credssp_disable_tlsv1_2"),
+    )
+)
 # PSRP's names for what WinRM has too.
 _PSRP: Final = {
     "ansible_psrp_protocol": "ansible_winrm_scheme",
@@ -78,6 +85,16 @@ _PSRP: Final = {
 PSRP_NAMES: Final = {ours: theirs for theirs, ours in _PSRP.items()}
 """By WinRM's name the one of PSRP that may stand for it."""
 _HTTP_PORT, _HTTPS_PORT, _SSH_PORT = 5985, 5986, 22
+
+
+READ: Final = frozenset(
+    (
+        *_COMMON,
+        *(name for names in _NAMES.values() for one in names.values() for name in one),
+        *("ansible_connection", "ansible_shell_type"),
+    )
+)
+"""Names that are read whatever the transport."""
 
 
 class AddressError(UsageError):
@@ -224,8 +241,16 @@ def _settings(reader: _Reader, kind: str) -> dict[str, Value]:
                 result[_PSRP[name]] = "ntlm" if name == "ansible_psrp_auth" and value == "negotiate" else value
     for name in reader.variables:
         if name not in taken and (name in _COMMON or name.startswith(prefixes)):
-            result[name] = reader.value(name)
+            value = reader.value(name)
+            result[name] = _flag(reader, name, value) if name in _FLAGS and value is not None else value
     return result
+
+
+def _flag(reader: _Reader, name: str, value: Value) -> Value:
+    read = value if isinstance(value, SecretRef) else yes_or_no(value)
+    if read is None:
+        raise reader.error(name, NEITHER, ADVICE)
+    return read
 
 
 def _port(reader: _Reader, names: tuple[str, ...], kind: str, settings: Mapping[str, Value]) -> int:

@@ -96,6 +96,9 @@ class Merger:
             )
             for name, group in self._draft.groups.items()
         }
+        for group_vars, host_vars in dict.fromkeys((*self._sources, *self._play)):
+            group_vars.name_unread(self._draft.groups, "group")
+            host_vars.name_unread(self._draft.computers, "computer")
         return Inventory(computers, groups)
 
     def _all_of(self, group: GroupDraft) -> Variables:

@@ -9,6 +9,7 @@ from pathlib import Path
 from immy_nornir.decide.resolve.patterns import split_port
 from immy_nornir.fleet.inventory.draft import NOTHING, Draft
 from immy_nornir.fleet.inventory.ini_files import IniReader
+from immy_nornir.fleet.inventory.strays import no_source, odd_source, passed_over
 from immy_nornir.fleet.inventory.values import Reading
 from immy_nornir.fleet.inventory.vars_folders import VAULT_HEADER
 from immy_nornir.fleet.inventory.yaml_files import YamlReader, root_of
@@ -75,8 +76,12 @@ class SourcesReader:
             )
             names = []
         for name in names:
-            if not _IGNORED.search(name):
-                self._path(path / name)
+            entry = path / name
+            if _IGNORED.search(name):
+                passed_over(entry, self._draft)
+            elif not no_source(entry, self._draft):
+                odd_source(entry, self._draft)
+                self._path(entry)
         self._open.pop()
 
     def _file(self, path: Path) -> None:

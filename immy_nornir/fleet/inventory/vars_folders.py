@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
+from immy_nornir.fleet.entries import entries
 from immy_nornir.fleet.inventory.draft import NOTHING, Draft, Variables
+from immy_nornir.fleet.inventory.strays import EXTENSIONS, unread_below, unread_variables
 from immy_nornir.fleet.inventory.values import Reading
 from immy_nornir.fleet.inventory.yaml_files import root_of
 from immy_nornir.model.places import Level, Place
 from immy_nornir.text.yaml import NULL, MappingNode, ScalarNode
 
-EXTENSIONS = ("", ".yml", ".yaml", ".json")
 VAULT_HEADER = "$ANSIBLE_VAULT"
 
 
@@ -39,6 +41,10 @@ class VariableFolder:
             self._known[name] = self._read(name)
         return self._known[name]
 
+    def name_unread(self, names: Collection[str], what: str) -> None:
+        """Tell what lies here and is read for none of `names`, which are all groups or all computers."""
+        unread_variables(self._folder, names, what, self._draft)
+
     def _read(self, name: str) -> Variables:
         for extension in EXTENSIONS:
             if name + extension not in self._names and "/" not in name:
@@ -46,24 +52,26 @@ class VariableFolder:
             path = self._folder / (name + extension)
             if path.is_dir():
                 result = NOTHING
-                for file in _files_below(path):
+                for file in _files_below(path, self._draft, {path.resolve()}):
                     result = read_variables(file, self._draft, self._reading).over(result)
                 return result
-            if path.exists():
+            if path.is_file():
                 return read_variables(path, self._draft, self._reading)
         return NOTHING
 
 
-def _files_below(folder: Path) -> list[Path]:
+def _files_below(folder: Path, draft: Draft, seen: set[Path]) -> list[Path]:
     found: list[Path] = []
-    for path in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if path.name.startswith(".") or path.name.endswith("~"):
+    for path in entries(folder, Place(str(folder)), draft.problems):
+        if unread_below(path, draft):
             continue
-        if path.is_dir():
-            if not path.suffix:
-                found.extend(_files_below(path))
-        elif path.is_file() and path.suffix in EXTENSIONS:
+        if path.is_file():
             found.append(path)
+        elif path.resolve() in seen:
+            draft.warning(Place(str(path)), "leads to a folder that is read already", "remove the link")
+        else:
+            seen.add(path.resolve())
+            found.extend(_files_below(path, draft, seen))
     return found
 
 

@@ -77,6 +77,9 @@ class YamlReader:
         if section == "vars":
             if isinstance(content, MappingNode):
                 self._draft.set_group_variables(self._draft.groups[name], self._reading.variables(content))
+            else:
+                what = f"'vars' of the group '{name}' is a text"
+                self._draft.error(self._reading.place(content), what, "write one 'name: value' a line")
             return
         for entry, (key, node) in entries.items():
             if section == "hosts":

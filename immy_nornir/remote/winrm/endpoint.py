@@ -23,6 +23,7 @@ from winrm.transport import Transport as PywinrmTransport
 from immy_nornir.decide import winrm_settings
 from immy_nornir.errors import AuthenticationError, CertificateError, RefusedError, UsageError
 from immy_nornir.model.values import SecretRef
+from immy_nornir.model.words import ADVICE, NEITHER, yes_or_no
 from immy_nornir.remote.winrm.errors import ClearAnswerError, Stage, mapped
 from immy_nornir.remote.winrm.exchange_limits import at_most, bounded, cut
 from immy_nornir.remote.winrm.faults import web_page
@@ -39,7 +40,6 @@ EXCHANGE_READS = 4
 """A message and its whole answer may take this many times the read time-out, which counts from byte to byte."""
 _BELIEVED = frozenset({200, 500})
 """Statuses of answers whose body counts: of WS-Management itself, and of its faults."""
-_TRUE = {"true", "yes", "on", "1", "y", "t"}
 _PASSED_ON = ("service", "kerberos_delegation", "kerberos_hostname_override", "credssp_disable_tlsv1_2", "send_cbt")
 """Settings that pywinrm takes under the names that Ansible gives them."""
 
@@ -83,7 +83,10 @@ class _Settings:
 
     def flag(self, name: str) -> bool:
         value = self.value(name)
-        return value if isinstance(value, bool) else str(value).strip().lower() in _TRUE
+        read = False if value is None else yes_or_no(value)
+        if read is None:
+            raise UsageError(f"{name} {NEITHER}", ADVICE)
+        return read
 
 
 def endpoint_of(address: Address, secrets: Secrets) -> Endpoint:

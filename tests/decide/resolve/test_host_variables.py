@@ -11,17 +11,18 @@ from immy_nornir.decide.resolve.host_variables import (
     pins,
     problem_of,
 )
+from immy_nornir.errors import ImmyError
 from immy_nornir.model.values import Value
 
 
 @pytest.mark.parametrize(
-    "value", [True, "true", "True", "yes", "on", "1", 1, "y", "{{ brake }}", "yess", "{{ nothing }}"]
+    "value", [True, "true", "True", "yes", "on", "1", 1, "y", "{{ brake }}", "yess", "", "none", 2, "{{ nothing }}"]
 )
 def test_excluded_is_whoever_is_not_plainly_included(value: Value) -> None:
     assert is_excluded({"immy_excluded": value, "brake": "yes"})
 
 
-@pytest.mark.parametrize("value", [False, "false", "no", "off", "0", 0, None, "", "{{ brake }}"])
+@pytest.mark.parametrize("value", [False, "false", "no", "off", "0", 0, None, "OFF", "{{ brake }}"])
 def test_a_plain_no_is_a_no(value: Value) -> None:
     assert not is_excluded({"immy_excluded": value, "brake": "no"})
     assert not is_onboarding({"immy_onboarding": value, "brake": "no"})
@@ -29,7 +30,8 @@ def test_a_plain_no_is_a_no(value: Value) -> None:
 
 def test_onboarding_needs_a_plain_yes() -> None:
     assert is_onboarding({"immy_onboarding": "yes"})
-    assert not is_onboarding({"immy_onboarding": "perhaps"})
+    with pytest.raises(ImmyError, match="neither yes nor no"):
+        is_onboarding({"immy_onboarding": "perhaps"})
 
 
 def test_templates_in_own_variables_are_expanded() -> None:
