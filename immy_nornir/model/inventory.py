@@ -43,14 +43,16 @@ class Computer:
     unread: tuple[Problem, ...] = ()
     """Encrypted files that could not be read, with the reason: their variables are missing here."""
 
-    def names(self, before: Mapping[str, Value], after: Mapping[str, Value]) -> Names:
-        """The variables between others, which know of the files that could not be read."""
-        found = Names({**before, **self.variables, **after})
-        if self.unread:
-            said = dict.fromkeys(f"{one.place.file}: {one.message}" for one in self.unread)
-            found.lacking = f"it may stand in an encrypted file ({'; '.join(said)})"
-            found.advice = " and ".join(dict.fromkeys(one.advice for one in self.unread if one.advice))
-        return found
+    def names(self, before: Mapping[str, Value], after: Mapping[str, Value]) -> dict[str, Value]:
+        """The variables between others; Names where encrypted files may hold more."""
+        found = {**before, **self.variables, **after}
+        return Names(found, self.lacking) if self.unread else found
+
+    @property
+    def lacking(self) -> str:
+        """What to say, and to try, where a variable is missing; empty where all files were read."""
+        said = dict.fromkeys(f"{one.place.file}: {one.message}; {one.advice}" for one in self.unread)
+        return f"it may stand in an encrypted file ({'; '.join(said)})" if said else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,9 +60,10 @@ class UnsafeText(str):
 class Names(dict[str, "Value"]):
     """Variables by name, where more may stand in files that could not be read."""
 
-    lacking = ""
-    """What to say where a name is missing; empty where all files were read."""
-    advice = ""
+    def __init__(self, known: Mapping[str, Value], lacking: str) -> None:
+        """`lacking`: what to say where a name is missing."""
+        super().__init__(known)
+        self.lacking = lacking
 
 
 _T = TypeVar("_T")

@@ -88,7 +88,7 @@ class Scope(dict[str, Any]):
             return self.data[name]
         if name not in self.variables:
             if self._is_unread(name):
-                error = TemplateError(f"{{{{ {name} }}}}", *_unread(name, self.variables))
+                error = TemplateError(f"{{{{ {name} }}}}", _unread(name, self.variables))
                 error.unread = True
                 raise error
             return ENVIRONMENT.globals[name]
@@ -171,17 +171,17 @@ def _undefined(source: str, error: UndefinedNameError, scope: Scope) -> Template
     near = difflib.get_close_matches(error.name, list(map(str, known)), n=1)
     advice = f"did you mean '{near[0]}'?" if near else "define it as a variable, or use '| default(...)'"
     if not near and _lacks(scope.variables):
-        return TemplateError(source, *_unread(error.name, scope.variables), name=error.name)
+        return TemplateError(source, _unread(error.name, scope.variables), name=error.name)
     return TemplateError(source, error.message or f"'{error.name}' is undefined", advice, name=error.name)
 
 
 def _lacks(variables: Mapping[str, object]) -> bool:
-    return isinstance(variables, Names) and variables.lacking != ""
+    return isinstance(variables, Names)
 
 
-def _unread(name: str, variables: Mapping[str, object]) -> tuple[str, str]:
+def _unread(name: str, variables: Mapping[str, object]) -> str:
     assert isinstance(variables, Names)  # noqa: S101 - who lacks something is one
-    return f"'{name}' is undefined: {variables.lacking}", variables.advice
+    return f"'{name}' is undefined: {variables.lacking}"
 
 
 @dataclass(frozen=True, slots=True)

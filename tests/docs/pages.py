@@ -145,8 +145,9 @@ YAML 1.1, as in Ansible; all other files are YAML 1.2, where `no` is a text. Con
 ## Secrets
 
 Wherever a value may be secret, `{{secret: "env:NAME"}}` reads the environment variable NAME, and
-`{{secret: "file:PATH"}}` reads a file. The value goes to the computer when a connection or a job needs it, and
-nowhere else.
+`{{secret: "file:PATH"}}` reads a file, and `{{secret: {{command: [PROGRAM, ARGUMENT], timeout: 30}}}}` takes what a
+program prints, without a shell. `!vault` holds a text that `ansible-vault encrypt_string` made. The value goes to the
+computer when a connection or a job needs it, and nowhere else.
 
 ## Other files
 

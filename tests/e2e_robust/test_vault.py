@@ -134,6 +134,21 @@ def test_without_the_right_password_only_what_needs_it_fails_and_says_what_to_ty
             assert advice in reasons(one)[computer]
 
 
+def test_a_computer_that_needs_no_encrypted_value_works_and_only_the_item_that_does_fails(tmp_path: Path) -> None:
+    files = fleet_files()
+    files["inventory/host_vars/pc002/main.yml"] = "{}\n"
+    with fleet(tmp_path, 2, {**files, **software_files(("beta",), ())}) as one:
+        write(one.root, {"playbooks/deployments/pc002.yml": files["playbooks/deployments/pc002.yml"]})
+        immy(one, *RUN, *DEFAULT, expect=1)
+        assert one.statuses() == {"pc001": "passed", "pc002": "partially_passed"}
+        actions = {row["item"]: row for row in one.show("pc002")["session"]["actions"]}
+        assert actions["software/beta"]["outcome"] == "success"
+        failed = actions["software/alpha"]
+        assert failed["outcome"] == "failed"
+        assert "'vault_token' is undefined: it may stand in an encrypted file" in str(failed)
+        assert "give --vault-id prod@PATH" in str(failed)
+
+
 def test_ansibles_own_variables_name_the_passwords(tmp_path: Path) -> None:
     with fleet(tmp_path, 2, fleet_files()) as one:
         one.environment = {

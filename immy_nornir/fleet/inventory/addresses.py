@@ -179,9 +179,8 @@ class _Reader:
 
     def refuse_missing(self) -> None:
         """Raise SecretError where a password is wanted that may stand in a file that could not be read."""
-        names = self._computer.names({}, {})
-        if self._reveal is not None and names.lacking:
-            raise SecretError(f"the computer '{self._computer.name}' has no password: {names.lacking}", names.advice)
+        if self._reveal is not None and self._computer.unread:
+            raise SecretError(f"the computer '{self._computer.name}' has no password: {self._computer.lacking}")
 
     def secret(self, value: SecretRef) -> str:
         """Its value for who connects; SECRET for all others."""

@@ -204,8 +204,9 @@ class Reading:
 
     def scalar(self, node: ScalarNode) -> Value:
         """One scalar as Ansible reads it; a reference where its whole file was encrypted."""
-        value = self._clear_scalar(node)
-        return self._closed(value, node.value, self.place(node), self._variable) if self._sealed else value
+        if not self._sealed:
+            return self._clear_scalar(node)
+        return self._closed(self._clear_scalar(node), node.value, self.place(node), self._variable)
 
     def sealing(self, sealed: str) -> None:
         """What is read from now on is in a file that was encrypted, or (empty) is not."""
