@@ -65,12 +65,16 @@ def _refuse_unreadable(name: str, value: Value, place: str) -> None:
 def _pairs(text: str) -> dict[str, Value]:
     from immy_nornir.fleet.given import refuse_clear
     from immy_nornir.model.values import SecretRef
+    from immy_nornir.text.references import SCHEMES, NoReferenceError, reference_of
 
     found: dict[str, Value] = {}
     for name, value in _split(text):
         reference = re.fullmatch(r"\{?\s*secret:\s*[\"']?((?:env|file|command|keyring):.+?)[\"']?\s*\}?", value.strip())
         if reference is not None:
-            found[name] = SecretRef(reference[1])
+            try:
+                found[name] = SecretRef(reference_of(reference[1]))
+            except NoReferenceError as error:
+                raise UsageError(f"the value of '{name}' {error}", SCHEMES) from None
             continue
         plain = _unquoted(value)
         refuse_clear(name, plain)

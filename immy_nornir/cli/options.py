@@ -3,8 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
+
+
+def _keep(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Where cli.vault finds it: all that loads a fleet needs it, and no command by itself."""
+    ctx.ensure_object(dict)[parameter.name] = value
+    return value
+
+
+def vault(command: Any) -> Any:
+    """The options for passwords of Ansible's vault, with Ansible's names."""
+    for option in (
+        click.option(
+            "--vault-id",
+            "vault_ids",
+            multiple=True,
+            metavar="LABEL@SOURCE",
+            expose_value=False,
+            callback=_keep,
+            help="A password of Ansible's vault: a file, a script, env:NAME or prompt; may be repeated.",
+        ),
+        click.option(
+            "--vault-password-file",
+            "vault_files",
+            multiple=True,
+            metavar="PATH",
+            expose_value=False,
+            callback=_keep,
+            help="A file or a script with a password of Ansible's vault; may be repeated.",
+        ),
+    ):
+        command = option(command)
+    return command
+
 
 sources = click.option(
     "-i",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from immy_nornir.model.inventory import Computer, Inventory
     from immy_nornir.model.places import Problem
     from immy_nornir.model.playbooks import Fleet, Playbook
+    from immy_nornir.secrets.vault import Vault
 
 STATE = ".immy"
 
@@ -41,21 +42,30 @@ def state_of(ctx: click.Context, root: Path) -> Path:
 
 
 def load(
-    root: Path, sources: Sequence[Path], playbook: Path | None = None, *, checked: bool = True, quiet: bool = False
+    root: Path,
+    sources: Sequence[Path],
+    playbook: Path | None = None,
+    *,
+    checked: bool = True,
+    quiet: bool = False,
+    vault: Vault | None = None,
 ) -> tuple[Fleet, Playbook | None]:
     """The fleet and a playbook; not `checked`: files that can be read, but may contradict each other.
 
-    `quiet`: they were read before, and what stops nothing was said.
+    `quiet`: they were read before, and what stops nothing was said. `vault` is that of the command where none is given.
 
     Raises: FilesError with every problem, when one of them is an error.
     """
+    from immy_nornir.cli.vault import current, references_of
     from immy_nornir.fleet.checks.fleet import check_fleet
     from immy_nornir.fleet.checks.rules import is_tie
+    from immy_nornir.fleet.inventory.draft import UNREAD
     from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
 
     if not sources and not (root / "inventory").exists():
         raise UsageError(f"there is no inventory in {root}", "go to the fleet's folder, or use -C DIR or -i INVENTORY")
-    fleet, problems = load_fleet(root, list(sources) or None)
+    vault = current() if vault is None else vault
+    fleet, problems = load_fleet(root, list(sources) or None, vault)
     book = None
     if playbook is not None:
         if not playbook.exists():
@@ -66,18 +76,22 @@ def load(
     if checked:
         problems = [*problems, *check_fleet(fleet, [book] if book is not None else [])]
     _refuse(problems)
-    for one in sorted(one for one in problems if is_tie(one) and not quiet):
-        click.echo(f"{one}", err=True)  # only this item fails, on the computers where both hold
+    # Only this item fails, on the computers where both hold; only what needs the file fails.
+    for one in sorted({one for one in problems if not quiet and (is_tie(one) or one.message.startswith(UNREAD))}):
+        click.echo(f"{one}", err=True)
+    vault.learn(references_of(fleet, book))
     return fleet, book
 
 
-def load_book(root: Path, fleet: Fleet, playbook: Path) -> Playbook:
+def load_book(root: Path, fleet: Fleet, playbook: Path, vault: Vault) -> Playbook:
     """A playbook of a fleet that is loaded. Raises: FilesError with every problem, when one of them is an error."""
+    from immy_nornir.cli.vault import references_of
     from immy_nornir.fleet.checks.fleet import check_fleet
     from immy_nornir.fleet.load import load_playbook
 
     book, problems = load_playbook(root, playbook)
     _refuse([*problems, *check_fleet(fleet, [book])])
+    vault.learn(references_of(fleet, book))
     return book
 
 
@@ -135,6 +149,7 @@ def engine_of(
 ) -> Any:
     """The engine of this process, with its history open for writing; `sources` as the fleet was loaded with."""
     from immy_nornir.cli.fleet_files import FleetFiles
+    from immy_nornir.cli.vault import current
     from immy_nornir.decide.resolve.winning_deployments import Targets
     from immy_nornir.fleet.inventory.addresses import address_of
     from immy_nornir.history.store import History
@@ -145,9 +160,15 @@ def engine_of(
 
     clock = SystemClock()
     redactor = Redactor()
-    secrets = SecretStore(redactor, root=root)
+    vault = current()
+    vault.passwords.ask_now()  # while nothing else happens on the terminal
+    secrets = SecretStore(redactor, root=root, vault=vault)
     files = FleetFiles(
-        root, sources, fleet, lambda: load(root, sources, quiet=True)[0], lambda now, path: load_book(root, now, path)
+        root,
+        sources,
+        fleet,
+        lambda: load(root, sources, quiet=True, vault=vault)[0],
+        lambda now, path: load_book(root, now, path, vault),
     )
     history = History(state, clock, redactor.clean)
     return Engine(
@@ -157,7 +178,7 @@ def engine_of(
         secrets,
         redactor,
         lambda address: connect(_anchored(address, root), secrets, clock),
-        address_of,
+        lambda computer: address_of(computer, secrets.reveal),
         Targets.of(fleet),
         names=implicit,
         frozen=lambda: frozen_by(root),

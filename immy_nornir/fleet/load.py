@@ -23,6 +23,7 @@ from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.items import InventoryItem, Item, Library, Platform
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet, MaintenanceType, Playbook
+from immy_nornir.model.protocols import Vault
 from immy_nornir.shapes.files import YAML_ENDINGS, item_folders, open_yaml, relative, yaml_files
 
 SOFTWARE = "tasks/software"
@@ -32,8 +33,13 @@ DEPLOYMENTS = "playbooks/deployments"
 TYPES = "playbooks/types"
 
 
-def load_fleet(root: Path, sources: Sequence[Path] | None = None) -> tuple[Fleet, list[Problem]]:
-    """Everything below `root`, with all problems in order of their places; `sources` replaces `root`/inventory."""
+def load_fleet(
+    root: Path, sources: Sequence[Path] | None = None, vault: Vault | None = None
+) -> tuple[Fleet, list[Problem]]:
+    """Everything below `root`, with all problems in order of their places; `sources` replaces `root`/inventory.
+
+    `vault` opens what Ansible's vault has encrypted as a whole file.
+    """
     from immy_nornir.fleet.inventory.load import load_inventory
 
     problems: list[Problem] = []
@@ -44,7 +50,7 @@ def load_fleet(root: Path, sources: Sequence[Path] | None = None) -> tuple[Fleet
     base = Path() if root.absolute() == Path.cwd() else root
     named = [base / "inventory"] if sources is None else list(sources)
     # Variables beside the playbooks count too, as in Ansible.
-    inventory, found = load_inventory(named, beside=base / "playbooks")
+    inventory, found = load_inventory(named, beside=base / "playbooks", vault=vault)
     inventory, found = _relative_places(inventory, found, base)
     problems.extend(found)
     problems.extend(stray_problems(base, [path if path.is_dir() else path.parent for path in named]))
@@ -73,7 +79,11 @@ def _relative_places(inventory: Inventory, problems: list[Problem], root: Path) 
         return found
 
     computers = {
-        name: replace(each, origins={variable: shown(place) for variable, place in each.origins.items()})
+        name: replace(
+            each,
+            origins={variable: shown(place) for variable, place in each.origins.items()},
+            unread=tuple(replace(one, place=shown(one.place)) for one in each.unread),
+        )
         for name, each in inventory.computers.items()
     }
     return replace(inventory, computers=computers), [replace(each, place=shown(each.place)) for each in problems]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from immy_nornir.model.places import Place
-from immy_nornir.model.values import Value
+from immy_nornir.model.places import Place, Problem
+from immy_nornir.model.values import Names, SecretRef, Value
 
 DEFAULT_TENANT = "default"
 
@@ -40,6 +40,19 @@ class Computer:
     variables: Mapping[str, Value] = field(default_factory=dict)
     origins: Mapping[str, Place] = field(default_factory=dict)
     """Place of every top-level variable that won."""
+    unread: tuple[Problem, ...] = ()
+    """Encrypted files that could not be read, with the reason: their variables are missing here."""
+
+    def names(self, before: Mapping[str, Value], after: Mapping[str, Value]) -> dict[str, Value]:
+        """The variables between others; Names where encrypted files may hold more."""
+        found = {**before, **self.variables, **after}
+        return Names(found, self.lacking) if self.unread else found
+
+    @property
+    def lacking(self) -> str:
+        """What to say, and to try, where a variable is missing; empty where all files were read."""
+        said = dict.fromkeys(f"{one.place.file}: {one.message}; {one.advice}" for one in self.unread)
+        return f"it may stand in an encrypted file ({'; '.join(said)})" if said else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +61,5 @@ class Inventory:
 
     computers: Mapping[str, Computer] = field(default_factory=dict)
     groups: Mapping[str, Group] = field(default_factory=dict)
+    secrets: Mapping[str, SecretRef] = field(default_factory=dict)
+    """Every reference to a secret that its files hold, by its text."""

@@ -35,6 +35,18 @@ class Secrets(Protocol):
         ...
 
 
+class Vault(Protocol):
+    """Files that Ansible's vault has encrypted as a whole, while an inventory is loaded."""
+
+    def open(self, text: str) -> str:
+        """The plain text. Raises SecretError, whose message holds nothing of it."""
+        ...
+
+    def keep(self, reference: str, value: str) -> None:
+        """Keep a value of an opened file for whoever reveals its reference."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
     """What came back for one request: both streams whole, and the exit code."""

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
 from immy_nornir.model.places import Place
+
+VAULT_HEADER: Final = "$ANSIBLE_VAULT"
+"""How a text that Ansible's vault has encrypted begins."""
+VAULT_TAGS: Final = ("!vault", "!vault-encrypted")
+"""Tags of YAML for such a text as a value."""
 
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
-    """A reference to a secret, `env:NAME` or `file:PATH`; it stands wherever the value would, up to the last moment."""
+    """A reference to a secret; it stands wherever the value would, up to the last moment.
+
+    It is `env:NAME`, `file:PATH`, `command:WORDS`, or `vault:MARK` for what Ansible's vault has encrypted.
+    """
 
     reference: str
     place: Place | None = None
+    sealed: str = field(default="", compare=False, repr=False)
+    """The encrypted text of a `vault:` reference that was read from a file; records do not keep it."""
 
     def __str__(self) -> str:
         return f"secret: {self.reference}"
@@ -23,10 +34,36 @@ class SecretRef:
         return f"SecretRef({self.reference!r})"
 
 
+def vaulted(text: str, place: Place | None = None) -> SecretRef:
+    """The reference to a text that Ansible's vault has encrypted; equal for equal texts, whatever their indentation.
+
+    Its mark is made from the encrypted text, so that it says nothing of the value.
+    """
+    return SecretRef(f"vault:{_mark(''.join(text.split()))}", place, text)
+
+
+def vaulted_part(text: str, place: Place, name: str) -> SecretRef:
+    """The reference to one value of a file that is encrypted as a whole, by its variable and place in the text."""
+    return SecretRef(f"vault:{_mark(f'{text} {place.line} {place.column} {name}')}", place)
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
 class UnsafeText(str):
     """Text that is never a template, whatever braces it has (`!unsafe` in an inventory)."""
 
     __slots__ = ()
+
+
+class Names(dict[str, "Value"]):
+    """Variables by name, where more may stand in files that could not be read."""
+
+    def __init__(self, known: Mapping[str, Value], lacking: str) -> None:
+        """`lacking`: what to say where a name is missing."""
+        super().__init__(known)
+        self.lacking = lacking
 
 
 _T = TypeVar("_T")

@@ -25,7 +25,7 @@ from typing import Any
 from nornir.core.inventory import ConnectionOptions, Defaults, Group, Groups, Host, Hosts, Inventory, ParentGroups
 
 from immy_nornir.errors import FilesError
-from immy_nornir.fleet.inventory.addresses import WINRM, AddressError, address_of
+from immy_nornir.fleet.inventory.addresses import SECRET, WINRM, AddressError, address_of
 from immy_nornir.fleet.inventory.load import load_inventory
 from immy_nornir.fleet.inventory.tenants import TENANT_VARIABLE
 from immy_nornir.model import inventory as model
@@ -81,18 +81,18 @@ def _host(computer: model.Computer, address: Address, groups: Groups, defaults: 
     data: dict[str, Any] = dict(computer.variables)
     data[TENANT_VARIABLE] = computer.tenant
     options = ConnectionOptions(
-        hostname=address.host,
+        hostname=_clear(address.host),
         port=address.port,
-        username=address.username or None,
+        username=_clear(address.username),
         password=password,
         platform=platform,
         extras=dict(address.settings),
     )
     return Host(
         computer.name,
-        hostname=address.host,
+        hostname=_clear(address.host),
         port=address.port,
-        username=address.username or None,
+        username=_clear(address.username),
         password=password,
         platform=platform,
         groups=ParentGroups(groups[name] for name in reversed(computer.groups)),
@@ -100,6 +100,11 @@ def _host(computer: model.Computer, address: Address, groups: Groups, defaults: 
         connection_options={f"immy-{address.kind}": options},
         defaults=defaults,
     )
+
+
+def _clear(text: str) -> str | None:
+    """What is no secret: nothing is revealed here."""
+    return text if text and text != SECRET else None
 
 
 def _platform(computer: model.Computer) -> str | None:

@@ -16,10 +16,11 @@ from typing import Generic, TypeVar, cast
 
 from immy_nornir.model.inventory import Sourced
 from immy_nornir.model.places import Place, Problem
-from immy_nornir.model.values import Json, SecretRef, Value
+from immy_nornir.model.values import VAULT_HEADER, VAULT_TAGS, Json, SecretRef, Value, vaulted
 from immy_nornir.shapes.files import Source, did_you_mean
 from immy_nornir.shapes.scalars import Schema, Shape, Unreadable, found, refuse
 from immy_nornir.text import json
+from immy_nornir.text.references import SCHEMES, NoReferenceError, reference_of
 from immy_nornir.text.yaml import (
     MERGE,
     Dialect,
@@ -35,24 +36,20 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-_REFERENCE = re.compile(r"(?:env|file):\S")
-_LATER = ("command", "keyring", "sops", "vault")
-_SCHEMES = "write env:NAME or file:PATH"
-
-
 @dataclass(frozen=True, slots=True)
 class AnyValue:
-    """Any YAML value; `{secret: REFERENCE}` becomes a reference, never a value."""
+    """Any YAML value; `{secret: REFERENCE}` and `!vault` become references, never values."""
 
     wants: str = "a value"
 
     def read(self, node: Node, source: Source) -> Value:
         """Plain values with references to secrets."""
         if isinstance(node, ScalarNode):
-            if node.tag == "!vault":
-                advice = "write {secret: env:NAME} or {secret: file:PATH}"
-                source.error(node, "values encrypted with Ansible's vault are not supported yet", advice)
-                raise Unreadable
+            if node.tag in VAULT_TAGS:
+                if not node.value.lstrip().startswith(VAULT_HEADER):
+                    source.error(node, "this is no text of Ansible's vault", "use ansible-vault encrypt_string")
+                    raise Unreadable
+                return vaulted(node.value, source.place(node))
             return scalar(node, Dialect.OURS)
         if isinstance(node, SequenceNode):
             return [self.read(child, source) for child in node.value]
@@ -60,14 +57,12 @@ class AnyValue:
             raise refuse(node, source, self.wants)
         result = {key.value: self.read(child, source) for key, child in pairs(node, source)}
         if set(result) == {"secret"}:
-            reference = result["secret"]
-            if not isinstance(reference, str) or not _REFERENCE.match(reference):
+            try:
+                return SecretRef(reference_of(result["secret"]), source.place(node))
+            except NoReferenceError as error:
                 # The text is not shown: it may be the secret itself.
-                later = isinstance(reference, str) and reference.partition(":")[0] in _LATER
-                what = "is of a kind that is not supported yet" if later else "is no reference to a secret"
-                source.error(node, f"what stands after 'secret:' {what}", _SCHEMES)
-                raise Unreadable
-            return SecretRef(reference, source.place(node))
+                source.error(node, f"what stands after 'secret:' {error}", SCHEMES)
+                raise Unreadable from None
         return result
 
     def schema(self) -> Schema:

@@ -24,8 +24,12 @@ class TemplateError(ImmyError):
     """A template cannot be read or expanded.
 
     `expression` is its text, `what` the reason, `name` the undefined name if that was the reason, and `position` the
-    character (from 0) where reading stopped, if it was not even readable.
+    character (from 0) where reading stopped, if it was not even readable. `of_secret`: a secret stands in other text;
+    `unread`: the name belongs to a file that could not be read.
     """
+
+    of_secret = False
+    unread = False
 
     def __init__(
         self, expression: str, what: str, advice: str = "", *, name: str | None = None, position: int | None = None
@@ -51,11 +55,13 @@ class _Sealed:
         self._reference = reference
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise TemplateError(
+        error = TemplateError(
             f"secret: {self._reference.reference}",
             "a secret cannot be part of other text or of a calculation",
             "give the whole value as the secret, with nothing around it",
         )
+        error.of_secret = True
+        raise error
 
     __str__ = __repr__ = __format__ = __len__ = __iter__ = __contains__ = __getitem__ = _refuse
     __int__ = __float__ = __index__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = _refuse

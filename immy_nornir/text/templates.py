@@ -18,7 +18,7 @@ import jinja2
 from jinja2 import nodes
 from jinja2.parser import Parser
 
-from immy_nornir.model.values import Value
+from immy_nornir.model.values import Names, UnsafeText, Value
 from immy_nornir.text.filters import FILTERS
 from immy_nornir.text.sandbox import ENVIRONMENT, NamedUndefined, TemplateError, UndefinedNameError, seal, unseal
 
@@ -82,12 +82,21 @@ class Scope(dict[str, Any]):
         self._open: list[str] = []
 
     def __contains__(self, name: object) -> bool:
-        return name in self.data or name in self.variables or name in ENVIRONMENT.globals
+        known = name in self.data or name in self.variables or name in ENVIRONMENT.globals
+        return known or self._is_unread(name)
+
+    def _is_unread(self, name: object) -> bool:
+        """By Ansible's custom a variable of a file that was not read; then even `default` would be a guess."""
+        return _lacks(self.variables) and str(name).startswith("vault_")
 
     def __getitem__(self, name: str) -> object:
         if name in self.data:
             return self.data[name]
         if name not in self.variables:
+            if self._is_unread(name):
+                error = TemplateError(f"{{{{ {name} }}}}", _unread(name, self.variables))
+                error.unread = True
+                raise error
             return ENVIRONMENT.globals[name]
         self.names.add(name)
         if name not in self._ready:
@@ -119,6 +128,8 @@ class Scope(dict[str, Any]):
 
 def _deep(value: Value, scope: Scope) -> Value:
     match value:
+        case UnsafeText():
+            return value
         case str():
             return _expand_text(value, scope) if is_template(value) else value
         case Mapping():
@@ -165,7 +176,18 @@ def _undefined(source: str, error: UndefinedNameError, scope: Scope) -> Template
     known = error.known or (*scope.variables, *scope.data)
     near = difflib.get_close_matches(error.name, list(map(str, known)), n=1)
     advice = f"did you mean '{near[0]}'?" if near else "define it as a variable, or use '| default(...)'"
+    if not near and _lacks(scope.variables):
+        return TemplateError(source, _unread(error.name, scope.variables), name=error.name)
     return TemplateError(source, error.message or f"'{error.name}' is undefined", advice, name=error.name)
+
+
+def _lacks(variables: Mapping[str, object]) -> bool:
+    return isinstance(variables, Names)
+
+
+def _unread(name: str, variables: Mapping[str, object]) -> str:
+    assert isinstance(variables, Names)  # noqa: S101 - who lacks something is one
+    return f"'{name}' is undefined: {variables.lacking}"
 
 
 @dataclass(frozen=True, slots=True)

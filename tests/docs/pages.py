@@ -140,8 +140,8 @@ YAML 1.1, as in Ansible; all other files are YAML 1.2, where `no` is a text. Con
 `ansible_connection` (`winrm`, `psrp` which is reached by WinRM, `ssh`, `local`), `ansible_host`, `ansible_port`,
 `ansible_user`, `ansible_password`, `ansible_winrm_*`, `ansible_ssh_*`, `ansible_become*`.
 
-Where a yes or a no is wanted, `true`, `yes`, `on`, `y`, `t`, `1` and `false`, `no`, `off`, `n`, `f`, `0` mean the same in
-every file, variable, option and condition, in any case. What is neither is an error; `immy_excluded` then holds. The
+Where a yes or a no is wanted, `true`, `yes`, `on`, `y`, `t`, `1` and `false`, `no`, `off`, `n`, `f`, `0` mean the same
+in every file, variable, option and condition, in any case. What is neither is an error; `immy_excluded` then holds. The
 result of a condition, and of each part that `and`, `or` and `not` join, is one of these words too.
 
 Variables of immy's own:
@@ -151,8 +151,9 @@ Variables of immy's own:
 ## Secrets
 
 Wherever a value may be secret, `{{secret: "env:NAME"}}` reads the environment variable NAME, and
-`{{secret: "file:PATH"}}` reads a file. The value goes to the computer when a connection or a job needs it, and
-nowhere else.
+`{{secret: "file:PATH"}}` reads a file, and `{{secret: {{command: [PROGRAM, ARGUMENT], timeout: 30}}}}` takes what a
+program prints, without a shell. `!vault` holds a text that `ansible-vault encrypt_string` made. The value goes to the
+computer when a connection or a job needs it, and nowhere else.
 
 ## Other files
 

@@ -93,13 +93,13 @@ SHA = "ab" * 32
         (DEPLOYMENTS, "item: software/x\n", "a mapping stands where a list"),
         (
             DEPLOYMENTS,
-            "- {item: task/x, target: all, params: {p: {secret: command:x}}}\n",
-            "is of a kind that is not supported yet",
+            "- {item: task/x, target: all, params: {p: {secret: keyring:x}}}\n",
+            "is of the kind 'keyring', which is not supported yet",
         ),
         (
             DEPLOYMENTS,
             "- {item: task/x, target: all, params: {p: !vault abc}}\n",
-            "encrypted with Ansible's vault are not supported",
+            "this is no text of Ansible's vault",
         ),
         (PLAYBOOK, "- {hosts: all, serial: [0]}\n", "a number of computers or a percentage"),
         (

@@ -64,9 +64,10 @@ def test_a_value_is_read_once(tmp_path: Path) -> None:
         ("file:folder", "cannot be read"),
         ("file:binary", "not text in UTF-8"),
         ("file:a\0b", "cannot be"),
-        ("command:pass show x", "not supported yet"),
+        ("command:'open", "not the words of a program"),
+        ("command:[]", "not the words of a program"),
         ("keyring:x", "not supported yet"),
-        ("vault:x", "not a reference"),
+        ("vault:x", "is not in the fleet's files"),
         ("hunter2", "not a reference"),
     ],
 )

@@ -30,6 +30,7 @@ SCHEMA_VERSION = 1
 @click.argument("computer")
 @click.argument("item")
 @options.sources
+@options.vault
 @click.option(
     "--play",
     "playbook",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from immy_nornir.cli import options, vault
 from immy_nornir.decide.resolve.patterns import members, select
 from immy_nornir.errors import ImmyError
 from immy_nornir.fleet.inventory.addresses import AddressError, address_of
@@ -60,6 +61,7 @@ def inventory() -> None:
 @inventory.command("list")
 @click.argument("pattern", default="all")
 @_sources
+@options.vault
 @click.option("--limit", metavar="PATTERN", help="Only computers that this pattern selects too.")
 @_format("ansible")
 @click.pass_context
@@ -86,6 +88,7 @@ def list_(ctx: click.Context, pattern: str, sources: Sequence[str], limit: str |
 @inventory.command()
 @click.argument("pattern", default="all")
 @_sources
+@options.vault
 @click.option("--vars", "with_variables", is_flag=True, help="Show variables too.")
 @_format()
 @click.pass_context
@@ -110,6 +113,7 @@ def graph(ctx: click.Context, pattern: str, sources: Sequence[str], form: str, *
 @inventory.command()
 @click.argument("computer")
 @_sources
+@options.vault
 @_format()
 @click.pass_context
 def show(ctx: click.Context, computer: str, sources: Sequence[str], form: str) -> None:
@@ -289,7 +293,7 @@ def _load(ctx: click.Context, sources: Sequence[str]) -> Inventory:
     root = _root(ctx)
     paths = [Path(source) for source in sources] or [root / "inventory"]
     playbooks = root / "playbooks"
-    loaded, problems = load_inventory(paths, beside=playbooks if playbooks.is_dir() else None)
+    loaded, problems = load_inventory(paths, beside=playbooks if playbooks.is_dir() else None, vault=vault.current())
     _tell(problems)
     if any(problem.level is Level.ERROR for problem in problems):
         ctx.exit(2)

@@ -50,6 +50,7 @@ def lab() -> None:
     type=click.Path(exists=True, path_type=Path),
     help="File or folder of the inventory; may be repeated. [default: inventory]",
 )
+@options.vault
 @_state
 @click.option("--port", type=click.IntRange(0, 65535), help="For http; 0: any free one. [default: the inventory's]")
 @click.option(
@@ -101,6 +102,7 @@ def up(
 
 def _load(sources: Sequence[Path]) -> FleetSpecs:
     # The loaders are imported when they are needed: `status` and `down` answer at once.
+    from immy_nornir.cli import vault
     from immy_nornir.fleet.inventory.addresses import address_of
     from immy_nornir.fleet.inventory.load import load_inventory
     from immy_nornir.secrets.store import SecretStore
@@ -110,10 +112,12 @@ def _load(sources: Sequence[Path]) -> FleetSpecs:
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise UsageError(f"there is no inventory at {', '.join(missing)}", "name it with -i")
-    inventory, problems = load_inventory(paths)
+    opened = vault.current()
+    inventory, problems = load_inventory(paths, vault=opened)
     if any(problem.level is Level.ERROR for problem in problems):
         raise FilesError(problems)
-    return specs_of_inventory(inventory, address_of, SecretStore(Redactor()).reveal)
+    reveal = SecretStore(Redactor(), vault=opened).reveal
+    return specs_of_inventory(inventory, lambda computer: address_of(computer, reveal), reveal)
 
 
 def _serve(

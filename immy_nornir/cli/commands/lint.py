@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from immy_nornir.cli import options
+from immy_nornir.cli import options, vault
 from immy_nornir.cli.startup import root_of
 from immy_nornir.decide import winrm_settings
 from immy_nornir.fleet.checks.addresses import shared_addresses
@@ -25,7 +25,7 @@ _COLOURS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
 
 def problems_of(root: Path, sources: Sequence[Path] | None = None) -> list[Problem]:
     """Every problem of a fleet and of all its playbooks, in order of their places."""
-    fleet, problems = load_fleet(root, sources)
+    fleet, problems = load_fleet(root, sources, vault.current())
     playbooks = []
     for file in playbook_files(root):
         playbook, found = load_playbook(root, file)
@@ -64,6 +64,7 @@ def _lines(path: str) -> list[str]:
 
 @click.command()
 @options.sources
+@options.vault
 @options.form
 @click.pass_context
 def lint(ctx: click.Context, sources: tuple[Path, ...], form: str) -> None:

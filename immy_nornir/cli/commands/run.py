@@ -68,6 +68,7 @@ def _choices(kind: type) -> click.Choice[str]:
     "--item", "items", multiple=True, metavar="ITEM", help="Only this item, with its prerequisites; a glob is allowed."
 )
 @options.sources
+@options.vault
 @click.option("--limit", metavar="PATTERN", help="Only these of the computers.")
 @click.option("--tags", multiple=True, metavar="TAG", help="Only plays with one of these tags.")
 @click.option("--reboot", type=click.Choice(["skip", "automatic", "force"]), help="What to do about needed reboots.")

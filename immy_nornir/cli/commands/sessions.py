@@ -179,6 +179,7 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
     "--due", is_flag=True, help="Deferred sessions too: those that wait for a window or for a computer that was off."
 )
 @options.sources
+@options.vault
 @options.workers
 @click.option("--wait", is_flag=True, help="Stay until deferred sessions have ended.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask about what was not approved before; brakes hold.")

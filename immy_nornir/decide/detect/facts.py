@@ -57,15 +57,14 @@ def facts_for(identity: Identity, stored: Facts) -> dict[str, Json]:
 
 def known_names(computer: Computer, given: Mapping[str, Value]) -> dict[str, Value]:
     """The computer's variables, `given` ones (of the play and the command line) over them, and Ansible's own names."""
-    return {
-        **computer.variables,
+    own: dict[str, Value] = {
         "inventory_hostname": computer.name,
         "inventory_hostname_short": computer.name.partition(".")[0],
         "group_names": list(computer.groups),
         "groups": list(computer.groups),
         "tenant": computer.tenant,
-        **given,
     }
+    return computer.names({}, {**own, **given})
 
 
 GIVEN_NAMES = frozenset({"inventory_hostname", "inventory_hostname_short", "group_names", "groups", "tenant"})

@@ -1,17 +1,18 @@
 """A computer's connection variables -> Address: which way in, where, as whom.
 
 The variables are Ansible's for WinRM, PSRP (which is reached by WinRM) and SSH, with its precedence: the
-variable of the connection's own kind wins over the general one. Templates are expanded here, secrets stay
-references. Not here: opening connections (`remote`), what a setting means to a transport.
+variable of the connection's own kind wins over the general one. Templates are expanded here. Passwords and settings
+stay references; a host, a port or a user that is a secret is revealed where somebody can, and else shown as SECRET.
+Not here: opening connections (`remote`), what a setting means to a transport.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from immy_nornir.decide.resolve.patterns import IPV4, IPV6
-from immy_nornir.errors import UsageError
+from immy_nornir.errors import SecretError, UsageError
 from immy_nornir.model.inventory import Computer
 from immy_nornir.model.places import Place
 from immy_nornir.model.protocols import Address
@@ -19,6 +20,8 @@ from immy_nornir.model.values import SecretRef, UnsafeText, Value
 from immy_nornir.model.words import ADVICE, NEITHER, yes_or_no
 
 WINRM, SSH, LOCAL = "winrm", "ssh", "local"
+SECRET = "[secret]"  # noqa: S105 - stands for one
+Reveal = Callable[[SecretRef], str]
 
 _KINDS: Final = {
     "winrm": WINRM,
@@ -84,6 +87,7 @@ _PSRP: Final = {
 }
 PSRP_NAMES: Final = {ours: theirs for theirs, ours in _PSRP.items()}
 """By WinRM's name the one of PSRP that may stand for it."""
+_WITHOUT_PASSWORD: Final = ("kerberos", "certificate")
 _HTTP_PORT, _HTTPS_PORT, _SSH_PORT = 5985, 5986, 22
 
 
@@ -106,26 +110,32 @@ class AddressError(UsageError):
         self.plain_message = message
 
 
-def address_of(computer: Computer) -> Address:
+def address_of(computer: Computer, reveal: Reveal | None = None) -> Address:
     """How to reach a computer; raises AddressError, a UsageError with file and line, for what makes no sense.
+
+    `reveal` is given by who connects: it may raise SecretError. Without it nothing is revealed, and such an address is
+    for showing only.
 
     Without `ansible_connection` (or with `smart`) WinRM is chosen when port 5985 or 5986, `ansible_shell_type:
     powershell` or any variable of WinRM or PSRP says Windows; else SSH.
     """
-    reader = _Reader(computer)
+    reader = _Reader(computer, reveal)
     kind = _kind(reader)
     settings = _settings(reader, kind)
     if kind == LOCAL:
         return Address(computer.name, LOCAL, "localhost", 0, settings=settings)
     names = _NAMES[kind]
     host = reader.text(names["host"])
+    password = _password(reader, names["password"])
+    if kind == WINRM and password is None and settings.get("ansible_winrm_transport") not in _WITHOUT_PASSWORD:
+        reader.refuse_missing()
     return Address(
         computer=computer.name,
         kind=kind,
         host=computer.name if host is None else host,
         port=_port(reader, names["port"], kind, settings),
         username=reader.text(names["user"]) or "",
-        password=_password(reader, names["password"]),
+        password=password,
         settings=settings,
     )
 
@@ -134,20 +144,20 @@ def template_variables(computer: Computer) -> dict[str, Value]:
     """What a template of this computer can name: its variables and Ansible's names for the computer itself."""
     name = computer.name
     is_address = IPV4.match(name) or IPV6.match(name)
-    return {
-        "immy_tenant": computer.tenant,
-        **computer.variables,
+    own: dict[str, Value] = {
         "inventory_hostname": name,
         "inventory_hostname_short": name if is_address else name.split(".")[0],
         "group_names": sorted(group for group in computer.groups if group != "all"),
     }
+    return computer.names({"immy_tenant": computer.tenant}, own)
 
 
 class _Reader:
     """Reads one computer's variables, expanded."""
 
-    def __init__(self, computer: Computer) -> None:
+    def __init__(self, computer: Computer, reveal: Reveal | None) -> None:
         self._computer = computer
+        self._reveal = reveal
         self._scope: dict[str, Value] | None = None
         self.variables = computer.variables
 
@@ -164,9 +174,34 @@ class _Reader:
         try:
             return expand(value, self._scope)
         except TemplateError as error:
+            if error.of_secret:
+                return self._with_secrets(name, value)
+            if self._reveal is None and self._computer.unread and (error.name or error.unread):
+                return SECRET  # who only shows it leaves it open what stands in the file
             raise self.error(
                 name, f"cannot be expanded: {error.what}", error.advice or "see the variable's text"
             ) from None
+
+    def _with_secrets(self, name: str, value: Value) -> Value:
+        """What a text with secrets in the middle of it becomes, which only who connects may know."""
+        from immy_nornir.text.templates import TemplateError, expand
+
+        if self._reveal is None:
+            return SECRET
+        assert self._scope is not None  # noqa: S101 - it was expanded before
+        try:
+            return expand(value, _Revealed(self._scope, self._reveal))
+        except TemplateError as error:
+            raise self.error(name, f"cannot be expanded: {error.what}", error.advice) from None
+
+    def refuse_missing(self) -> None:
+        """Raise SecretError where a password is wanted that may stand in a file that could not be read."""
+        if self._reveal is not None and self._computer.unread:
+            raise SecretError(f"the computer '{self._computer.name}' has no password: {self._computer.lacking}")
+
+    def secret(self, value: SecretRef) -> str:
+        """Its value for who connects; SECRET for all others."""
+        return SECRET if self._reveal is None else self._reveal(value).strip()
 
     def first(self, names: tuple[str, ...]) -> tuple[str, Value]:
         """The strongest of several names that has a value."""
@@ -189,7 +224,7 @@ class _Reader:
             case int() if not isinstance(value, bool):
                 return str(value)
             case SecretRef():
-                raise self.error(name, "is a reference to a secret, which is for passwords", "write the value itself")
+                return self.secret(value)
             case _:
                 raise self.error(name, "is not text", "put quotes around the value")
 
@@ -197,6 +232,34 @@ class _Reader:
         """A problem with a variable, at its place."""
         message = f"{name} of the computer '{self._computer.name}' {what}"
         return AddressError(message, advice, self._computer.origins.get(name))
+
+
+class _Revealed(Mapping[str, Value]):
+    """The same variables with the values of secrets, each revealed when it is asked for."""
+
+    def __init__(self, variables: Mapping[str, Value], reveal: Reveal) -> None:
+        self._variables = variables
+        self._reveal = reveal
+
+    def __getitem__(self, name: str) -> Value:
+        return self._open(self._variables[name])
+
+    def _open(self, value: Value) -> Value:
+        match value:
+            case SecretRef():
+                return UnsafeText(self._reveal(value))
+            case Mapping():
+                return {name: self._open(child) for name, child in value.items()}
+            case list() | tuple():
+                return [self._open(child) for child in value]
+            case _:
+                return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
 
 
 def _may_hold_template(value: Value) -> bool:
@@ -259,6 +322,10 @@ def _port(reader: _Reader, names: tuple[str, ...], kind: str, settings: Mapping[
         if kind == SSH:
             return _SSH_PORT
         return _HTTP_PORT if str(settings.get("ansible_winrm_scheme", "")).lower() == "http" else _HTTPS_PORT
+    if isinstance(value, SecretRef):
+        value = reader.secret(value)
+    if value == SECRET:
+        return 0
     digits = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
     if not (digits.isascii() and digits.isdigit() and 1 <= int(digits) <= 65535):
         raise reader.error(name, "is no port", "write a whole number from 1 to 65535")
@@ -268,7 +335,9 @@ def _port(reader: _Reader, names: tuple[str, ...], kind: str, settings: Mapping[
 def _password(reader: _Reader, names: tuple[str, ...]) -> str | SecretRef | None:
     name, value = reader.first(names)
     match value:
-        case None | SecretRef():
+        case None:
+            return None
+        case SecretRef():
             return value
         case str():
             return value or None

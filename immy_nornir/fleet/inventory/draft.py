@@ -10,9 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from immy_nornir.decide.resolve.patterns import LOCALHOST
+from immy_nornir.errors import SecretError
 from immy_nornir.model.places import Level, Place, Problem
-from immy_nornir.model.values import Value
+from immy_nornir.model.protocols import Vault
+from immy_nornir.model.values import SecretRef, Value
 
+UNREAD = "this file is left out"
+"""How the problem of an encrypted file begins that could not be read; it stops nothing but what needs the file."""
 _COLUMN_BITS = 12
 _LINE_BITS = 32
 
@@ -54,14 +58,17 @@ class Variables:
 
     values: Mapping[str, Value] = field(default_factory=dict)
     spots: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[Problem, ...] = ()
+    """Encrypted files whose variables would belong to them, with why they could not be read."""
 
     def over(self, below: Variables) -> Variables:
         """Both, where these win."""
-        if not below.values:
+        if not below.values and not below.unread:
             return self
-        if not self.values:
+        if not self.values and not self.unread:
             return below
-        return Variables({**below.values, **self.values}, {**below.spots, **self.spots})
+        unread = (*below.unread, *(one for one in self.unread if one not in below.unread))
+        return Variables({**below.values, **self.values}, {**below.spots, **self.spots}, unread)
 
 
 NOTHING = Variables()
@@ -105,7 +112,10 @@ class ComputerDraft:
 class Draft:
     """Everything read so far, and the problems met."""
 
-    def __init__(self) -> None:
+    def __init__(self, vault: Vault | None = None) -> None:
+        self.vault = vault
+        self.secrets: dict[str, SecretRef] = {}
+        """All references to secrets, by their text."""
         self.groups: dict[str, GroupDraft] = {}
         self.computers: dict[str, ComputerDraft] = {}
         self.spots = Spots()
@@ -122,6 +132,18 @@ class Draft:
     def warning(self, place: Place, message: str, advice: str) -> None:
         """Record what an operator should look at."""
         self.problems.append(Problem(place, Level.WARNING, message, advice))
+
+    def opened(self, text: str, file: str) -> str | Problem:
+        """The plain text of a file that is encrypted as a whole, or why there is none; that stops nothing."""
+        try:
+            if self.vault is not None:
+                return self.vault.open(text)
+            what = f"{UNREAD}: it is encrypted with Ansible's vault"
+            problem = Problem(Place(file), Level.WARNING, what, "immy opens it with --vault-password-file PATH")
+        except SecretError as error:
+            problem = Problem(Place(file), Level.WARNING, f"{UNREAD}: {error.message}", error.advice)
+        self.problems.append(problem)
+        return problem
 
     def group(self, name: str) -> GroupDraft:
         """The group of this name, created when new."""
@@ -166,7 +188,7 @@ class Draft:
             if name not in owner.computers:
                 owner.computers[name] = computer
                 computer.groups.append(owner)
-            if not variables.values:
+            if not variables.values and not variables.unread:
                 continue
             if name in self.groups:  # Ansible gives these variables to the group of the same name
                 self.set_group_variables(self.groups[name], variables)
@@ -189,6 +211,7 @@ class Draft:
             variables = Variables(
                 {name: value for name, value in variables.values.items() if name != "ansible_group_priority"},
                 variables.spots,
+                variables.unread,
             )
         group.variables = variables.over(group.variables)
 

@@ -124,7 +124,8 @@ class IniReader:
         spots: dict[str, int] = {}
         at = spot(self._base, place.line, place.column)
         for name, text in pairs:
-            value = values[name] = self._reading.literal(text, place)
+            found = self._reading.literal(text, place)
+            value = values[name] = self._reading.closed_literal(name, found, text, place)
             spots[name] = at
             if isinstance(value, str) and is_password_name(name):
                 warn_clear_password(self._draft, place, name, value)

@@ -20,18 +20,22 @@ from immy_nornir.fleet.inventory.tenants import tenant_of_variables
 from immy_nornir.fleet.inventory.values import Reading
 from immy_nornir.model.inventory import Computer, Inventory
 from immy_nornir.model.places import Place, Problem
+from immy_nornir.model.protocols import Vault
 
 
-def load_inventory(sources: Sequence[Path], *, beside: Path | None = None) -> tuple[Inventory, list[Problem]]:
+def load_inventory(
+    sources: Sequence[Path], *, beside: Path | None = None, vault: Vault | None = None
+) -> tuple[Inventory, list[Problem]]:
     """All computers and groups of the sources, and every problem of their files, by file and line.
 
-    `beside` is the folder of the playbooks, whose group_vars and host_vars count too. Reading goes on after
+    `beside` is the folder of the playbooks, whose group_vars and host_vars count too. `vault` opens files that are
+    encrypted as a whole; those that it does not open are named, and their variables are missing. Reading goes on after
     an error, so the inventory holds what could be read. Raises nothing for bad files.
     """
     was_enabled = gc.isenabled()
     gc.disable()  # nothing of what is built here can be freed: collecting would double the time
     try:
-        draft = Draft()
+        draft = Draft(vault)
         reading = Reading(draft)
         folders = SourcesReader(draft, reading).read(sources)
         draft.finish()

@@ -99,7 +99,7 @@ class Merger:
         for group_vars, host_vars in dict.fromkeys((*self._sources, *self._play)):
             group_vars.name_unread(self._draft.groups, "group")
             host_vars.name_unread(self._draft.computers, "computer")
-        return Inventory(computers, groups)
+        return Inventory(computers, groups, self._draft.secrets)
 
     def _all_of(self, group: GroupDraft) -> Variables:
         result = NOTHING
@@ -142,9 +142,10 @@ class Merger:
         variables: Mapping[str, Value] = base.variables.values
         if own.values:
             variables = {**variables, **own.values}
+        unread = own.over(Variables(unread=base.variables.unread)).unread
         names = tuple(own.spots)
         origins = Origins(
             self._draft.spots, base.variables.spots, self._shapes.setdefault(names, names), tuple(own.spots.values())
         )
         tenant = self._tenants.of(draft.name, base.groups, variables, origins)
-        return Computer(sys.intern(draft.name), tenant, base.groups, variables, origins)
+        return Computer(sys.intern(draft.name), tenant, base.groups, variables, origins, unread)

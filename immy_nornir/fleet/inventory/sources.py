@@ -9,11 +9,12 @@ from pathlib import Path
 from immy_nornir.decide.resolve.patterns import split_port
 from immy_nornir.fleet.inventory.draft import NOTHING, Draft
 from immy_nornir.fleet.inventory.ini_files import IniReader
+from immy_nornir.fleet.inventory.script_output import ScriptReader, is_script_output
 from immy_nornir.fleet.inventory.strays import no_source, odd_source, passed_over
 from immy_nornir.fleet.inventory.values import Reading
-from immy_nornir.fleet.inventory.vars_folders import VAULT_HEADER
 from immy_nornir.fleet.inventory.yaml_files import YamlReader, root_of
 from immy_nornir.model.places import Level, Place, Problem
+from immy_nornir.model.values import VAULT_HEADER
 from immy_nornir.text.yaml import MappingNode
 
 _IGNORED = re.compile(
@@ -33,6 +34,7 @@ class SourcesReader:
         self._reading = reading
         self._yaml = YamlReader(draft, reading)
         self._open: list[Path] = []
+        self._sealed = ""
 
     def read(self, sources: Sequence[Path]) -> list[Path]:
         """All sources; returns the folders whose group_vars and host_vars count, in order."""
@@ -93,16 +95,24 @@ class SourcesReader:
                 Place(file), f"cannot be read: {(problem.strerror or '').lower()}", "check the permissions"
             )
             return
-        ending = path.suffix.lower()
-        if data.startswith((b"#!", b"\x7fELF", b"MZ\x90")) or ending in _PROGRAM_ENDINGS:
+        if data.startswith((b"#!", b"\x7fELF", b"MZ\x90")) or path.suffix.lower() in _PROGRAM_ENDINGS:
             self._draft.error(Place(file), _PROGRAM, _PROGRAM_ADVICE)
         elif data.startswith(VAULT_HEADER.encode()):
-            self._draft.error(
-                Place(file),
-                "files encrypted with Ansible's vault are not supported yet",
-                "decrypt it, keep secrets as references",
-            )
-        elif ending == ".toml":
+            self._encrypted(path, data)
+        else:
+            self._text(path, data)
+
+    def _encrypted(self, path: Path, data: bytes) -> None:
+        text = data.decode("utf-8", "replace")
+        opened = self._draft.opened(text, str(path))
+        if isinstance(opened, str):
+            self._sealed = text
+            self._text(path, opened.encode())
+            self._sealed = ""
+
+    def _text(self, path: Path, data: bytes) -> None:
+        file, ending = str(path), path.suffix.lower()
+        if ending == ".toml":
             self._draft.error(Place(file), "TOML inventories are not supported", "write it as YAML or INI")
         elif path.suffix == "" or path.suffix in _YAML_ENDINGS:
             self._yaml_or_ini(path, data)
@@ -131,7 +141,7 @@ class SourcesReader:
             self._ini(file, data, self._draft)
 
     def _mapping(self, root: MappingNode, file: str, *, is_json: bool) -> None:
-        self._reading.begin(file, is_json=is_json)
+        self._reading.begin(file, is_json=is_json, sealed=self._sealed)
         pairs = self._reading.pairs(root)
         if "plugin" in pairs and self._reading.value(pairs["plugin"][1]):
             self._draft.error(
@@ -140,7 +150,10 @@ class SourcesReader:
                 "save what ansible-inventory --list --export -y prints as an inventory, or move the file out",
             )
             return
-        self._yaml.read(root, file, is_json=is_json)
+        if is_json and is_script_output(pairs):
+            ScriptReader(self._draft, self._reading).read(pairs)
+        else:
+            self._yaml.read(pairs)
 
     def _not_groups(self, file: str) -> Problem:
         return Problem(
@@ -155,7 +168,9 @@ class SourcesReader:
         if data.count(b"\0"):
             draft.error(Place(file), "this is no text", _PROGRAM_ADVICE)
             return
-        IniReader(draft, self._reading if draft is self._draft else Reading(draft), file).read(lines)
+        reading = self._reading if draft is self._draft else Reading(draft)
+        reading.sealing(self._sealed)
+        IniReader(draft, reading, file).read(lines)
 
 
 def _exists(path: Path) -> bool:

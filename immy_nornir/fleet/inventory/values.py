@@ -1,7 +1,8 @@
 """Nodes of Ansible's YAML, and Python literals of INI files -> values; equal values are shared.
 
 The readers of inventory files and of group_vars and host_vars use it. It turns `{secret: ...}` into
-references and finds what reads differently than it looks. Templates stay text.
+references, `!vault` and the values of encrypted files too, and finds what reads differently than it looks.
+Templates stay text.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from typing import cast
 
 from immy_nornir.fleet.inventory.draft import NOTHING, Draft, Spots, Variables, spot
 from immy_nornir.model.places import Place
-from immy_nornir.model.values import SecretRef, UnsafeText, Value
+from immy_nornir.model.values import VAULT_HEADER, VAULT_TAGS, SecretRef, UnsafeText, Value, vaulted, vaulted_part
 from immy_nornir.text import json
+from immy_nornir.text.references import SCHEMES, NoReferenceError, reference_of
 from immy_nornir.text.yaml import (
     BOOL,
     FLOAT,
@@ -47,8 +49,13 @@ _KNOWN_CONTAINERS = {
     "!unsafe",
 }
 _ODD_BOOL = frozenset(("yes", "no", "on", "off"))
-_SCHEMES = ("env", "file")
-_LATER_SCHEMES = ("vault", "command", "keyring", "sops")
+_OPEN = re.compile(
+    r"immy_\w+|ansible_(?:connection|port|shell_type|become|become_method|network_os|\w+_(?:interpreter|args))"
+    r"|ansible_(?:winrm|psrp|ssh)_(?:port|scheme|protocol|transport|auth|server_cert_validation|cert_validation"
+    r"|message_encryption|\w+_timeout(?:_sec)?)"
+)
+"""Variables of an encrypted file that say how, not who: decisions need them, and their words are everybody's."""
+_ONE_TEMPLATE = re.compile(r"\{\{[^{}'\"]*\}\}")
 _CLEAR = re.compile(r"^(ansible_(\w+_)?(password|pass|passphrase)|ansible_sudo_pass|ansible_su_pass)$")
 
 
@@ -67,14 +74,19 @@ class Reading:
         self._open: set[int] = set()
         self._odd: set[tuple[str, str, str]] = set()
         self._variable = ""
+        self._sealed = ""
 
     @property
     def spots(self) -> Spots:
         """The places of this load."""
         return self.draft.spots
 
-    def begin(self, file: str, *, is_json: bool = False) -> None:
-        """Go to another file; nodes of the file before must not be given any more."""
+    def begin(self, file: str, *, is_json: bool = False, sealed: str = "") -> None:
+        """Go to another file; nodes of the file before must not be given any more.
+
+        `sealed` is the text of a file that was encrypted: its values become references.
+        """
+        self._sealed = sealed
         self._file = file
         self._base = self.spots.base(file)
         self._is_json = is_json
@@ -109,7 +121,7 @@ class Reading:
         if isinstance(node, ScalarNode):
             if node.tag == STR:
                 return sys.intern(node.value)
-            value = self.scalar(node)
+            value = self._clear_scalar(node)
             return value if isinstance(value, str) else key_text(value)
         self.draft.error(
             self.place(node), "a list or mapping cannot be a key", 'put quotes around a template: "{{ name }}"'
@@ -155,16 +167,66 @@ class Reading:
 
     def _mapping(self, node: MappingNode) -> Value:
         pairs = self.pairs(node)
-        if len(pairs) == 1 and "secret" in pairs:
-            reference = pairs["secret"][1]
-            if isinstance(reference, ScalarNode):
-                return secret(self.draft, self.place(reference), self.scalar(reference))
+        if len(pairs) == 1:
+            [(name, (_, child))] = pairs.items()
+            if self._is_json and name == "__ansible_unsafe" and isinstance(child, ScalarNode):
+                return UnsafeText(child.value)
+            reference = self._reference(name, child)
+            if reference is not None:
+                return reference
         values = {name: self.value(child) for name, (_, child) in pairs.items()}
         shape = tuple(x for name, value in values.items() for x in (name, id(value)))
         return self._shared.setdefault(("map", *shape), values)
 
+    def _reference(self, name: str, node: Node) -> SecretRef | None:
+        """What a mapping with this one key refers to; None where it is a mapping like any other."""
+        if name == "__ansible_vault" and self._is_json and isinstance(node, ScalarNode):
+            return self._vaulted(node)
+        sealed, self._sealed = self._sealed, ""
+        try:
+            if name != "secret" or not (isinstance(node, ScalarNode) or self._is_command(node)):
+                return None
+            return secret(self.draft, self.place(node), self.value(node))
+        finally:
+            self._sealed = sealed
+
+    def _is_command(self, node: Node) -> bool:
+        return isinstance(node, MappingNode) and "command" in self.pairs(node)
+
+    def _vaulted(self, node: ScalarNode) -> SecretRef:
+        text = str(node.value)
+        if not text.lstrip().startswith(VAULT_HEADER):
+            self.draft.warning(
+                self.place(node), "this is no text of Ansible's vault", "encrypt it with ansible-vault encrypt_string"
+            )
+        reference = vaulted(text, self.place(node))
+        return self.draft.secrets.setdefault(reference.reference, reference)
+
     def scalar(self, node: ScalarNode) -> Value:
-        """One scalar as Ansible reads it."""
+        """One scalar as Ansible reads it; a reference where its whole file was encrypted."""
+        if not self._sealed:
+            return self._clear_scalar(node)
+        return self._closed(self._clear_scalar(node), node.value, self.place(node), self._variable)
+
+    def sealing(self, sealed: str) -> None:
+        """What is read from now on is in a file that was encrypted, or (empty) is not."""
+        self._sealed = sealed
+
+    def closed_literal(self, name: str, value: Value, text: str, place: Place) -> Value:
+        """A variable of an INI file: a reference where the whole file was encrypted."""
+        return self._closed(value, text, place, name) if self._sealed else value
+
+    def _closed(self, value: Value, text: str, place: Place, variable: str) -> Value:
+        if value in (None, "") or isinstance(value, bool | SecretRef) or _OPEN.fullmatch(variable):
+            return value
+        if isinstance(value, str) and not isinstance(value, UnsafeText) and _ONE_TEMPLATE.fullmatch(value.strip()):
+            return value
+        reference = vaulted_part(self._sealed, place, variable)
+        if self.draft.vault is not None:
+            self.draft.vault.keep(reference.reference, value if isinstance(value, str) else text)
+        return self.draft.secrets.setdefault(reference.reference, reference)
+
+    def _clear_scalar(self, node: ScalarNode) -> Value:
         tag, text = node.tag, str(node.value)
         if self._is_json and not node.style:
             return cast(Value, json.parse(text))
@@ -191,13 +253,8 @@ class Reading:
         if node.tag == "!unsafe":
             value = self._new_scalar(untagged(node, Dialect.ANSIBLE))
             return UnsafeText(value) if isinstance(value, str) else value
-        if node.tag in ("!vault", "!vault-encrypted"):
-            self.draft.error(
-                self.place(node),
-                "values encrypted with Ansible's vault are not supported yet",
-                "write {secret: env:NAME} or {secret: file:PATH} instead",
-            )
-            return SecretRef("vault", self.place(node))
+        if node.tag in VAULT_TAGS:
+            return self._vaulted(node)
         if node.tag == _BINARY:
             try:
                 return base64.b64decode(node.value).decode("utf-8", "surrogateescape")
@@ -209,7 +266,9 @@ class Reading:
 
     def _unknown_tag(self, node: Node) -> None:
         self.draft.error(
-            self.place(node), f"the tag '{node.tag}' is not known here", "inventories know !unsafe; remove other tags"
+            self.place(node),
+            f"the tag '{node.tag}' is not known here",
+            "known are !unsafe and !vault; remove other tags",
         )
 
     def _warn_odd(self, node: ScalarNode, value: Value) -> None:
@@ -289,18 +348,15 @@ def key_text(value: Value) -> str:
     return str(value)
 
 
-def secret(draft: Draft, place: Place, reference: Value) -> Value:
-    """A reference to a secret; what has no known scheme is a problem, whose text never repeats the reference."""
-    text = reference if isinstance(reference, str) else ""
-    scheme, colon, rest = text.partition(":")
-    if colon and scheme in _SCHEMES and rest:
-        return SecretRef(text, place)
-    known = "the schemes are env:NAME and file:PATH"
-    if colon and scheme in _LATER_SCHEMES:
-        draft.error(place, f"secrets by '{scheme}:' are not supported yet", known)
-        return SecretRef(scheme, place)
-    draft.error(place, "this reference to a secret has no scheme that is known", known)
-    return SecretRef("unknown", place)
+def secret(draft: Draft, place: Place, reference: Value) -> SecretRef:
+    """A reference to a secret; what is none is a problem, whose text never repeats what stands there."""
+    try:
+        found = SecretRef(reference_of(reference), place)
+    except NoReferenceError as error:
+        draft.error(place, f"what stands after 'secret:' {error}", SCHEMES)
+        return SecretRef("unknown", place)
+    draft.secrets.setdefault(found.reference, found)
+    return found
 
 
 def is_password_name(name: str) -> bool:

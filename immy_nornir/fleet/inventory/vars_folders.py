@@ -10,10 +10,9 @@ from immy_nornir.fleet.inventory.draft import NOTHING, Draft, Variables
 from immy_nornir.fleet.inventory.strays import EXTENSIONS, unread_below, unread_variables
 from immy_nornir.fleet.inventory.values import Reading
 from immy_nornir.fleet.inventory.yaml_files import root_of
-from immy_nornir.model.places import Level, Place
+from immy_nornir.model.places import Level, Place, Problem
+from immy_nornir.model.values import VAULT_HEADER
 from immy_nornir.text.yaml import NULL, MappingNode, ScalarNode
-
-VAULT_HEADER = "$ANSIBLE_VAULT"
 
 
 class VariableFolder:
@@ -83,18 +82,17 @@ def read_variables(path: Path, draft: Draft, reading: Reading) -> Variables:
     except (OSError, UnicodeDecodeError) as problem:
         _unreadable(draft, path, problem)
         return NOTHING
+    sealed = ""
     if text.startswith(VAULT_HEADER):
-        draft.error(
-            Place(file),
-            "files encrypted with Ansible's vault are not supported yet",
-            "decrypt it and write secrets as {secret: env:NAME} or {secret: file:PATH}",
-        )
-        return NOTHING
+        opened = draft.opened(text, file)
+        if isinstance(opened, Problem):
+            return Variables(unread=(opened,))
+        sealed, text = text, opened
     node, problems, is_json = root_of(text, file)
     draft.problems.extend(problems)
     if node is None or (isinstance(node, ScalarNode) and node.tag == NULL):
         return NOTHING
-    reading.begin(file, is_json=is_json)
+    reading.begin(file, is_json=is_json, sealed=sealed)
     if not isinstance(node, MappingNode):
         if any(problem.level is Level.ERROR for problem in problems):
             return NOTHING

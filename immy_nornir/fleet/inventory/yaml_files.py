@@ -36,10 +36,8 @@ class YamlReader:
         self._draft = draft
         self._reading = reading
 
-    def read(self, root: MappingNode, file: str, *, is_json: bool) -> None:
-        """All groups of a file."""
-        self._reading.begin(file, is_json=is_json)
-        pairs = self._reading.pairs(root)
+    def read(self, pairs: Mapping[str, tuple[Node, Node]]) -> None:
+        """All groups of a file, which the reading has begun."""
         for name, (key, node) in pairs.items():
             if name in _SECTIONS:
                 self._draft.warning(

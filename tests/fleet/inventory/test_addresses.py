@@ -116,7 +116,6 @@ def test_settings_of_psrp_get_the_names_of_winrm(tmp_path: Path) -> None:
         ("ansible_port: ssh", "ansible_port .* is no port", "1 to 65535"),
         ("ansible_host: ''", "ansible_host .* is empty", "remove"),
         ("ansible_host: [a]", "ansible_host .* is not text", "quotes"),
-        ("ansible_host: {secret: 'env:H'}", "ansible_host .* is a reference", "write the value"),
         ("ansible_password: 1234", "ansible_password .* is not text", "quotes"),
         ("ansible_host: '{{ nowhere }}'", "ansible_host .* cannot be expanded: .*nowhere", ""),
     ],
