@@ -136,7 +136,7 @@ def test_the_output_of_jobs_is_read_off_the_entries(tmp_path: Path) -> None:
     with history.read() as reader:
         assert [one.output for one in reader.jobs(state.spec.id)] == ["half of the output", ""]
     history._writer.call(lambda connection: connection.execute("DELETE FROM jobs"))
-    history._project_again(state.spec.id)
+    history._leftovers.project_again(state.spec.id)
     with history.read() as reader:
         assert [one.output for one in reader.jobs(state.spec.id)] == ["half of the output", ""]
     history.close()
