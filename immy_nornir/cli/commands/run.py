@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.cli import options, startup
+from immy_nornir.cli import options, startup, streams
 from immy_nornir.cli.answers import Asker
 from immy_nornir.cli.approval import account_of, approve, approver_of, set_approver
 from immy_nornir.cli.summary import end_left_runs, end_runs, exit_code, record_code, show_summary, write_report
@@ -268,7 +268,8 @@ def _run(engine: Engine, run: LiveRun, wishes: _Wishes) -> int:
         click.echo(f"immy: the report was not written: {error}", err=True)
     end_runs(engine, [live.spec.run_id for live in sessions if live.spec.run_id != spec.id])
     reports = [report] if report else []
-    show_summary(engine, spec.id, sessions, reports, wishes.form, planned=spec.check, verbose=wishes.verbose)
+    with streams.outlived():
+        show_summary(engine, spec.id, sessions, reports, wishes.form, planned=spec.check, verbose=wishes.verbose)
     return record_code(engine, code)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.cli import options, startup
+from immy_nornir.cli import options, startup, streams
 from immy_nornir.errors import UsageError
 from immy_nornir.model.record.status import Status
 from immy_nornir.text import json
@@ -306,7 +306,8 @@ def _resume(
         if run.unwritten:
             click.echo(f"immy: the end of run {run.state.spec.id} was not written down: {run.unwritten}", err=True)
     reports = end_runs(engine, [live.spec.run_id for live in lives])
-    show_summary(engine, "resumed", lives, reports, form)
+    with streams.outlived():
+        show_summary(engine, "resumed", lives, reports, form)
     return record_code(engine, exit_code(lives, False))
 
 
