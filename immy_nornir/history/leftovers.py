@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,9 +104,12 @@ class Leftovers:
 
     # --- rows that are damaged, of records that are whole ---
 
-    def mend(self) -> None:
-        """Make the damaged rows of sessions again, from their entries; what was done stands in `damaged`."""
-        for session_id in self.writer.call(_with_damaged_rows):
+    def mend(self, ids: Sequence[str] | None) -> None:
+        """Make the damaged rows of sessions again, from their entries; what was done stands in `damaged`.
+
+        `ids`: of these sessions only.
+        """
+        for session_id in self.writer.call(_with_damaged_rows) if ids is None else ids:
             state = self.state_of(session_id)
             if state is None:
                 continue

@@ -5,6 +5,7 @@ Not here: who writes (store, writer), what is asked (queries), what is said wher
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -39,6 +40,8 @@ def open_reading(path: Path) -> Opened:
     """
     for one in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
         own_files.refuse_link(one)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     opened = _opened(path)
     try:
         check(opened.connection)

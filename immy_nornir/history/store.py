@@ -295,9 +295,9 @@ class History:
         """A stored session, folded; None when there is none of this id, or its record is damaged, which ends it."""
         return self._leftovers.state_of(session_id)
 
-    def mend(self) -> None:
-        """Make damaged rows of sessions again from their entries."""
-        self._leftovers.mend()
+    def mend(self, ids: Sequence[str] | None = None) -> None:
+        """Make damaged rows of sessions again from their entries; without `ids` all sessions are looked through."""
+        self._leftovers.mend(ids)
 
     @property
     def damaged(self) -> Mapping[str, str]:

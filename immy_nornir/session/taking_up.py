@@ -94,6 +94,7 @@ def _left_over(engine: Engine, names: set[str]) -> dict[str, list[State]]:
     found: dict[str, list[State]] = {name: [] for name in names}
     with engine.history.read() as reader:
         rows = reader.sessions(Question(statuses=(Status.INTERRUPTED, Status.WAITING)))
+    engine.history.mend([row.id for row in rows if row.status is Status.FAILED])  # what is damaged reads so
     for row in reversed(rows):
         if row.computer in names and not (row.status is Status.WAITING and row.owner):
             state = engine.stored(row.id)
