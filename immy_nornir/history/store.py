@@ -137,7 +137,8 @@ class History:
             "INSERT INTO runs (id, started_at, command, playbook, fleet, commit_id, user, machine, owner, spec, "
             "status) VALUES (?,?,?,?,?,?,?,?,?,?,'running')"
         )
-        about = (spec.command, spec.playbook, spec.fleet, spec.commit, spec.user, spec.machine)
+        told = (spec.command, spec.playbook, spec.fleet, spec.commit, spec.user, spec.machine)
+        about = [projection.storable(one) for one in told]  # a folder's name may be no text
         packed = codec.pack(codec.text(spec))
         row = (sql, (spec.id, self._clock.now(), *about, self.owner, packed))
         self._writer.commit([row, *projection.session_rows(sessions, self.owner, spec)], "")
