@@ -6,6 +6,7 @@ Nothing outside this package sees SQL.
 from __future__ import annotations
 
 import dataclasses
+import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,6 +77,19 @@ def open_sessions(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     )
 
 
+def _known(value: Any) -> Any:
+    """What is asked with; a word of the command line holds its bytes where the locale could not read them."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("utf-8", "surrogateescape" if not _HALVES.search(value) else "replace").decode(
+        "utf-8", "replace"
+    )
+
+
+_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Halves of characters that stand for no byte."""
+
+
 class Reader:
     """A reading connection for one thread at a time. Use as a context manager."""
 
@@ -105,7 +119,7 @@ class Reader:
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         try:
-            return self._connection.execute(sql, values).fetchall()
+            return self._connection.execute(sql, [_known(one) for one in values]).fetchall()
         except sqlite3.Error as error:
             raise troubles.refusal(self._path, "read", error) from error
 

@@ -157,7 +157,7 @@ def test_a_character_that_the_encoding_lacks_is_shown_in_another_way(tmp_path: P
         "playbooks/all.yml": f"- {{name: '{NAME}', hosts: tenants, maintenance: full, options: {{offline: skip}}}}\n",
     }
     (tmp_path / NAME).mkdir()
-    with fleet(tmp_path / NAME, 1, files, variables={"pc001": {"note": NAME}}) as one:
+    with fleet(tmp_path / NAME, 1, files, variables={"pc001": {"note": "Zoë-東京"}}) as one:
         name, value = FEW[how]
         one.environment = {name: value, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
         for command in (
