@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from immy_nornir import __version__
-from immy_nornir.errors import FilesError, ImmyError
+from immy_nornir.errors import FilesError, ImmyError, UsageError
 
 # name, which is also that of its module and function -> first line of its help, which tests hold against the command.
 COMMANDS: dict[str, str] = {
@@ -83,12 +83,17 @@ def immy(ctx: click.Context, fleet: Path | None, state: Path | None) -> None:
     (--check); 5 only deferred sessions are left; 6 all that were reached passed, some computers were away;
     130 interrupted. It is the first of 3, 130, 1, 6, 5, 4, 0 that is so.
     """
-    if state is not None:
-        state = state.absolute()
-    if fleet is not None:
-        os.chdir(fleet)
+    try:
+        if state is not None:
+            state = state.absolute()
+        if fleet is not None:
+            os.chdir(fleet)
+        root = Path.cwd()
+    except OSError as error:
+        what = f"the folder {fleet}" if fleet is not None else "the current folder"
+        raise UsageError(f"{what} cannot be used: {error.strerror}", "go to a folder that exists") from error
     ctx.ensure_object(dict)
-    ctx.obj |= {"root": Path.cwd(), **({"state": state} if state is not None else {})}
+    ctx.obj |= {"root": root, **({"state": state} if state is not None else {})}
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -140,8 +145,10 @@ def _log_bug(folder: Path) -> str:
     path = folder / "bug.log"
     text = f"immy {__version__}, Python {platform.python_version()}, {platform.platform()}\n{traceback.format_exc()}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError:
-        return f"nothing: the folder {folder} cannot be written"
+        from immy_nornir.history.own_files import make_folder, write_own
+
+        make_folder(folder)
+        write_own(path, text)
+    except (OSError, ImmyError):
+        return f"nothing: {path} cannot be written"
     return str(path)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from immy_nornir.model.places import Problem
     from immy_nornir.model.playbooks import Fleet, Playbook
     from immy_nornir.secrets.vault import Vault
+    from immy_nornir.session.engine import Engine
 
 STATE = ".immy"
 
@@ -187,6 +188,28 @@ def engine_of(
     )
 
 
+def tell_damage(engine: Engine) -> bool:
+    """Say what was found damaged in the history, and what was done about it; whether anything was."""
+    damaged = engine.history.damaged
+    for told in list(damaged.values())[:_TOLD]:
+        click.echo(f"immy: {told}", err=True)
+    if len(damaged) > _TOLD:
+        click.echo(f"immy: and {len(damaged) - _TOLD} more; immy sessions list shows them", err=True)
+    return bool(damaged)
+
+
+_TOLD = 10
+
+
+def close(engine: Engine) -> None:
+    """Close the history of this process, and say where what could not be stored in it is."""
+    engine.history.close()
+    journal = engine.history.left_in_journal()
+    if journal is not None:
+        told = "the history could not be written at the end; what it lacks is taken in by the next immy that starts"
+        click.echo(f"immy: {told}: {near(journal)}", err=True)
+
+
 FREEZE = "FREEZE"
 
 
@@ -290,5 +313,5 @@ def near(path: Path) -> str:
     """A path as it is written from here."""
     try:
         return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, OSError):  # the current folder may be gone
         return str(path)

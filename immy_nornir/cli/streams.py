@@ -5,10 +5,12 @@ Imports nothing of ours, so that it is there before anything can fail.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any, BinaryIO, TextIO
 
 
@@ -61,6 +63,26 @@ def open_all() -> None:
     sys.stderr = io.TextIOWrapper(
         io.BufferedWriter(_Unfailing(said)), encoding=said.encoding, errors="backslashreplace", line_buffering=True
     )
+    # A character that the terminal's encoding lacks is shown by its number; what is typed there is read somehow.
+    for stream, errors in ((sys.stdout, "backslashreplace"), (sys.stdin, "replace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)
+
+
+_lost: list[OSError] = []
+
+
+@contextlib.contextmanager
+def outlived() -> Iterator[None]:
+    """What is said at the end of work that is done: output that cannot be written changes no exit code but 0."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        _lost.append(error)
+        _to_nowhere(sys.stdout.fileno())
+        if error.errno != errno.EPIPE:
+            sys.stderr.write(f"immy: the output cannot be written: {error.strerror}\n")
 
 
 def settle(code: int) -> int:
@@ -74,8 +96,10 @@ def settle(code: int) -> int:
     except ValueError:
         return code
     except OSError as error:
+        _lost.append(error)
         _to_nowhere(sys.stdout.fileno())
-        return code or (1 if error.errno == errno.EPIPE else 2)
+    if _lost and not code:
+        return 1 if _lost[0].errno == errno.EPIPE else 2
     return code
 
 

@@ -73,11 +73,12 @@ def _pending(live: LiveSession) -> bool:
 
 def write_report(engine: Engine, run_id: str, session_ids: Sequence[str]) -> Path:
     """The run's HTML report in the state folder."""
+    from immy_nornir.history.own_files import make_folder, write_own
     from immy_nornir.history.queries import Asked
     from immy_nornir.report.build import build
     from immy_nornir.report.render import render
 
-    engine.history.flush()
+    engine.history.flush(_REPORT_SECONDS)
     with engine.history.read() as reader:
         run = next(one for one in reader.runs() if one.id == run_id)
         rows = reader.sessions(Asked(run_id), actions=True)
@@ -85,9 +86,26 @@ def write_report(engine: Engine, run_id: str, session_ids: Sequence[str]) -> Pat
         rows += reader.sessions_of(others, actions=True)
         jobs = {row.id: reader.jobs(row.id) for row in rows if row.status is not Status.PASSED}
     path = engine.history.folder / "reports" / f"{run_id}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(build(run, rows, jobs, generated_at=engine.clock.now()), "html"), encoding="utf-8")
+    make_folder(path.parent, inside=True)
+    write_own(path, render(build(run, rows, jobs, generated_at=engine.clock.now()), "html"))
     return path
+
+
+_REPORT_SECONDS = 30.0
+"""So long a report waits for another program that holds the history; `immy report` makes it later."""
+
+
+def end_left_runs(engine: Engine) -> None:
+    """End the runs whose sessions have all ended, but whose process died before it could write that; with reports."""
+    from immy_nornir.session.taking_up import end_run, runs_without_end
+
+    for run_id in runs_without_end(engine):
+        try:
+            if end_run(engine, run_id):
+                report = write_report(engine, run_id, ())
+                click.echo(f"run {run_id} had ended unseen; its report: {startup.near(report)}", err=True)
+        except (HistoryError, OSError) as error:
+            click.echo(f"immy: the end of run {run_id} was not written down: {error}", err=True)
 
 
 def end_runs(engine: Engine, run_ids: Iterable[str]) -> list[Path]:
@@ -98,7 +116,7 @@ def end_runs(engine: Engine, run_ids: Iterable[str]) -> list[Path]:
     reports = []
     for run_id in dict.fromkeys(run_ids):
         try:
-            engine.history.flush()
+            engine.history.flush(_REPORT_SECONDS)
             with engine.history.read() as reader:
                 left = reader.sessions(Asked(run_id, statuses=_OPEN))
             if not left:

@@ -211,7 +211,7 @@ _SHORT = 4000
 
 def pack(data: str) -> bytes:
     """Text, compressed; quickly rather than well, since every session writes some."""
-    raw = data.encode()
+    raw = data.encode("utf-8", "replace")  # halves of characters stand in names of files
     if len(raw) > _SHORT:
         return zlib.compress(raw, 1)
     # Most texts are short, and clearing the memory for a large window takes six times as long as compressing them.

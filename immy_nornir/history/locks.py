@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import time
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from immy_nornir.errors import HistoryError
+from immy_nornir.history.own_files import make_folder, open_own
 
 if sys.platform == "win32":
     import msvcrt
@@ -36,7 +38,7 @@ else:
 @contextlib.contextmanager
 def alone(path: Path, seconds: float = 30.0) -> Iterator[None]:
     """Be the only process in here that uses this file as its lock; after `seconds` go on all the same."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    handle = open_own(path, os.O_RDWR)
     try:
         ends = time.monotonic() + seconds
         while not _lock(handle) and time.monotonic() < ends:
@@ -50,9 +52,9 @@ class OwnerLock:
     """This process's life, as a locked file `owners/ID.lock`; anybody can ask whether an owner lives."""
 
     def __init__(self, folder: Path, owner: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder, inside=True)
         self._path = folder / f"{owner}.lock"
-        self._handle: int | None = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._handle: int | None = open_own(self._path, os.O_RDWR)
         if not _lock(self._handle):
             # Others would take its sessions for those of a dead process, and do them a second time.
             os.close(self._handle)
@@ -66,14 +68,23 @@ class OwnerLock:
             self._path.unlink(missing_ok=True)
 
 
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR)
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES):
+            raise
+        return os.open(path, os.O_RDONLY)
+
+
 def is_alive(folder: Path, owner: str) -> bool:
     """Whether the process that took this owner's lock still runs; who cannot look takes nothing over."""
     path = folder / f"{owner}.lock"
     try:
-        handle = os.open(path, os.O_RDWR)
+        handle = _opened(path)
     except FileNotFoundError:
         return False
-    except OSError:  # no free descriptor here, or another user's
+    except (OSError, ValueError):  # no free descriptor here, or another user's, or a name that no file can have
         return True
     try:
         return not _lock(handle, alone=False)

@@ -6,6 +6,7 @@ Nothing outside this package sees SQL.
 from __future__ import annotations
 
 import dataclasses
+import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from immy_nornir.errors import HistoryError
-from immy_nornir.history import locks
+from immy_nornir.history import locks, troubles
+from immy_nornir.history.opening import open_reading
+from immy_nornir.history.rows import ActionRow as ActionRow  # noqa: PLC0414 - what this module answers with
+from immy_nornir.history.rows import JobRow as JobRow  # noqa: PLC0414
+from immy_nornir.history.rows import LogRow as LogRow  # noqa: PLC0414
+from immy_nornir.history.rows import RunRow as RunRow  # noqa: PLC0414
+from immy_nornir.history.rows import SessionRow as SessionRow  # noqa: PLC0414
+from immy_nornir.history.rows import whole, wrong_words
 from immy_nornir.model.record.status import Status
 
 # What reads whole records is imported where that is done: a list of sessions takes a third of the time without it.
@@ -27,105 +35,6 @@ if TYPE_CHECKING:
 
 FILE = "history.db"
 OPEN = (Status.CREATED, Status.RUNNING, Status.WAITING)
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """One run."""
-
-    id: str
-    started_at: float
-    ended_at: float | None
-    command: str
-    playbook: str
-    fleet: str
-    commit: str
-    user: str
-    machine: str
-    status: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class ActionRow:
-    """One action of a session, as planned and as it ended."""
-
-    id: str
-    item: str
-    type: str
-    reason: str
-    why: str
-    desired: str
-    found: str
-    version: str | None
-    deployment: str
-    held: str | None
-    planned_phase: int
-    phase: int | None
-    attempts: int
-    status: str
-    outcome: str | None
-    outcome_reason: str | None
-    message: str
-    after: str
-    reboot_owed: bool
-    began_at: float | None
-    ended_at: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class SessionRow:
-    """One session; `status` is interrupted where its process died without a word."""
-
-    id: str
-    run_id: str
-    computer: str
-    tenant: str
-    type: str
-    play: str
-    status: Status
-    reason: str
-    stage: str
-    waiting: str
-    created_at: float
-    started_at: float | None
-    ended_at: float | None
-    owner: str
-    reboots: int
-    actions: tuple[ActionRow, ...] = ()
-    reboot_reasons: tuple[tuple[str, str], ...] = ()
-    """(why, outcome) of each reboot."""
-    planned_phases: tuple[tuple[str, ...], ...] = ()
-    """Ids of actions between the planned reboots; an empty first phase: a reboot before anything is done."""
-    phases: tuple[tuple[str, ...], ...] = ()
-    """Ids of the actions that were begun, between the reboots that there were."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogRow:
-    """One entry of a session's log."""
-
-    seq: int
-    at: float
-    kind: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobRow:
-    """One job with what it wrote."""
-
-    job_id: str
-    action_id: str
-    attempt: int
-    step: int
-    state: str
-    exit_code: int | None
-    error: str
-    seconds: float | None
-    output: str
-    intended_at: float
-    ended_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +56,10 @@ def _doing() -> frozenset[str]:
     return frozenset({*CHANGING, ActionType.UNDETERMINED})
 
 
-_COLUMNS = (
-    "id, run_id, computer, tenant, type, play, status, reason, stage, waiting, created_at, started_at, ended_at, "
-    "owner, reboots"
-)
+COLUMNS = tuple(name for name, field in SessionRow.__dataclass_fields__.items() if field.default is dataclasses.MISSING)
 """Without the spec, which is the largest and no part of a row."""
+_RUN_COLUMNS = ", ".join('commit_id AS "commit"' if name == "commit" else name for name in RunRow.__dataclass_fields__)
+MEND = "`immy sessions resume` makes its rows again from its entries"
 
 
 def _phases(placed: Iterable[tuple[str, int]]) -> tuple[tuple[str, ...], ...]:
@@ -169,46 +77,35 @@ def open_sessions(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     )
 
 
-def _bring_up(path: Path) -> None:
-    """Bring a history of an older version, or one whose making was cut off, to the schema that is asked for here."""
-    from immy_nornir.history import schema
+def _known(value: Any) -> Any:
+    """What is asked with; a word of the command line holds its bytes where the locale could not read them."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("utf-8", "surrogateescape" if not _HALVES.search(value) else "replace").decode(
+        "utf-8", "replace"
+    )
 
-    with locks.alone(path.parent / "opening.lock"):
-        connection = sqlite3.connect(path, timeout=30.0)
-        try:
-            tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
-            if tables - {"_sqlite_migrations", "sqlite_sequence"} and "runs" not in tables:
-                raise sqlite3.DatabaseError("it holds tables of something else")
-            schema.migrate(connection)
-        finally:
-            connection.close()
+
+_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Halves of characters that stand for no byte."""
 
 
 class Reader:
     """A reading connection for one thread at a time. Use as a context manager."""
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
+        try:
+            there = path.exists()
+        except OSError as error:
+            raise troubles.refusal(path, "read", error) from error
+        if not there:
             raise HistoryError(f"there is no history at {path} yet", "immy run makes it; --state names another folder")
         self._path = path
         try:
-            self._connection = self._connected()
-            if not self._is_of_today():
-                self._connection.close()
-                _bring_up(path)
-                self._connection = self._connected()
-            self._connection.execute("SELECT id FROM runs LIMIT 1")
-        except sqlite3.Error as error:
-            raise HistoryError(f"{path} cannot be read: {error}", "is it a history of immy?") from error
-
-    def _connected(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=30.0, check_same_thread=False)
-        connection.row_factory = sqlite3.Row
-        return connection
-
-    def _is_of_today(self) -> bool:
-        sql = "SELECT 1 FROM sqlite_master WHERE type='table' AND name='meta'"
-        return self._connection.execute(sql).fetchone() is not None
+            self._opened = open_reading(path)
+        except (OSError, sqlite3.Error) as error:
+            raise troubles.refusal(path, "read", error) from error
+        self._connection = self._opened.connection
 
     def __enter__(self) -> Reader:
         return self
@@ -218,34 +115,26 @@ class Reader:
 
     def close(self) -> None:
         """End the connection."""
-        self._connection.close()
+        self._opened.close()
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         try:
-            return self._connection.execute(sql, values).fetchall()
+            return self._connection.execute(sql, [_known(one) for one in values]).fetchall()
         except sqlite3.Error as error:
-            raise HistoryError(f"{self._path} cannot be read: {error}", "is it a history of immy?") from error
+            raise troubles.refusal(self._path, "read", error) from error
 
     def runs(self, limit: int | None = None) -> list[RunRow]:
         """Runs, newest first; one whose process died is 'interrupted'."""
         found = []
-        for row in self._rows("SELECT * FROM runs ORDER BY started_at DESC LIMIT ?", (limit or -1,)):
-            dead = row["status"] == "running" and not locks.is_alive(self._path.parent / "owners", row["owner"])
-            found.append(
-                RunRow(
-                    row["id"],
-                    row["started_at"],
-                    row["ended_at"],
-                    row["command"],
-                    row["playbook"],
-                    row["fleet"],
-                    row["commit_id"],
-                    row["user"],
-                    row["machine"],
-                    "interrupted" if dead else row["status"],
-                    row["note"],
-                )
-            )
+        sql = f"SELECT {_RUN_COLUMNS}, owner FROM runs ORDER BY started_at DESC LIMIT ?"  # noqa: S608 - constants
+        for row in self._rows(sql, (limit or -1,)):
+            damage: list[str] = []
+            one = whole(RunRow, {name: row[name] for name in RunRow.__dataclass_fields__}, damage.append)
+            if damage:
+                one = dataclasses.replace(one, note=f"its row is damaged: {'; '.join(damage)}")
+            if one.status == "running" and not locks.is_alive(self._path.parent / "owners", row["owner"]):
+                one = dataclasses.replace(one, status="interrupted")
+            found.append(one)
         return found
 
     def run_specs(self) -> list[RunSpec]:
@@ -255,10 +144,13 @@ class Reader:
         return records.run_specs(self._connection)
 
     def run_spec(self, run_id: str) -> RunSpec | None:
-        """What a run was asked to do; None where that is no record."""
+        """What a run was asked to do; None where that is no record, or a damaged one."""
         from immy_nornir.history import records
 
-        found = records.run_record(self._connection, run_id)
+        try:
+            found = records.run_record(self._connection, run_id)
+        except records.DAMAGE:
+            return None
         return None if found is None else found[0]
 
     def sessions(self, asked: Asked, *, actions: bool = False) -> list[SessionRow]:
@@ -274,10 +166,13 @@ class Reader:
         if asked.statuses:
             # Those of a process that died stand as it left them.
             stored = sorted({*asked.statuses, *(OPEN if Status.INTERRUPTED in asked.statuses else ())})
-            where.append(f"status IN ({','.join('?' * len(stored))})")
-            values += stored
+            unknown = (
+                "OR status NOT IN (" + ",".join("?" * len(Status)) + ")" if Status.FAILED in asked.statuses else ""
+            )
+            where.append(f"(status IN ({','.join('?' * len(stored))}) {unknown})")
+            values += [*stored, *(Status if unknown else ())]
         order = "created_at DESC, run_id DESC, number DESC"
-        sql = f"SELECT {_COLUMNS} FROM sessions WHERE {' AND '.join(where)} ORDER BY {order}"  # noqa: S608 - columns above
+        sql = f"SELECT {', '.join(COLUMNS)} FROM sessions WHERE {' AND '.join(where)} ORDER BY {order}"  # noqa: S608 - columns above
         if asked.limit is not None and not asked.statuses:
             sql += f" LIMIT {asked.limit:d}"
         alive: dict[str, bool] = {}
@@ -326,7 +221,10 @@ class Reader:
         return actions, computers, left
 
     def _status(self, row: sqlite3.Row, alive: dict[str, bool]) -> Status:
-        status = Status(row["status"])
+        try:
+            status = Status(row["status"])
+        except ValueError:
+            return Status.FAILED  # `_session` says what is wrong with it
         owner = row["owner"]
         if status not in OPEN or not owner:
             return status
@@ -335,54 +233,64 @@ class Reader:
         return status if alive[owner] else Status.INTERRUPTED
 
     def _session(self, row: sqlite3.Row, status: Status, *, with_actions: bool) -> SessionRow:
-        actions = self.actions(row["id"]) if with_actions else []
+        damage: list[str] = []
+        if row["status"] not in set(Status):
+            damage.append(f"status is {row['status']!r:.60}")
+        actions = self._actions(row["id"], damage) if with_actions else []
         doing = _doing() if actions else frozenset()
-        return SessionRow(
-            row["id"],
-            row["run_id"],
-            row["computer"],
-            row["tenant"],
-            row["type"],
-            row["play"],
-            status,
-            row["reason"],
-            row["stage"],
-            row["waiting"],
-            row["created_at"],
-            row["started_at"],
-            row["ended_at"],
-            row["owner"],
-            row["reboots"],
-            tuple(actions),
-            tuple(self._reboots(row["id"])) if with_actions else (),
-            _phases((one.id, one.planned_phase) for one in actions if one.held is None and one.type in doing),
-            _phases((one.id, one.phase) for one in actions if one.phase is not None),
+        values = {name: row[name] for name in COLUMNS} | {"status": status}
+        made = whole(SessionRow, values, damage.append)
+        if damage:
+            told = f"its record is damaged: {'; '.join(damage[:3])}; {MEND}"
+            made = dataclasses.replace(made, status=Status.FAILED, reason=told)
+        return dataclasses.replace(
+            made,
+            actions=tuple(actions),
+            reboot_reasons=tuple(self._reboots(row["id"])) if with_actions else (),
+            planned_phases=_phases(
+                (one.id, one.planned_phase) for one in actions if one.held is None and one.type in doing
+            ),
+            phases=_phases((one.id, one.phase) for one in actions if one.phase is not None),
         )
 
     def _reboots(self, session_id: str) -> list[tuple[str, str]]:
         sql = "SELECT why, outcome FROM reboots WHERE session_id=? ORDER BY number"
-        return [(row["why"], row["outcome"]) for row in self._rows(sql, (session_id,))]
+        return [(str(row["why"]), str(row["outcome"])) for row in self._rows(sql, (session_id,))]
 
-    def actions(self, session_id: str) -> list[ActionRow]:
-        """A session's actions in their order."""
-        names = [name for name in ActionRow.__dataclass_fields__ if name != "reboot_owed"]
-        columns = ", ".join(names)
-        sql = f"SELECT {columns}, reboot_owed FROM actions WHERE session_id=? ORDER BY position"  # noqa: S608 - field names
-        return [
-            ActionRow(**{name: row[name] for name in names}, reboot_owed=bool(row["reboot_owed"]))
-            for row in self._rows(sql, (session_id,))
-        ]
+    def _actions(self, session_id: str, damage: list[str]) -> list[ActionRow]:
+        """A session's actions in their order; what no action can be is told to `damage`."""
+        names = ActionRow.__dataclass_fields__
+        sql = f"SELECT {', '.join(names)} FROM actions WHERE session_id=? ORDER BY position"  # noqa: S608 - field names
+        found = []
+        for row in self._rows(sql, (session_id,)):
+            wrong: list[str] = []
+            one = whole(ActionRow, {name: row[name] for name in names}, wrong.append)
+            wrong += wrong_words(one)
+            if wrong:
+                damage.append(f"{one.id or 'an action'}: {', '.join(wrong)}")
+            else:
+                found.append(one)
+        return found
 
     def log(self, session_id: str, after: int = 0) -> list[LogRow]:
         """A session's entries as sentences."""
         sql = "SELECT seq, at, kind, text FROM entries WHERE session_id=? AND seq>? ORDER BY seq"
-        return [LogRow(*row) for row in self._rows(sql, (session_id, after))]
+        found = []
+        for row in self._rows(sql, (session_id, after)):
+            damage: list[str] = []
+            one = whole(LogRow, dict(row), damage.append)
+            found.append(dataclasses.replace(one, text=f"damaged: {'; '.join(damage)}") if damage else one)
+        return found
 
     def jobs(self, session_id: str) -> list[JobRow]:
         """A session's jobs with their output."""
         columns = ", ".join(JobRow.__dataclass_fields__)
         sql = f"SELECT {columns} FROM jobs WHERE session_id=? ORDER BY intended_at"  # noqa: S608 - field names
-        jobs = [JobRow(*row) for row in self._rows(sql, (session_id,))]
+        jobs = []
+        for row in self._rows(sql, (session_id,)):
+            damage: list[str] = []
+            one = whole(JobRow, dict(row), damage.append)
+            jobs.append(dataclasses.replace(one, error=f"damaged: {'; '.join(damage)}") if damage else one)
         if not jobs:
             return []
         from immy_nornir.history import records

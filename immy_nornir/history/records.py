@@ -17,6 +17,9 @@ from immy_nornir.model.record.run import RunSpec, RunStamped
 from immy_nornir.model.record.session import SessionSpec
 from immy_nornir.text import json
 
+DAMAGE = (Exception,)
+"""What reading damaged bytes may raise: they are unpacked, parsed, and made values of classes."""
+
 
 def record(
     connection: sqlite3.Connection, session_id: str
@@ -84,24 +87,31 @@ def outputs(connection: sqlite3.Connection, session_id: str) -> dict[str, str]:
         "AND (packed IS NOT NULL OR data LIKE '%\"output\":%') ORDER BY seq"
     )
     for data, packed in connection.execute(sql, (session_id,)):
-        entry = codec.entry_from(_text(data, packed))
+        entry = None
+        with contextlib.suppress(*DAMAGE):  # what others of its entries tell is still worth reading
+            entry = codec.entry_from(_text(data, packed))
         if isinstance(entry, JobSeen | JobEnded):
             written.setdefault(entry.job_id, []).append(entry.output)
     return {job: "".join(texts) for job, texts in written.items()}
 
 
 def facts(connection: sqlite3.Connection, computer: str) -> Facts:
-    """The last known facts of a computer, with their age."""
+    """The last known facts of a computer, with their age; what is damaged is not known."""
     sql = "SELECT section, value, collected_at FROM facts WHERE computer=?"
-    rows = connection.execute(sql, (computer,)).fetchall()
-    values = {section: json.parse(codec.unpack(value)) for section, value, _ in rows}
-    return Facts(values, {section: collected_at for section, _, collected_at in rows})
+    values, ages = {}, {}
+    for section, value, collected_at in connection.execute(sql, (computer,)).fetchall():
+        with contextlib.suppress(*DAMAGE):
+            values[section], ages[section] = json.parse(codec.unpack(value)), float(collected_at)
+    return Facts(values, ages)
 
 
 def last_desires(
     connection: sqlite3.Connection, computer: str, before: str, now: tuple[Desire, ...]
 ) -> tuple[Desire, ...] | None:
-    """What the computer's last session before this one pinned; `now` itself where nothing has changed since."""
+    """What the computer's last session before this one pinned; `now` itself where nothing has changed since.
+
+    None where there is no such session, or its record is damaged.
+    """
     sql = (
         "SELECT e.data, e.packed FROM entries e JOIN sessions s ON s.id=e.session_id WHERE s.computer=? "
         "AND (s.created_at, s.run_id, s.number) < (SELECT created_at, run_id, number FROM sessions WHERE id=?) "
@@ -110,8 +120,11 @@ def last_desires(
     row = connection.execute(sql, (computer, before)).fetchone()
     if row is None:
         return None
-    text = _text(*row)
-    if now and codec.resolves_to(text, now):
-        return now
-    entry = codec.entry_from(text)
+    try:
+        text = _text(*row)
+        if now and codec.resolves_to(text, now):
+            return now
+        entry = codec.entry_from(text)
+    except DAMAGE:
+        return None
     return entry.desires if isinstance(entry, Resolved) else None

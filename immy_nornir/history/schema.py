@@ -9,6 +9,8 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
+from immy_nornir.history.troubles import SCHEMA, check
+
 migrations = Migrations("immy")
 
 _FIRST = """
@@ -118,5 +120,12 @@ def _all(db: Database, statements: str) -> None:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a database to the newest schema; safe to repeat."""
+    """Bring a database to the newest schema; safe to repeat.
+
+    Raises: UnfitError for another program's, or one that is newer.
+    """
+    check(connection)
     migrations.apply(Database(connection))
+    if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
+        connection.execute(f"PRAGMA user_version={SCHEMA}")
+        connection.commit()

@@ -17,21 +17,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from immy_nornir.decide.runs.run_state import RunState, fold_run, fold_run_all
-from immy_nornir.decide.steps.state import State, fold, fold_all
+from immy_nornir.decide.runs.run_state import RunState, fold_run_all
+from immy_nornir.decide.steps.state import State
 from immy_nornir.errors import HistoryError
-from immy_nornir.history import codec, locks, projection, queries, records, schema, sentences
+from immy_nornir.history import codec, locks, opening, own_files, projection, queries, records, schema, troubles
+from immy_nornir.history.leftovers import BLOB, Leftovers
 from immy_nornir.history.mounts import file_system
-from immy_nornir.history.writer import Writer, blob_line, journal_line, run_line
+from immy_nornir.history.writer import HURRY_SECONDS, PATIENCE_SECONDS, Writer, blob_line, journal_line, run_line
 from immy_nornir.model.items import Item
 from immy_nornir.model.protocols import Clock
-from immy_nornir.model.record.entries import Interrupted, Stamped
+from immy_nornir.model.record.entries import Stamped
 from immy_nornir.model.record.run import RunSpec, RunStamped
 from immy_nornir.model.record.session import SessionSpec
-from immy_nornir.text import json
 
 FILE = queries.FILE
-_BLOB = "INSERT OR IGNORE INTO blobs (hash, kind, data) VALUES (?,?,?)"
 _GUARD = (
     "SELECT 1 FROM active WHERE computer=? AND session_id=? AND owner=? "
     "AND NOT EXISTS (SELECT 1 FROM entries WHERE session_id=? AND seq=?)"
@@ -86,7 +85,13 @@ class History:
         """Reading connections that nobody uses now; appending and popping need no lock."""
         self._closed = False
         self._writer = Writer(self.path, folder / f"journal-{self.owner}.jsonl")
-        self._reap()
+        self._leftovers = Leftovers(self._writer, folder, self.owners, self.owner, clock, clean)
+        try:
+            self._leftovers.take_in()
+        except BaseException:
+            self.close()
+            raise
+        self._writer.be_patient()
 
     @property
     def owners(self) -> Path:
@@ -94,10 +99,9 @@ class History:
         return self.folder / "owners"
 
     def _prepare(self) -> None:
+        """Make the folder and the file, and bring its schema up; a folder that is there keeps its rights."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(OSError):
-                self.folder.chmod(0o700)
+            own_files.make_folder(self.folder)
             kind = file_system(self.folder)
             if kind in _NETWORK:
                 raise HistoryError(
@@ -106,118 +110,24 @@ class History:
                 )
             # Two processes that make the database at the same time would take the other's tables for strange ones.
             with locks.alone(self.folder / "opening.lock"):
-                connection = sqlite3.connect(self.path, timeout=30.0)
+                for end in ("-wal", "-shm", "-journal"):
+                    own_files.refuse_link(self.path.with_name(FILE + end))
+                os.close(own_files.open_own(self.path, os.O_RDWR))  # SQLite gives the files beside it the same rights
+                connection = sqlite3.connect(self.path, timeout=opening.WAIT_SECONDS)
                 try:
+                    troubles.check(connection)
                     connection.execute("PRAGMA journal_mode=WAL")
                     schema.migrate(connection)
                 finally:
                     connection.close()
         except (OSError, sqlite3.Error) as error:
-            advice = "give another folder with --state"
-            if not isinstance(error, OSError) and "unable to open" not in str(error) and "readonly" not in str(error):
-                advice = f"move it away to begin a new one, or {advice}"
-            raise HistoryError(f"{self.path} cannot be opened: {error}", advice) from error
+            raise troubles.refusal(self.path, "opened", error) from error
 
     @functools.cached_property
     def id(self) -> str:
         """The history's own id: the same for every process and for ever, and no other history's."""
         sql = "SELECT value FROM meta WHERE name='history_id'"
         return str(self._writer.call(lambda connection: connection.execute(sql).fetchone()[0]))
-
-    # --- what died ---
-
-    def _reap(self) -> None:
-        self._import_journals()
-        for session_id, owner in self._writer.call(queries.open_sessions):
-            if owner and owner != self.owner and not locks.is_alive(self.owners, owner):
-                self._interrupt(session_id, owner)
-
-    def _interrupt(self, session_id: str, owner: str) -> None:
-        """Mark a dead owner's session, unless somebody else was quicker; in one transaction."""
-
-        def mark(connection: sqlite3.Connection) -> None:
-            row = connection.execute("SELECT owner, status FROM sessions WHERE id=?", (session_id,)).fetchone()
-            if row is None or row[0] != owner or row[1] not in queries.OPEN:
-                return
-            try:
-                loaded = records.record(connection, session_id)
-                if loaded is None:
-                    return
-                state = fold_all(*loaded)
-            except sqlite3.Error:
-                raise
-            except Exception as error:  # noqa: BLE001 - of what damaged bytes may be, nothing can be said beforehand
-                self._give_up(connection, session_id, error)
-                return
-            if state.finished is not None or state.interrupted is not None:
-                return
-            doing = f" while {state.current} was under way" if state.current else ""
-            entry = Interrupted(f"its process ended without a word{doing}")
-            stamped = Stamped(state.entries + 1, self._clock.now(), entry)
-            for sql, values in projection.rows(fold(state, stamped), stamped):
-                connection.execute(sql, values)
-
-        self._writer.call(mark)
-
-    def _give_up(self, connection: sqlite3.Connection, session_id: str, error: Exception) -> None:
-        """End a session whose record is damaged: it must not keep all others from being taken up."""
-        why = f"its record is damaged ({type(error).__name__}: {error}); what it did last is not known"
-        sql = "UPDATE sessions SET status='failed', reason=?, ended_at=? WHERE id=?"
-        connection.execute(sql, (projection.storable(self._clean(why))[:500], self._clock.now(), session_id))
-        connection.execute("DELETE FROM active WHERE session_id=?", (session_id,))
-
-    def _import_journals(self) -> None:
-        for path in self.folder.glob("journal-*.jsonl"):
-            owner = path.name.removeprefix("journal-").removesuffix(".jsonl")
-            if locks.is_alive(self.owners, owner):
-                continue
-            touched: set[str] = set()
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    row = json.parse(line)
-                    run_entry = codec.run_entry_from(row["entry"]) if "run" in row else None
-                    entry = None if "blob" in row or run_entry else codec.entry_from(row["entry"])
-                except Exception:  # noqa: BLE001, S112 - cut off by the crash that made the journal needed
-                    continue
-                if run_entry is not None:
-                    self._import_run_entry(row["run"], RunStamped(row["seq"], row["at"], run_entry))
-                    continue
-                if entry is None:
-                    blob = (row["blob"], "item", codec.pack(row["data"]))
-                    self._writer.commit([(_BLOB, blob)], line)
-                    continue
-                values = (
-                    row["session"],
-                    row["seq"],
-                    row["at"],
-                    type(entry).__name__,
-                    sentences.sentence(entry),
-                    row["entry"],
-                )
-                sql = "INSERT OR IGNORE INTO entries (session_id, seq, at, kind, text, data) VALUES (?,?,?,?,?,?)"
-                self._writer.commit([(sql, values)], line)
-                touched.add(row["session"])
-            for session_id in touched:
-                if self.state_of(session_id) is not None:
-                    self._project_again(session_id)
-            path.unlink()
-
-    def _import_run_entry(self, run_id: str, stamped: RunStamped) -> None:
-        before = self.run_of(run_id)
-        if before is not None and before.entries < stamped.seq:
-            self.append_run(fold_run(before, stamped), stamped)
-
-    def _project_again(self, session_id: str) -> None:
-        loaded = self._writer.call(lambda connection: records.record(connection, session_id))
-        if loaded is None:
-            return
-        spec, definitions, entries = loaded
-        state = fold_all(spec, definitions, ())
-        statements: list[projection.Statement] = []
-        for stamped in entries:
-            state = fold(state, stamped)
-            statements += projection.rows(state, stamped)
-        self._writer.commit(statements, "")
 
     # --- runs and sessions ---
 
@@ -227,7 +137,8 @@ class History:
             "INSERT INTO runs (id, started_at, command, playbook, fleet, commit_id, user, machine, owner, spec, "
             "status) VALUES (?,?,?,?,?,?,?,?,?,?,'running')"
         )
-        about = (spec.command, spec.playbook, spec.fleet, spec.commit, spec.user, spec.machine)
+        told = (spec.command, spec.playbook, spec.fleet, spec.commit, spec.user, spec.machine)
+        about = [projection.storable(one) for one in told]  # a folder's name may be no text
         packed = codec.pack(codec.text(spec))
         row = (sql, (spec.id, self._clock.now(), *about, self.owner, packed))
         self._writer.commit([row, *projection.session_rows(sessions, self.owner, spec)], "")
@@ -297,7 +208,7 @@ class History:
             return None if found is None else fold_run_all(*found)
         except (sqlite3.Error, HistoryError):
             raise
-        except Exception as error:  # noqa: BLE001 - of what damaged bytes may be, nothing can be said beforehand
+        except records.DAMAGE as error:
             damage = type(error).__name__
         # Without its record it is as a run of old: its sessions go on by themselves.
         sql = "UPDATE runs SET spec=NULL, note=? WHERE id=?"
@@ -373,7 +284,7 @@ class History:
         new = {digest: item for digest, item in definitions.items() if digest not in self._kept}
         if not new:
             return
-        statements = [(_BLOB, (digest, "item", codec.pack(codec.text(item, Item)))) for digest, item in new.items()]
+        statements = [(BLOB, (digest, "item", codec.pack(codec.text(item, Item)))) for digest, item in new.items()]
 
         def lines() -> str:
             return "\n".join(blob_line(digest, codec.text(item, Item)) for digest, item in new.items())
@@ -383,15 +294,16 @@ class History:
 
     def state_of(self, session_id: str) -> State | None:
         """A stored session, folded; None when there is none of this id, or its record is damaged, which ends it."""
-        try:
-            loaded = self._writer.call(lambda connection: records.record(connection, session_id))
-            return None if loaded is None else fold_all(*loaded)
-        except (sqlite3.Error, HistoryError):
-            raise
-        except Exception as error:  # noqa: BLE001 - of what damaged bytes may be, nothing can be said beforehand
-            damage = error
-        self._writer.call(lambda connection: self._give_up(connection, session_id, damage))
-        return None
+        return self._leftovers.state_of(session_id)
+
+    def mend(self, ids: Sequence[str] | None = None) -> None:
+        """Make damaged rows of sessions again from their entries; without `ids` all sessions are looked through."""
+        self._leftovers.mend(ids)
+
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        """Sessions and files that this process found damaged, and what was done about each, for people."""
+        return self._leftovers.damaged
 
     @contextlib.contextmanager
     def read(self) -> Iterator[queries.Reader]:
@@ -426,9 +338,20 @@ class History:
         sql = "DELETE FROM active WHERE computer=? AND owner=?"
         self._writer.put([(sql, (name, self.owner)) for name in computers])
 
-    def flush(self) -> None:
-        """Return when everything appended before is stored."""
-        self._writer.flush()
+    def flush(self, patience: float = PATIENCE_SECONDS) -> None:
+        """Return when everything appended before is stored; raises HistoryError when it is not in so many seconds.
+
+        What is not stored then is in the journal.
+        """
+        self._writer.flush(patience)
+
+    def hurry(self) -> None:
+        """Wait no longer than a moment for another program that holds the file."""
+        self._writer.be_patient(HURRY_SECONDS)
+
+    def left_in_journal(self) -> Path | None:
+        """The journal, where it holds what could not be stored; asked after `close`."""
+        return self._writer.left_in_journal()
 
     def close(self) -> None:
         """Store what is left, then let the owner's lock go."""

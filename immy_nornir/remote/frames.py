@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from immy_nornir.model.wire import BUNDLE_ID, END_ID, FRAME_MARK, REQUEST_MAGIC, Answer, AnswerStatus
+from immy_nornir.remote import told
 from immy_nornir.text import json
 
 if TYPE_CHECKING:
@@ -134,17 +135,14 @@ class _Reader:
     def _sort(self, frame: dict[str, Json], nonce: str) -> None:
         identifier = frame["id"]
         if identifier == BUNDLE_ID:
-            self._bundle_error = str(frame.get("error") or "failed")
+            self._bundle_error = told.text(frame.get("error")) or "failed"
         elif nonce != self._nonce:
             self._damaged += 1
         elif identifier == END_ID:
             result = frame.get("result")
             inner = result if isinstance(result, dict) else {}
-            answered, untouched = inner.get("answered"), inner.get("untouched")
-            self._end = End(
-                answered if isinstance(answered, int) else len(self._answers),
-                tuple(str(name) for name in untouched) if isinstance(untouched, list) else (),
-            )
+            answered = told.whole(inner.get("answered"), 0)
+            self._end = End(len(self._answers) if answered is None else answered, told.texts(inner.get("untouched")))
         else:
             answer = _answer(frame)
             self._answers.setdefault(answer.id, answer)
@@ -162,7 +160,7 @@ class _Reader:
 
 def _frame(words: list[str]) -> dict[str, Json] | None:
     """The JSON of one frame's words, or None where anything about it is off."""
-    if len(words) != 5 or not words[2].isdigit() or int(words[2]) != len(words[4]):
+    if len(words) != 5 or words[2] != str(len(words[4])):
         return None
     try:
         unpacker = zlib.decompressobj(wbits=31)
@@ -175,20 +173,21 @@ def _frame(words: list[str]) -> dict[str, Json] | None:
         frame = json.parse(raw)
     except ValueError:
         return None
-    return frame if isinstance(frame, dict) and isinstance(frame.get("id"), str) else None
+    if not isinstance(frame, dict) or not isinstance(frame.get("id"), str) or told.too_deep(frame):
+        return None
+    return frame
 
 
 def _answer(frame: dict[str, Json]) -> Answer:
-    warnings, exit_code, seconds = frame.get("warnings"), frame.get("exit_code"), frame.get("seconds")
-    status = str(frame.get("status"))
+    status = told.text(frame.get("status"))
     known = status in {"ok", "failed", "timed_out"}
     return Answer(
         id=str(frame["id"]),
         status=AnswerStatus(status) if known else AnswerStatus.FAILED,
         result=frame.get("result"),
-        error=str(frame.get("error") or "") if known else f"the runner answered an unknown status {status!r}",
-        warnings=tuple(str(text) for text in warnings) if isinstance(warnings, list) else (),
-        output=str(frame.get("output") or ""),
-        exit_code=exit_code if isinstance(exit_code, int) else None,
-        seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
+        error=told.text(frame.get("error")) if known else f"the runner answered an unknown status {status!r:.100}",
+        warnings=told.texts(frame.get("warnings")),
+        output=told.text(frame.get("output")),
+        exit_code=told.whole(frame.get("exit_code")),
+        seconds=told.number(frame.get("seconds")) or 0.0,
     )

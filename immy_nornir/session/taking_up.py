@@ -95,6 +95,7 @@ def _left_over(engine: Engine, names: set[str]) -> dict[str, list[State]]:
     found: dict[str, list[State]] = {name: [] for name in names}
     with engine.history.read() as reader:
         rows = reader.sessions(Question(statuses=(Status.INTERRUPTED, Status.WAITING)))
+    engine.history.mend([row.id for row in rows if row.status is Status.FAILED])  # what is damaged reads so
     for row in reversed(rows):
         if row.computer in names and not (row.status is Status.WAITING and row.owner):
             state = engine.stored(row.id)
@@ -247,15 +248,31 @@ def take_up(run: LiveRun) -> None:
     run.append(RunTakenUp(run.engine.history.owner))
 
 
-def end_run(engine: Engine, run_id: str) -> None:
-    """Write down the end of a run of which nothing is left, unless its process lives or has done so."""
+def runs_without_end(engine: Engine) -> list[str]:
+    """Runs that have not ended, of whose sessions nothing is left, oldest first; a living process may be at one."""
+    with engine.history.read() as reader:
+        rows = [row for row in reader.runs() if row.status != "ended"]
+        specs = {spec.id: spec for spec in reader.run_specs()} if rows else {}
+        found = []
+        for row in reversed(rows):
+            spec = specs.get(row.id)
+            ids = [] if spec is None else [one for play in spec.plays for wave in play.waves for one in wave]
+            sessions = [*reader.sessions(Question(run_id=row.id)), *reader.sessions_of(ids)]
+            if row.status == "interrupted" and all(one.status in TERMINAL for one in sessions):
+                found.append(row.id)
+    return found
+
+
+def end_run(engine: Engine, run_id: str) -> bool:
+    """Write down the end of a run of which nothing is left, unless its process lives or has done so; whether it was."""
     if not engine.history.claim_run(run_id):
-        return
+        return False
     state = engine.history.run_of(run_id)
     if state is None:
         engine.history.end_run(run_id, "ended")
     else:
         LiveRun(engine, state, {}).append(RunEnded("its last sessions went on without it"))
+    return True
 
 
 def by_age(

@@ -12,7 +12,7 @@ import pytest
 
 from immy_nornir.decide.steps.state import State, fold
 from immy_nornir.errors import HistoryError
-from immy_nornir.history import codec
+from immy_nornir.history import codec, troubles
 from immy_nornir.history.queries import Asked, Reader
 from immy_nornir.history.store import FILE, History
 from immy_nornir.history.writer import run_line
@@ -136,7 +136,7 @@ def test_the_output_of_jobs_is_read_off_the_entries(tmp_path: Path) -> None:
     with history.read() as reader:
         assert [one.output for one in reader.jobs(state.spec.id)] == ["half of the output", ""]
     history._writer.call(lambda connection: connection.execute("DELETE FROM jobs"))
-    history._project_again(state.spec.id)
+    history._leftovers.project_again(state.spec.id)
     with history.read() as reader:
         assert [one.output for one in reader.jobs(state.spec.id)] == ["half of the output", ""]
     history.close()
@@ -244,3 +244,23 @@ def test_who_only_reads_leaves_what_is_no_history_as_it_is(tmp_path: Path) -> No
     with pytest.raises(HistoryError, match="something else"):
         Reader(tmp_path / FILE)
     assert (tmp_path / FILE).read_bytes() == before
+
+
+def test_a_file_says_which_schema_it_has(tmp_path: Path) -> None:
+    History(tmp_path, sample.StillClock()).close()
+    assert rows(tmp_path, "PRAGMA user_version") == [(troubles.SCHEMA,)]
+    assert rows(tmp_path, "SELECT count(*) FROM _sqlite_migrations") == [(troubles.SCHEMA,)]
+
+
+def test_a_migration_of_a_newer_version_is_a_newer_schema_too(tmp_path: Path) -> None:
+    History(tmp_path, sample.StillClock()).close()
+    connection = sqlite3.connect(tmp_path / FILE)
+    connection.execute(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('immy', 'm099_news', '2030-01-01')"
+    )
+    connection.commit()
+    connection.close()
+    with pytest.raises(HistoryError, match="newer version"):
+        History(tmp_path, sample.StillClock())
+    with pytest.raises(HistoryError, match="newer version"):
+        Reader(tmp_path / FILE)

@@ -16,6 +16,7 @@ import click
 from immy_nornir.children import run_ours
 from immy_nornir.cli import startup
 from immy_nornir.errors import UsageError
+from immy_nornir.history.own_files import make_folder, write_own
 from immy_nornir.text import json
 
 PLAYBOOK = Path("playbooks") / "full.yml"
@@ -85,9 +86,9 @@ def _other_ports(root: Path, state: Path) -> list[str]:
         for old, new in ports.items()
         if one.variables.get("ansible_port") == old
     }
-    state.mkdir(parents=True, exist_ok=True)
+    make_folder(state)
     path = state / "demo-ports.yml"
-    path.write_text(json.line({"all": {"hosts": hosts}}), encoding="utf-8")
+    write_own(path, json.line({"all": {"hosts": hosts}}))
     return [str(path)]
 
 

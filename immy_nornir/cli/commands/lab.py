@@ -17,6 +17,7 @@ import click
 
 from immy_nornir.cli import options
 from immy_nornir.errors import FilesError, ImmyError, UsageError
+from immy_nornir.history.own_files import make_folder, open_own
 from immy_nornir.lab.control import CERTIFICATE_FILE, Control, ask
 from immy_nornir.lab.fleet import FleetSpecs, specs_of_inventory
 from immy_nornir.lab.lab import Lab
@@ -124,7 +125,8 @@ def _serve(
     fleet: FleetSpecs, knobs: Knobs, state: Path, port: int | None, https_port: int | None, powershell: list[str] | None
 ) -> None:
     folder = state / "lab"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(state)
+    make_folder(folder, inside=True)
     running = Lab(
         fleet.specs,
         port=fleet.port if port is None else port,
@@ -159,12 +161,12 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
 
 def _detach(arguments: Sequence[str], state: Path) -> None:
     own = [one for one in arguments[arguments.index("up") :] if one != "--detach"]
-    state.mkdir(parents=True, exist_ok=True)
+    make_folder(state)
     output = state / "lab.out"
     flags: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         flags = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
-    with output.open("wb") as file:
+    with os.fdopen(open_own(output, os.O_WRONLY | os.O_TRUNC), "wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-c", "from immy_nornir.cli.commands.lab import main; main()", *own],
             stdin=subprocess.DEVNULL,

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.cli import options, startup
+from immy_nornir.cli import options, startup, streams
 from immy_nornir.cli.answers import Asker
 from immy_nornir.cli.approval import account_of, approve, approver_of, set_approver
 from immy_nornir.cli.extra_vars import given_variables, without_values
-from immy_nornir.cli.summary import end_runs, exit_code, record_code, show_summary, write_report
+from immy_nornir.cli.summary import end_left_runs, end_runs, exit_code, record_code, show_summary, write_report
 from immy_nornir.errors import HistoryError, UsageError
 from immy_nornir.model.places import Place
 from immy_nornir.model.playbooks import Offline, OnFailure, Play, UserContext
@@ -143,7 +143,7 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
     try:
         code = _run(engine, _begin(engine, root, playbook, chosen, asking, pace, wishes), wishes)
     finally:
-        engine.history.close()
+        startup.close(engine)
     if engine.stop.level:
         startup.ignore_interrupts()
     ctx.exit(code)
@@ -214,6 +214,8 @@ def _begin(
     set_approver(engine, lives, approver_of(yes=wishes.yes, brakes=wishes.brakes))
     run = runs.begin_run(engine, spec, plays, fresh, approved)
     taking_up.end_excluded(plays, fresh)
+    startup.tell_damage(engine)
+    end_left_runs(engine)
     for sentence in [*taken_up[:5], *([f"and {len(taken_up) - 5} more"] if taken_up[5:] else [])]:
         click.echo(sentence, err=True)
     return run
@@ -251,10 +253,11 @@ def _run(engine: Engine, run: LiveRun, wishes: _Wishes) -> int:
         report = write_report(engine, spec.id, [live.id for live in sessions]) if wishes.report else None
     except (HistoryError, OSError) as error:
         # What became of the computers is said all the same, and the exit code is theirs.
-        click.echo(f"immy: the run's end was not written down: {error}", err=True)
+        click.echo(f"immy: the report was not written: {error}", err=True)
     end_runs(engine, [live.spec.run_id for live in sessions if live.spec.run_id != spec.id])
     reports = [report] if report else []
-    show_summary(engine, spec.id, sessions, reports, wishes.form, planned=spec.check, verbose=wishes.verbose)
+    with streams.outlived():
+        show_summary(engine, spec.id, sessions, reports, wishes.form, planned=spec.check, verbose=wishes.verbose)
     return record_code(engine, code)
 
 
@@ -275,6 +278,7 @@ def stops(engine: Engine) -> list[Callable[[], None]]:
 
     def first() -> None:
         engine.stop.raise_to(1)
+        engine.history.hurry()
         _say("immy: stopping: no new action starts; running jobs go on on their computers (Ctrl-C again to disconnect)")
 
     def second() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.cli import options, startup
+from immy_nornir.cli import options, startup, streams
 from immy_nornir.errors import UsageError
 from immy_nornir.model.record.status import Status
 from immy_nornir.text import json
@@ -200,6 +200,7 @@ def resume(
     A run that was left goes on with its waves, and under its brakes. A SESSION that is named goes on at once.
     """
     from immy_nornir.cli.commands.run import refuse_frozen
+    from immy_nornir.cli.summary import end_left_runs
     from immy_nornir.model.record.run import Pace
     from immy_nornir.session.taking_up import left_runs
 
@@ -208,19 +209,22 @@ def resume(
     fleet, _ = startup.load(root, sources)
     engine = startup.engine_of(root, startup.state_of(ctx, root), fleet, {}, sources)
     try:
+        engine.history.mend()
+        end_left_runs(engine)
         rows = _left(engine, fleet, ids, due=due)
         runs, alone = left_runs(engine, rows, in_waves=not ids)
+        damaged = startup.tell_damage(engine)
         runs, alone, accounts, held = _approved(engine, runs, alone, yes=yes)
         if runs or alone:
             code = _resume(engine, runs, alone, Pace(workers, wait=wait), form, accounts)
-            code = 1 if held and code != 130 else code
+            code = 1 if (held or damaged) and code != 130 else code
         else:
-            code = 0
+            code = 1 if damaged else 0
             click.echo("no session is interrupted", err=True)
             if form == "json":
                 click.echo(json.line({"schema_version": SCHEMA_VERSION, "sessions": []}))
     finally:
-        engine.history.close()
+        startup.close(engine)
     if engine.stop.level:
         startup.ignore_interrupts()
     ctx.exit(code)
@@ -308,7 +312,8 @@ def _resume(
         if run.unwritten:
             click.echo(f"immy: the end of run {run.state.spec.id} was not written down: {run.unwritten}", err=True)
     reports = end_runs(engine, [live.spec.run_id for live in lives])
-    show_summary(engine, "resumed", lives, reports, form)
+    with streams.outlived():
+        show_summary(engine, "resumed", lives, reports, form)
     return record_code(engine, exit_code(lives, False))
 
 

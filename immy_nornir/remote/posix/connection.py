@@ -53,7 +53,10 @@ class PosixConnection:
         reply = self._one(_built_in("immy_identity", 60))
         if not _fine(reply):
             raise GarbledError(f"the computer does not say who it is: {_why(reply)}")
-        return results.to_identity(results.identity(_text(reply)))
+        try:
+            return results.to_identity(results.identity(_text(reply)))
+        except (ValueError, LookupError, TypeError) as error:
+            raise GarbledError(f"the computer does not say who it is: {error}") from error
 
     def meet(
         self, expected: Mapping[str, str], ahead: Sequence[ReadOperation]
@@ -253,7 +256,7 @@ def _answer(operation: ReadOperation, reply: Reply) -> Answer:
     elif _fine(reply):
         try:
             result = _result(operation, _text(reply))
-        except (ValueError, KeyError, IndexError, TypeError) as problem:
+        except (ValueError, LookupError, TypeError, ArithmeticError) as problem:
             status, error = AnswerStatus.FAILED, f"the result cannot be read: {problem}"
     else:
         endings = {Ending.LATE: AnswerStatus.TIMED_OUT, Ending.DIED: AnswerStatus.DIED}

@@ -18,6 +18,7 @@ from importlib.resources import files
 
 from immy_nornir.errors import DeclinedError, GarbledError
 from immy_nornir.model.wire import FRAME_MARK
+from immy_nornir.remote import told
 
 LONGEST_VARIABLE = 120_000
 """Linux refuses an environment variable of more than 128 kB."""
@@ -162,8 +163,8 @@ def _reply(words: Sequence[str]) -> Reply:
         ending, code, seconds, size, output, errors_size, errors = words
         reply = Reply(
             Ending(ending),
-            int(code) if code != "-" else None,
-            float(seconds),
+            told.whole(int(code)) if code != "-" else None,
+            told.number(float(seconds)) or 0.0,
             b"" if output == "-" else base64.b64decode(output, validate=True),
             b"" if errors == "-" else base64.b64decode(errors, validate=True),
         )

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from immy_nornir.model.facts import Boot, Identity
 from immy_nornir.model.items import Platform
 from immy_nornir.model.values import Json
+from immy_nornir.remote import told
 from immy_nornir.text import json
 
 _ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
@@ -46,7 +47,7 @@ def architecture(machine: str) -> str:
 
 def _number(text: str | None) -> float | None:
     try:
-        return float(text) if text else None
+        return told.number(float(text)) if text else None
     except ValueError:
         return None
 
@@ -71,8 +72,8 @@ def identity(text: str) -> dict[str, Json]:
         "uuid_source": source,
         "platform": "macos" if seen.get("kernel") == "Darwin" else "linux",
         "boot": {"id": seen.get("boot_id"), "time": _number(seen.get("boot_time"))},
-        "pending_reboots": [row[1] for row in rows if row[0] == "pending"],
-        "users": [row[1] for row in rows if row[0] == "user"],
+        "pending_reboots": [row[1] for row in rows if row[0] == "pending" and len(row) > 1],
+        "users": [row[1] for row in rows if row[0] == "user" and len(row) > 1],
         "system": _system(seen),
     }
 
@@ -209,9 +210,9 @@ def software(text: str) -> list[Json]:
     entries: list[Json] = []
     for row in rows_of(text):
         if row[0] == "profiler":
-            entries += _applications(row[1])
+            entries += _applications("".join(row[1:]))
         elif row[0] == "unread":
-            entries.append({"error": row[1]})
+            entries.append({"error": " ".join(row[1:])})
         elif row[0] in _REMOVE and len(row) < 4:
             entries.append({"error": f"a line of {row[0]} is cut off: {' '.join(row)}"})
         elif len(row) > 3 and row[1][1:2] == "i":
@@ -240,19 +241,26 @@ def _applications(packed: str) -> list[Json]:
         listed = json.parse(b64decode(packed)).get("SPApplicationsDataType", [])
     except (ValueError, AttributeError) as problem:
         return [{"error": f"what system_profiler said cannot be read: {problem}"}]
-    entries: list[Json] = []
-    for one in listed:
-        signers = one.get("signed_by") or [one.get("obtained_from")]
-        entry = _entry(f"app/{one.get('path')}", str(one.get("_name")), one.get("version"), signers[0], "64")
-        entries.append(entry | {"location": one.get("path")})
-    return entries
+    if not isinstance(listed, list) or told.too_deep(listed):
+        return [{"error": "what system_profiler said is no list of applications"}]
+    return [_application(one) for one in listed]
+
+
+def _application(one: Json) -> Json:
+    if not isinstance(one, dict) or not isinstance(one.get("_name"), str):
+        return {"error": f"what system_profiler said of an application cannot be read: {one!r:.100}"}
+    path, version = told.text(one.get("path")), one.get("version")
+    signers = told.texts(one.get("signed_by")) or (told.text(one.get("obtained_from")),)
+    number = version if isinstance(version, str) else None
+    entry = _entry(f"app/{path}", str(one["_name"]), number, signers[0] or None, "64")
+    return entry | {"location": path or None}
 
 
 def packages(text: str, names: Sequence[str]) -> dict[str, Json]:
     """The result of `packages` for the names that were asked for, in their order."""
     found: dict[str, dict[str, Json]] = {name: {"installed": None, "candidate": None} for name in names}
     for index, word, version in _rows(text, 3):
-        found[names[int(index)]][word] = version
+        found[_named(names, index)][word] = version
     return {**found, **_unread(text, names)}
 
 
@@ -260,7 +268,7 @@ def services(text: str, names: Sequence[str]) -> dict[str, Json]:
     """The result of `service`: null for a name that is none."""
     found: dict[str, Json] = dict.fromkeys(names)
     for index, state, startup in _rows(text, 3):
-        found[names[int(index)]] = {"state": state, "startup": startup}
+        found[_named(names, index)] = {"state": state, "startup": startup}
     return {**found, **_unread(text, names)}
 
 
@@ -276,8 +284,15 @@ def paths(text: str, names: Sequence[str]) -> dict[str, Json]:
         }
         if digest == "?":
             file["sha256_error"] = "its content could not be read"
-        found[names[int(index)]] = file
+        found[_named(names, index)] = file
     return {**found, **_unread(text, names)}
+
+
+def _named(names: Sequence[str], index: str) -> str:
+    """The name that was asked for by its place; raises ValueError for a place that was not."""
+    if not index.isdecimal() or len(index) > 6 or int(index) >= len(names):
+        raise ValueError(f"it speaks of something that was not asked for: {index[:20]!r}")
+    return names[int(index)]
 
 
 def _rows(text: str, columns: int) -> Iterator[Sequence[str]]:
@@ -286,4 +301,4 @@ def _rows(text: str, columns: int) -> Iterator[Sequence[str]]:
 
 def _unread(text: str, names: Sequence[str]) -> dict[str, Json]:
     """What could not be read, each with its reason in the place of its value."""
-    return {names[int(row[1])]: {"error": row[2]} for row in rows_of(text) if row[0] == "error" and len(row) == 3}
+    return {_named(names, row[1]): {"error": row[2]} for row in rows_of(text) if row[0] == "error" and len(row) == 3}

@@ -41,7 +41,7 @@ from immy_nornir.model.wire import (
     Read,
     ReadOperation,
 )
-from immy_nornir.remote import frames
+from immy_nornir.remote import frames, told
 from immy_nornir.remote.windows import bundle, powershell
 
 if TYPE_CHECKING:
@@ -331,49 +331,45 @@ def identity_from(result: Mapping[str, Json]) -> Identity:
         raise GarbledError("the computer told no name of its own")
     boot, system = result.get("boot"), result.get("system")
     try:
-        platform = Platform(str(result.get("platform", "windows")))
+        platform = Platform(told.text(result.get("platform", "windows")))
     except ValueError as error:
-        raise GarbledError(f"unknown platform {result.get('platform')!r}") from error
+        raise GarbledError(f"unknown platform {told.text(result.get('platform'))!r:.100}") from error
     return Identity(
         name=name,
-        domain=str(result.get("domain") or ""),
-        uuid=str(result.get("uuid") or "").lower(),
-        uuid_source=str(result.get("uuid_source") or ""),
+        domain=told.text(result.get("domain")),
+        uuid=told.text(result.get("uuid")).lower(),
+        uuid_source=told.text(result.get("uuid_source")),
         platform=platform,
         boot=boot_from(boot if isinstance(boot, dict) else {}),
-        pending_reboots=_texts(result.get("pending_reboots")),
-        users=_texts(result.get("users")),
-        system=system if isinstance(system, dict) else {},
+        pending_reboots=told.texts(result.get("pending_reboots")),
+        users=told.texts(result.get("users")),
+        system=told.system(system),
     )
 
 
 def boot_from(value: Mapping[str, Json]) -> Boot:
     """A boot's identity as the wire tells it."""
-    identifier, time = value.get("id"), value.get("time")
-    return Boot(
-        id=str(identifier) if identifier is not None else None,
-        time=float(time) if isinstance(time, int | float) else None,
-    )
+    identifier = value.get("id")
+    return Boot(id=told.text(identifier) if identifier is not None else None, time=told.number(value.get("time")))
 
 
 def job_status_from(result: Mapping[str, Json], offset: int = 0) -> JobStatus:
     """The value of a `job.start` or `job.wait` answer; text never ends inside a character while more may come."""
     try:
-        state = JobState(str(result.get("state")))
-        raw = base64.b64decode(str(result.get("output") or ""), validate=True)
+        state = JobState(told.text(result.get("state")))
+        raw = base64.b64decode(told.text(result.get("output")), validate=True)
     except (ValueError, binascii.Error) as error:
         raise GarbledError("the computer's word on a job cannot be read") from error
-    told = result.get("next_offset")
-    end = told if isinstance(told, int) else offset + len(raw)
-    size = result.get("size")
-    size = size if isinstance(size, int) else end
+    told_end, told_size = told.whole(result.get("next_offset"), 0), told.whole(result.get("size"), 0)
+    end = offset + len(raw) if told_end is None else told_end
+    size = end if told_size is None else told_size
     ended = state in {JobState.FINISHED, JobState.LOST} and end >= size
     held = 0 if ended or not raw else _cut_character(raw)
     inner = result.get("result")
     return JobStatus(
         state=state,
         output=raw[: len(raw) - held].decode("utf-8", "replace"),
-        next_offset=end - held,
+        next_offset=max(0, end - held),
         size=size,
         result=job_result_from(inner),
         created=result.get("created") is True,
@@ -393,19 +389,9 @@ def _cut_character(raw: bytes) -> int:
 
 def job_result_from(value: Json) -> JobResult | None:
     """A job's last word; None where it has not its form: a whole exit code, or why there is none."""
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or told.too_deep(value):
         return None
-    code, error, seconds = value.get("exit_code"), value.get("error"), value.get("seconds")
-    has_code = isinstance(code, int) and not isinstance(code, bool)
-    if not has_code and not (code is None and isinstance(error, str) and error):
+    error, code = value.get("error"), told.whole(value.get("exit_code"))
+    if code is None and not (value.get("exit_code") is None and isinstance(error, str) and error):
         return None
-    return JobResult(
-        exit_code=code if has_code else None,  # type: ignore[arg-type]  # an int, as was just seen
-        error=str(error or ""),
-        seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
-        value=value.get("value"),
-    )
-
-
-def _texts(value: Json) -> tuple[str, ...]:
-    return tuple(str(one) for one in value) if isinstance(value, list) else ()
+    return JobResult(code, told.text(error), told.number(value.get("seconds")) or 0.0, value.get("value"))

@@ -1,0 +1,80 @@
+"""The files and folders that immy writes for itself: for its own user only, under any umask, never through a link.
+
+A link in the state folder would let somebody else choose which file is written. The state folder itself may be one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import sys
+from pathlib import Path
+
+from immy_nornir.errors import HistoryError
+
+_FILE, _FOLDER = 0o600, 0o700
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+def make_folder(folder: Path, *, inside: bool = False) -> None:
+    """Make a folder and those above it; one that is there keeps its rights. `inside`: in the state folder.
+
+    Raises: HistoryError for a link inside the state folder, OSError where it cannot be made.
+    """
+    if inside:
+        refuse_link(folder)
+    missing = []
+    above = folder
+    while not above.exists() and above != above.parent:
+        missing.append(above)
+        above = above.parent
+    for one in reversed(missing):
+        try:
+            one.mkdir(_FOLDER)
+        except FileExistsError:
+            if not one.is_dir():
+                raise
+            continue
+        one.chmod(_FOLDER)  # the umask may have taken more away than is needed
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+
+
+def refuse_link(path: Path) -> None:
+    """Raise HistoryError where a file or folder of ours is a link, or a file is anything but a plain one."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISLNK(mode):
+        raise HistoryError(f"{path} is a link, and immy writes through none in its own folder", "remove the link")
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise HistoryError(f"{path} is no plain file", "remove it, or give another folder with --state")
+
+
+def open_own(path: Path, flags: int) -> int:
+    """A descriptor of a file of ours, made where it is missing.
+
+    Raises: HistoryError for a link, OSError where it cannot be opened.
+    """
+    refuse_link(path)
+    with contextlib.suppress(FileExistsError):
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY, _FILE)
+        try:
+            if sys.platform != "win32":
+                os.fchmod(made, _FILE)
+        finally:
+            os.close(made)
+    return os.open(path, flags | _NOFOLLOW | _BINARY)
+
+
+def write_own(path: Path, text: str) -> None:
+    """Write a whole file of ours.
+
+    Raises: HistoryError for a link, OSError where it cannot be written.
+    """
+    with os.fdopen(open_own(path, os.O_WRONLY | os.O_TRUNC), "w", encoding="utf-8", errors="replace") as file:
+        file.write(text)

@@ -1,0 +1,72 @@
+"""What a computer tells, as values of the type that is meant; anything else counts as not told. Pure, never raises."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from immy_nornir.model.values import Json
+
+DEEPEST = 100
+"""So deep an answer may be nested: what goes on with it calls itself for each step."""
+LARGEST = 2**63 - 1
+"""Of a whole number that is stored."""
+_TEXTS = {"os", "version", "build", "architecture", "chassis", "manufacturer", "model", "powershell"}
+_TEXTS |= {"language_mode", "time_zone"}
+_NUMBERS = {"memory_gb", "disk_free_gb", "time"}
+
+
+def too_deep(value: Json) -> bool:
+    """Whether lists and maps are nested deeper than is read."""
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > DEEPEST:
+            return True
+        inner: list[Json] = []
+        for one in level:
+            children = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+            inner += [child for child in children if isinstance(child, dict | list)]
+        level = inner
+    return False
+
+
+def whole(value: Json, least: int = -LARGEST) -> int | None:
+    """A whole number from `least` on that can be stored."""
+    is_one = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_one and least <= value <= LARGEST else None  # type: ignore[operator,return-value]  # an int
+
+
+def number(value: Json) -> float | None:
+    """A number that is finite."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        found = float(value)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def text(value: Json) -> str:
+    """A text; other values as Python shows them, nothing and what is nested too deep as an empty one."""
+    if isinstance(value, str):
+        return value
+    return "" if not value or too_deep(value) else str(value)
+
+
+def texts(value: Json) -> tuple[str, ...]:
+    """The texts of a list."""
+    return tuple(text(one) for one in value) if isinstance(value, list) else ()
+
+
+def system(value: Json) -> Mapping[str, Json]:
+    """What a computer says of its system: what is known there has its type or is not told."""
+    if not isinstance(value, dict) or too_deep(value):
+        return {}
+    told = dict(value)
+    for name in told.keys() & _TEXTS:
+        told[name] = told[name] if isinstance(told[name], str) else None
+    for name in told.keys() & _NUMBERS:
+        told[name] = told[name] if number(told[name]) is not None else None
+    return told
