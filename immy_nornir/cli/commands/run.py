@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import re
 import shlex
@@ -44,6 +45,7 @@ class _Wishes:
     report: bool
     brakes: Brakes
     verbose: bool = False
+    quiet: bool = False
 
 
 def _choices(kind: type) -> click.Choice[str]:
@@ -80,7 +82,10 @@ def _choices(kind: type) -> click.Choice[str]:
 @click.option("-o", "--option", "more", multiple=True, metavar="NAME=VALUE", help="Any other option of a session.")
 @options.extra
 @click.option("--check", is_flag=True, help="Stop after the plan; exit code 4 when changes are pending.")
-@click.option("-v", "--verbose", is_flag=True, help="With --check: the plan of each computer, with its reasons.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but the summary, and what has to be asked.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="A line for every entry, and in the summary each computer with what it did."
+)
 @click.option("--wait", is_flag=True, help="Stay until deferred sessions (window, computer off) have ended.")
 @options.workers
 @click.option("--per-tenant", type=click.IntRange(0), default=0, help="At most so many of one tenant at the same time.")
@@ -104,6 +109,8 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
     """
     from immy_nornir.session.specs import Asking
 
+    if given["quiet"] and given["verbose"]:
+        raise UsageError("-q and -v contradict each other", "give one of them")
     if playbook is None and pattern is None:
         raise UsageError("name a playbook, or computers with --on PATTERN", "immy run playbooks/full.yml")
     root = startup.root_of(ctx, playbook)
@@ -131,6 +138,7 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
         given["report"],
         Brakes(given["max_changes"], given["max_reboots"]),
         given["verbose"],
+        given["quiet"],
     )
     pace = Pace(given["workers"], given["per_tenant"], given["splay"], given["wait"])
     _check_items(fleet, asking.items)
@@ -203,7 +211,7 @@ def _begin(
     run_id = new_id(engine.clock.now())
     taking_up.make_specs(engine, run_id, plays, asking)
     planned = preview(engine, [spec for one in plays for spec in one.specs])
-    approved = approve(planned, yes=wishes.yes)
+    approved = approve(planned, yes=wishes.yes, quiet=wishes.quiet)
     user, machine = startup.who()
     fresh, taken_up = taking_up.make_sessions(engine, plays)
     spec = RunSpec(
@@ -226,20 +234,25 @@ def _begin(
     set_approver(lives, approver_of(yes=wishes.yes, brakes=wishes.brakes))
     run = runs.begin_run(engine, spec, plays, fresh, approved)
     taking_up.end_excluded(plays, fresh)
-    for sentence in [*taken_up[:5], *([f"and {len(taken_up) - 5} more"] if taken_up[5:] else [])]:
+    said = [] if wishes.quiet else [*taken_up[:5], *([f"and {len(taken_up) - 5} more"] if taken_up[5:] else [])]
+    for sentence in said:
         click.echo(sentence, err=True)
     return run
 
 
 @contextlib.contextmanager
-def watched(engine: Engine, sessions: int) -> Iterator[Lines | Live]:
+def watched(
+    engine: Engine, sessions: int, runs: Sequence[LiveRun] = (), *, quiet: bool = False, verbose: bool = False
+) -> Iterator[Lines | Live]:
     """What surrounds the work on so many sessions: progress is shown, and Ctrl-C stops in stages."""
     from immy_nornir.cli.progress import progress_for
 
     startup.collect_rarely()
     restore = startup.on_interrupt(stops(engine))
     try:
-        with progress_for(sessions) as progress:
+        told = [functools.partial(getattr, run, "state") for run in runs]
+        stopping = functools.partial(getattr, engine.stop, "level")
+        with progress_for(sessions, told, stopping, quiet=quiet, verbose=verbose) as progress:
             engine.listener = progress
             yield progress
     finally:
@@ -252,7 +265,7 @@ def _run(engine: Engine, run: LiveRun, wishes: _Wishes) -> int:
     from immy_nornir.session.approvals import Approvals
 
     spec, sessions = run.state.spec, list(run.sessions.values())
-    with watched(engine, len(sessions)) as progress:
+    with watched(engine, len(sessions), [run], quiet=wishes.quiet, verbose=wishes.verbose) as progress:
         asker = Asker(engine.stop, progress.paused)
         batches.execute(engine, run, spec.pace, Approvals(engine, [account_of(run)], asker))
     code = exit_code(sessions, spec.check)

@@ -295,7 +295,7 @@ def _resume(
     from immy_nornir.session.approvals import Approvals
 
     lives = [*alone, *(live for run in runs for live in run.sessions.values())]
-    with watched(engine, len(lives)) as progress:
+    with watched(engine, len(lives), runs) as progress:
         asker = Asker(engine.stop, progress.paused)
         batches.resume(engine, runs, alone, pace, Approvals(engine, accounts, asker))
     for run in runs:
