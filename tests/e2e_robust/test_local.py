@@ -97,3 +97,19 @@ def test_an_installer_that_was_killed_too_is_begun_again_because_detection_says_
 
     assert (folder / "counter").read_text() == "begun\nbegun\n"
     assert [job["state"] for job in here.show("localhost")["jobs"]] == ["lost", "finished"]
+
+
+def test_the_reason_of_a_failed_job_is_the_line_that_matters(here: Fleet) -> None:
+    """Also where an error made no bad exit code: what the script said stands beside what detection says."""
+    said = "E: Unable to locate package foo"
+    write(here.root, {"tasks/software/app/install.sh": f"echo begun\necho '{said}' >&2\necho bye\nexit 100\n"})
+    deploy(here, "software/app")
+    here.immy("run", "playbooks/here.yml", "--yes", "--no-report", expect=1)
+    (action,) = here.show("localhost")["session"]["actions"]
+    assert (action["outcome_reason"], action["message"]) == ("exit_code", f"exit code 100: {said}")
+    write(here.root, {"tasks/software/app/install.sh": "echo 'fatal: licence server refused' >&2\necho bye\n"})
+    here.immy("run", "playbooks/here.yml", "--yes", "--no-report", expect=1)
+    (action,) = here.show("localhost")["session"]["actions"]
+    assert action["outcome_reason"] == "not_converged"
+    assert action["message"].startswith("it ended well, but: ")
+    assert action["message"].endswith(": fatal: licence server refused")
