@@ -16,7 +16,8 @@ from immy_nornir.history.projection import stage_of, status_of
 from immy_nornir.history.sentences import sentence
 from immy_nornir.model.record.entries import Finished, Interrupted, RebootEnded, Stamped
 from immy_nornir.model.record.session import Status, WaitKind
-from immy_nornir.report.words import count, status_word, took
+from immy_nornir.model.record.words import word
+from immy_nornir.report.words import count, took
 
 if TYPE_CHECKING:
     from immy_nornir.decide.runs.run_state import RunState
@@ -107,7 +108,7 @@ class Picture:
             asked = status is Status.INTERRUPTED and self._stopping()  # no news to who stopped it
             if status is not Status.PASSED and not asked:
                 elapsed = "" if here is None else clock(stamped.at - here.began)
-                self._failed.append(Row(name, elapsed, status_word(status), reason, failed=True))
+                self._failed.append(Row(name, elapsed, word(status), reason, failed=True))
 
     def view(self, now: float, elapsed: float, height: int) -> View:
         """What is to be seen at a moment, after `elapsed` seconds of work, on a screen of so many lines."""
@@ -122,7 +123,7 @@ class Picture:
         if (rest := self._total - done - len(here)) > 0:
             standing.append(f"{rest:,} not begun")
         wave = next(filter(None, (where(one()) for one in self._runs)), "")
-        said = [f"{ended[status]:,} {status_word(status)}" for status in _ORDER if status in ended]
+        said = [f"{ended[status]:,} {word(status)}" for status in _ORDER if status in ended]
         heads = [", ".join(parts), wave, "; ".join(", ".join(some) for some in (standing, said) if some)]
         rows = tuple(_rows(here, failed, now, height - _FIXED))
         return View(self._total, done, tuple(filter(None, heads)), stopping_words(level), rows)
@@ -159,7 +160,7 @@ def _what(state: State, stamped: Stamped) -> str:
         return sentence(stamped.entry, state)
     if waiting.kind is WaitKind.JOB and state.current in state.actions:
         plan = state.actions[state.current].plan
-        return f"{plan.id}: {plan.type} under way"
+        return f"{plan.id}: {word(plan.type)} under way"
     return f"waits for {waiting.about}"
 
 

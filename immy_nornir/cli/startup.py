@@ -8,7 +8,7 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -321,3 +321,16 @@ def command(words: str) -> str:
     for option, value in (("-C", root), ("--state", given.get("state"))):
         parts += [option, str(value)] if value is not None else []
     return shlex.join([*parts, *shlex.split(words), *(word for one in sources for word in ("-i", one))])
+
+
+def next_commands(interrupted: int, waiting: int) -> Iterator[str]:
+    """The commands that go on with so many sessions that have not ended."""
+
+    def count(number: int, word: str) -> str:
+        return f"{number:,} {word} session" + ("" if number == 1 else "s")
+
+    if interrupted:
+        yield f"  next: {command('sessions resume')}  (takes up {count(interrupted, 'interrupted')})"
+    if waiting:
+        said = f"goes on with {count(waiting, 'waiting')}, where it is time"
+        yield f"  next: {command('sessions resume --due')}  ({said})"

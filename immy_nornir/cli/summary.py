@@ -13,7 +13,8 @@ from immy_nornir.cli import startup
 from immy_nornir.cli.plan import plan_lines, plan_of
 from immy_nornir.errors import HistoryError
 from immy_nornir.model.record.session import EndReason, Status
-from immy_nornir.report.words import action_word, count, outcome_word, status_word
+from immy_nornir.model.record.words import word
+from immy_nornir.report.words import count
 from immy_nornir.text import json
 
 if TYPE_CHECKING:
@@ -140,9 +141,9 @@ def show_summary(
     statuses = Counter(one.status for one in recaps)
     outcomes = Counter(one.outcome for recap in recaps for one in recap.actions if one.outcome is not None)
     reboots = sum(one.reboots for one in recaps)
-    said = ", ".join(f"{n} {status_word(s)}" for s, n in statuses.most_common())
+    said = ", ".join(f"{n} {word(s)}" for s, n in statuses.most_common())
     click.echo(f"run {run_id}: {count(len(sessions), 'computer')}: {said}")
-    told = ", ".join(f"{n} {outcome_word(o)}" for o, n in outcomes.most_common())
+    told = ", ".join(f"{n} {word(o)}" for o, n in outcomes.most_common())
     open_actions = sum(1 for recap in recaps for one in recap.actions if one.outcome is None)
     if open_actions and told:
         told += f", {open_actions} not done"
@@ -161,28 +162,18 @@ def show_summary(
     click.echo(f"  history: {startup.near(engine.history.path)}")
     for report in reports:
         click.echo(f"  report:  {startup.near(report)}")
-    for line in next_commands(sessions):
-        click.echo(line)
-
-
-def next_commands(sessions: Sequence[LiveSession]) -> Iterator[str]:
-    """The commands that go on with what has not ended."""
     left = sum(live.recap.status is Status.INTERRUPTED and live.refused is None for live in sessions)
-    waiting = sum(live.recap.deferred for live in sessions)
-    if left:
-        yield f"  next: {startup.command('sessions resume')}  (takes up {count(left, 'interrupted session')})"
-    if waiting:
-        said = f"goes on with {count(waiting, 'waiting session')}, where it is time"
-        yield f"  next: {startup.command('sessions resume --due')}  ({said})"
+    for line in startup.next_commands(left, sum(live.recap.deferred for live in sessions)):
+        click.echo(line)
 
 
 def _done(sessions: Sequence[LiveSession]) -> Iterator[str]:
     """What became of each computer and of each of its actions."""
     for live in sessions:
-        yield f"  {live.computer}: {status_word(live.recap.status)}: {live.recap.message}"
+        yield f"  {live.computer}: {word(live.recap.status)}: {live.recap.message}"
         for one in live.recap.actions:
-            outcome = "not ended" if one.outcome is None else outcome_word(one.outcome)
-            yield f"    {one.id}: {action_word(one.type)}: {outcome}" + (f": {one.message}" if one.message else "")
+            outcome = "not ended" if one.outcome is None else word(one.outcome)
+            yield f"    {one.id}: {word(one.type)}: {outcome}" + (f": {one.message}" if one.message else "")
 
 
 def _attention(sessions: Sequence[LiveSession]) -> dict[str, list[str]]:
@@ -191,5 +182,5 @@ def _attention(sessions: Sequence[LiveSession]) -> dict[str, list[str]]:
     for live in sessions:
         recap = live.recap
         if recap.status is not Status.PASSED:
-            found.setdefault(f"{status_word(recap.status)}: {recap.message}", []).append(live.computer)
+            found.setdefault(f"{word(recap.status)}: {recap.message}", []).append(live.computer)
     return found

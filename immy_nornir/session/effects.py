@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from immy_nornir.decide import versions
 from immy_nornir.decide.detect.detection import detect
 from immy_nornir.decide.detect.identity import identity_mismatch
-from immy_nornir.decide.plan.actions import Decision, decide
+from immy_nornir.decide.plan.actions import Decision, decide, told
 from immy_nornir.decide.plan.job_steps import steps_of
 from immy_nornir.decide.plan.make_plan import user_for
 from immy_nornir.decide.steps import outcomes
@@ -284,7 +284,7 @@ def _judged(
             note = f"{code or result.error}, but it is as it should be"
         reason = OutcomeReason.REBOOT_PENDING if owed and skips else OutcomeReason.VERIFIED
         message = "done, reboot pending" + (f" ({note})" if note else "") if owed and skips else note
-        return ActionEnded(action_id, Outcome.SUCCESS, reason, message, _after(finding), finding, owed)
+        return ActionEnded(action_id, Outcome.SUCCESS, reason, message, told(finding), finding, owed)
     if decision.unknown or finding.status is FindingStatus.FAILED:
         reason = outcomes.reason_of(decision)
         return ActionEnded(action_id, Outcome.FAILED, reason, decision.why, "", finding, owed)
@@ -293,11 +293,11 @@ def _judged(
             message = "its job was lost and detection says it is still needed"
             return RetryLater(action_id, leg.engine.clock.now(), message)
         message = f"its job was lost {one.doubts} times; {decision.why}"
-        return ActionEnded(action_id, Outcome.FAILED, OutcomeReason.IN_DOUBT, message, _after(finding), finding, owed)
+        return ActionEnded(action_id, Outcome.FAILED, OutcomeReason.IN_DOUBT, message, told(finding), finding, owed)
     if soft and not skips:
         message = f"{code}; to be seen after the reboot"
         return ActionEnded(
-            action_id, Outcome.SUCCESS, OutcomeReason.REBOOT_PENDING, message, _after(finding), finding, True
+            action_id, Outcome.SUCCESS, OutcomeReason.REBOOT_PENDING, message, told(finding), finding, True
         )
     output = written_by(leg.engine.history, state.spec.id, one.job)
     return _unsatisfied(one, decision, finding, meaning, output, owed=owed)
@@ -323,13 +323,7 @@ def _unsatisfied(
             reason, message = OutcomeReason.COULD_NOT_START, "it could not be started"
     if said:
         message = said if reason is OutcomeReason.COULD_NOT_START else f"{message}: {said}"
-    return ActionEnded(one.plan.id, Outcome.FAILED, reason, message, _after(finding), finding, owed)
-
-
-def _after(finding: Finding) -> str:
-    if finding.status is FindingStatus.FOUND:
-        return finding.version or "present"
-    return finding.status.value.replace("_", " ")
+    return ActionEnded(one.plan.id, Outcome.FAILED, reason, message, told(finding), finding, owed)
 
 
 # --- reboots --------------------------------------------------------------------------------------------------

@@ -113,3 +113,19 @@ def test_the_reason_of_a_failed_job_is_the_line_that_matters(here: Fleet) -> Non
     assert action["outcome_reason"] == "not_converged"
     assert action["message"].startswith("it ended well, but: ")
     assert action["message"].endswith(": fatal: licence server refused")
+
+
+def test_a_script_task_with_get_shows_before_and_after(here: Fleet) -> None:
+    """What `get` cannot say costs nothing: the verdict is the one of `test`."""
+    get = 'test -e "$IMMY_FOLDER/installed" && echo on || echo off\n'
+    task = FILES["tasks/maintenance/thing/task.yml"] + "get: get.sh\n"
+    write(here.root, {"tasks/maintenance/thing/task.yml": task, "tasks/maintenance/thing/get.sh": get})
+    folder = deploy(here, "task/thing")
+    (folder / "go").touch()
+    here.immy("run", "playbooks/here.yml", "--yes", "--no-report")
+    (action,) = here.show("localhost")["session"]["actions"]
+    assert (action["found"], action["after"]) == ("not compliant: off", "compliant: on")
+    write(here.root, {"tasks/maintenance/thing/get.sh": "exit 3\n"})
+    here.immy("run", "playbooks/here.yml", "--yes", "--no-report")
+    (action,) = here.show("localhost")["session"]["actions"]
+    assert (action["found"], action["outcome"]) == ("compliant", "nothing")

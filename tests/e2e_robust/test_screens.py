@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from immy_nornir.lab import Knobs
+from immy_nornir.model.playbooks import ActionType
+from immy_nornir.model.record.session import Outcome, OutcomeReason, Status, WaitKind
 
 from .fleets import Fleet, fleet, software_files, write
 from .terminal import terminal
@@ -77,3 +80,34 @@ def test_quiet_says_the_summary_only_and_verbose_every_entry(one: Fleet) -> None
     assert "pc001: 1 item detected" in one.said
     assert "    software/alpha: uninstall: done" in said
     one.immy("run", "playbooks/all.yml", "-q", "-v", expect=2)
+
+
+def test_runs_and_sessions_are_listed_with_heads_in_one_time_zone_without_words_of_programs(one: Fleet) -> None:
+    one.environment["TZ"] = "Asia/Kolkata"
+    one.immy("run", "playbooks/night.yml", "--yes", "--no-report", expect=5)
+    one.immy("run", "playbooks/waves.yml", "--yes", "--no-report", expect=None)
+    listed = one.immy("runs", "list").splitlines()
+    assert listed[0].split("  ")[0] == "RUN"
+    assert "STARTED (UTC+05:30)" in listed[0]
+    assert len(listed) == 3
+    assert "immy run playbooks/waves.yml --yes --no-report" in listed[1]
+    sessions = one.immy("sessions", "list").splitlines()
+    heads = ["SESSION", "STARTED (UTC+05:30)", "TOOK", "COMPUTER", "TENANT", "TYPE", "STATUS", "REASON"]
+    assert [head.strip() for head in sessions[0].split("  ") if head.strip()] == heads
+    newest = json.loads(one.immy("runs", "show", "--format", "json"))["run"]["id"]
+    shown = one.immy("runs", "show", newest[:11])
+    assert "play 'weekly': 2 of 2 waves begun, 2 ended, 3 sessions" in shown
+    assert "3 sessions: 3 passed" in shown
+    everything = [one.immy("runs", "show"), one.immy("sessions", "show", "pc001"), one.immy("sessions", "log", "pc001")]
+    words = {one.value for kind in (Status, Outcome, OutcomeReason, ActionType, WaitKind) for one in kind}
+    for text in ["\n".join([*listed, *sessions]), *everything]:
+        assert [word for word in words if "_" in word and word in text] == []
+        assert "None" not in text
+        assert "UTC+05:30" in text
+
+
+def test_a_run_that_was_left_names_the_next_command(one: Fleet) -> None:
+    one.immy("run", "playbooks/night.yml", "--yes", "--no-report", expect=5)
+    shown = one.immy("runs", "show")
+    assert "pc001: waiting: waits for window 2999-01-01T00:00:00Z, which opens 2999-01-01 " in shown
+    assert "next: immy sessions resume --due  (goes on with 3 waiting sessions, where it is time)" in shown

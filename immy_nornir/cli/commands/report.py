@@ -56,7 +56,7 @@ def report(ctx: click.Context, run: str | None, form: Format | None, output: Pat
     root = root_of(ctx)
     chosen: Format = form or _format_for(output)
     with Reader(state_of(ctx, root) / FILE) as reader:
-        row = _run(reader, run)
+        row = run_named(reader, run)
         sessions = _sessions(reader, row, tenant)
         jobs = _jobs(reader, sessions, everything=chosen == "json")
     made = build(row, sessions, jobs, generated_at=time.time(), only_tenant=tenant or "")
@@ -74,7 +74,7 @@ def _format_for(output: Path | None) -> Format:
     return "markdown" if sys.stdout.isatty() else "html"
 
 
-def _run(reader: Reader, wanted: str | None) -> RunRow:
+def run_named(reader: Reader, wanted: str | None) -> RunRow:
     """The run that is meant. Raises UsageError, with the ids that come nearest."""
     runs = reader.runs(limit=1 if wanted is None else None)
     if wanted is None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.cli import options, startup
+from immy_nornir.cli import options, screens, startup
+from immy_nornir.cli.times import Zone
 from immy_nornir.errors import UsageError
 from immy_nornir.model.record.status import Status
 from immy_nornir.text import json
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from immy_nornir.session.runs import LiveRun
 
 SCHEMA_VERSION = 1
-_LAST_LINES = 10
-"""Of a job's output so many are shown."""
 
 
 @click.group()
@@ -74,14 +73,9 @@ def list_(
     if form == "json":
         click.echo(json.indented({"schema_version": SCHEMA_VERSION, "sessions": [_plain(row) for row in rows]}))
         return
-    for row in rows:
-        reason = row.waiting if row.status is Status.WAITING else row.reason
-        click.echo(
-            f"{row.id:<16} {_time(row.created_at)}  {row.computer:<20} {row.type:<10} {row.status:<16} {reason}"[
-                :220
-            ].rstrip()
-        )
-    if not rows:
+    if rows:
+        screens.show_sessions(rows, time.time())
+    else:
         click.echo("no sessions", err=True)
 
 
@@ -122,30 +116,8 @@ def show(ctx: click.Context, session: str, form: str) -> None:
         }
         click.echo(json.indented(document))
         return
-    click.echo(f"session {row.id} of {row.computer} ({row.tenant}), {row.type}, play '{row.play}'")
-    click.echo(f"  {row.status.replace('_', ' ')}: {row.reason}")
-    if row.waiting:
-        click.echo(f"  waiting for {row.waiting}")
-    click.echo(f"  created {_time(row.created_at)}, ended {_time(row.ended_at) or 'not yet'}; stage {row.stage}")
-    for label, phases in (("planned", row.planned_phases), ("actual", row.phases)):
-        if len(phases) > 1:
-            click.echo(f"  phases, {label}: " + " | reboot | ".join(", ".join(one) or "nothing" for one in phases))
-    for number, (why, outcome) in enumerate(row.reboot_reasons, 1):
-        click.echo(f"  reboot {number}: {why}: {outcome or 'under way'}")
-    for action in row.actions:
-        end = f"{action.outcome} ({action.outcome_reason})" if action.outcome else action.status
-        click.echo(f"  {action.id}: {action.type}: {end}")
-        about = f"found {action.found or 'nothing'}, wanted {action.desired or 'by another item'}"
-        click.echo(
-            f"      {about}; {action.why}"
-            + (f"; {action.message}" if action.message and action.message != action.why else "")
-        )
-    for job in jobs:
-        code = "" if job.exit_code is None else f", exit code {job.exit_code}"
-        click.echo(f"  job {job.job_id}: {job.state}{code}{f', {job.error}' if job.error else ''}")
-        lines = job.output.splitlines()
-        for line in (["[...]"] if len(lines) > _LAST_LINES else []) + lines[-_LAST_LINES:]:
-            click.echo(f"      | {line}")
+    for line in screens.of_session(row, jobs):
+        click.echo(line)
 
 
 @sessions.command()
@@ -158,6 +130,7 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
     with _reader(ctx) as reader:
         row = find(reader, session)
         seen = 0
+        zone: Zone | None = None
         while True:
             entries = reader.log(row.id, seen)
             for entry in entries:
@@ -165,7 +138,10 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
                 if form == "json":
                     click.echo(json.line({"schema_version": SCHEMA_VERSION, **dataclasses.asdict(entry)}))
                 else:
-                    click.echo(f"{_time(entry.at)}  {entry.text}")
+                    if zone is None:
+                        zone = Zone((entry.at, time.time()))
+                        click.echo(f"times are {zone.offset}")
+                    click.echo(f"{zone.when(entry.at)}  {entry.text}")
             if not follow or (
                 not entries and find(reader, row.id).status not in (Status.RUNNING, Status.WAITING, Status.CREATED)
             ):
@@ -334,7 +310,3 @@ def find(reader: Reader, text: str) -> SessionRow:
 
 def _plain(row: SessionRow) -> dict[str, Any]:
     return dataclasses.asdict(row)
-
-
-def _time(at: float | None) -> str:
-    return "" if at is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))

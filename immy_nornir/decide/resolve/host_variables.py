@@ -12,6 +12,7 @@ from immy_nornir.errors import ImmyError
 from immy_nornir.model.values import SecretRef, Value
 from immy_nornir.text import templates
 from immy_nornir.text.filters import TRUE_WORDS
+from immy_nornir.text.plain import plain
 
 NO: Final = frozenset(("false", "no", "off", "0", "n", "f", "none", ""))
 PINS: Final = ("uuid", "uuid_source", "name", "domain")
@@ -64,7 +65,7 @@ def problem_of(name: str, value: Value) -> str:
         return ""
     match name:
         case "immy_excluded" | "immy_onboarding":
-            return "" if yes_or_no(value) is not None else f"{name} is neither yes nor no: '{value}'"
+            return "" if yes_or_no(value) is not None else f"{name} is neither yes nor no: '{plain(value)}'"
         case "immy_identity" if isinstance(value, Mapping):
             unknown = [key for key in value if key not in PINS]
             return f"immy_identity knows no {', '.join(map(repr, unknown))}" if unknown else ""
