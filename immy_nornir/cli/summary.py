@@ -144,11 +144,8 @@ def show_summary(
     said = ", ".join(f"{n} {word(s)}" for s, n in statuses.most_common())
     click.echo(f"run {run_id}: {count(len(sessions), 'computer')}: {said}")
     told = ", ".join(f"{n} {word(o)}" for o, n in outcomes.most_common())
-    open_actions = sum(1 for recap in recaps for one in recap.actions if one.outcome is None)
-    if open_actions and told:
-        told += f", {open_actions} not done"
-    elif open_actions:
-        told = f"{open_actions} not done"
+    if open_actions := sum(1 for recap in recaps for one in recap.actions if one.outcome is None):
+        told += f"{', ' if told else ''}{open_actions} not done"
     click.echo(f"  actions: {told or 'none'}; reboots: {reboots}")
     plans = [plan_of(live.computer, live.recap) for live in sessions] if planned else []
     for line in plan_lines(plans, verbose=verbose):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from immy_nornir.cli import completing
 from immy_nornir.cli.startup import root_of, state_of
 from immy_nornir.errors import ImmyError, UsageError
 
@@ -30,7 +31,7 @@ _SHOWN = 5
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completing.runs)
 @click.option(
     "--format",
     "form",
@@ -40,7 +41,12 @@ _SHOWN = 5
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file."
 )
-@click.option("--tenant", metavar="NAME", help="Only this tenant's computers, for sending to the customer.")
+@click.option(
+    "--tenant",
+    metavar="NAME",
+    shell_complete=completing.tenants,
+    help="Only this tenant's computers, for sending to the customer.",
+)
 @click.pass_context
 def report(ctx: click.Context, run: str | None, form: Format | None, output: Path | None, tenant: str | None) -> None:
     """Show a run as a report.

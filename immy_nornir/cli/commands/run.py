@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.cli import options, startup
+from immy_nornir.cli import completing, options, startup
 from immy_nornir.cli.answers import Asker
 from immy_nornir.cli.approval import account_of, approve, approver_of, set_approver
 from immy_nornir.cli.summary import end_runs, exit_code, record_code, show_summary, write_report
@@ -58,19 +58,26 @@ def _choices(kind: type) -> click.Choice[str]:
     "--on",
     "pattern",
     metavar="PATTERN",
+    shell_complete=completing.patterns,
     help="Computers; instead of those of the playbook's plays, or without a playbook.",
 )
 @click.option(
     "--type",
     "kind",
     metavar="TYPE",
+    shell_complete=completing.types,
     help="Maintenance type: full, resolution, detection, inventory, or the fleet's own.",
 )
 @click.option(
-    "--item", "items", multiple=True, metavar="ITEM", help="Only this item, with its prerequisites; a glob is allowed."
+    "--item",
+    "items",
+    multiple=True,
+    metavar="ITEM",
+    shell_complete=completing.items,
+    help="Only this item, with its prerequisites; a glob is allowed.",
 )
 @options.sources
-@click.option("--limit", metavar="PATTERN", help="Only these of the computers.")
+@click.option("--limit", metavar="PATTERN", shell_complete=completing.patterns, help="Only these of the computers.")
 @click.option("--tags", multiple=True, metavar="TAG", help="Only plays with one of these tags.")
 @click.option("--reboot", type=click.Choice(["skip", "automatic", "force"]), help="What to do about needed reboots.")
 @click.option("--window", metavar="WHEN", help="now, after_hours, HH:MM (for a night), or an ISO time or interval.")

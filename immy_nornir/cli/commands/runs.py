@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from immy_nornir.cli import options, screens, startup
+from immy_nornir.cli import completing, options, screens, startup
 from immy_nornir.cli.commands.report import run_named
 from immy_nornir.model.record.status import Status
 from immy_nornir.text import json
@@ -49,7 +49,7 @@ def list_(ctx: click.Context, limit: int, form: str) -> None:
 
 
 @runs.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completing.runs)
 @options.form
 @click.pass_context
 def show(ctx: click.Context, run: str | None, form: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.cli import options, screens, startup
+from immy_nornir.cli import completing, options, screens, startup
 from immy_nornir.cli.times import Zone
 from immy_nornir.errors import UsageError
 from immy_nornir.model.record.status import Status
@@ -42,12 +42,18 @@ def _reader(ctx: click.Context) -> Reader:
 
 
 @sessions.command("list")
-@click.argument("computer", required=False)
-@click.option("--run", "run_id", metavar="RUN", help="Only sessions of this run; `last` is the newest.")
+@click.argument("computer", required=False, shell_complete=completing.computers)
+@click.option(
+    "--run",
+    "run_id",
+    metavar="RUN",
+    shell_complete=completing.runs,
+    help="Only sessions of this run; `last` is the newest.",
+)
 @click.option(
     "--status", "statuses", multiple=True, type=click.Choice([one.value for one in Status]), help="Only these statuses."
 )
-@click.option("--tenant", help="Only this tenant.")
+@click.option("--tenant", shell_complete=completing.tenants, help="Only this tenant.")
 @click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
 @options.form
 @click.pass_context
@@ -97,7 +103,7 @@ def _check_names(reader: Reader, **asked: str | None) -> None:
 
 
 @sessions.command()
-@click.argument("session")
+@click.argument("session", shell_complete=completing.sessions)
 @options.form
 @click.pass_context
 def show(ctx: click.Context, session: str, form: str) -> None:
@@ -121,7 +127,7 @@ def show(ctx: click.Context, session: str, form: str) -> None:
 
 
 @sessions.command()
-@click.argument("session")
+@click.argument("session", shell_complete=completing.sessions)
 @click.option("-f", "--follow", is_flag=True, help="Stay and show what comes, until the session ends.")
 @options.form
 @click.pass_context
@@ -150,7 +156,7 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
 
 
 @sessions.command()
-@click.argument("ids", nargs=-1, metavar="[SESSION]...")
+@click.argument("ids", nargs=-1, metavar="[SESSION]...", shell_complete=completing.sessions)
 @click.option(
     "--due", is_flag=True, help="Deferred sessions too: those that wait for a window or for a computer that was off."
 )
