@@ -15,6 +15,9 @@ from immy_nornir.report.words import count
 if TYPE_CHECKING:
     from immy_nornir.decide.runs.run_state import RunState
     from immy_nornir.history.queries import JobRow, RunRow, SessionRow
+    from immy_nornir.model.items import Item
+    from immy_nornir.model.record.entries import Stamped
+    from immy_nornir.model.record.session import SessionSpec
 
 _LAST_LINES = 10
 """Of a job's output so many are shown."""
@@ -79,6 +82,30 @@ def of_session(row: SessionRow, jobs: Sequence[JobRow]) -> Iterator[str]:
         lines = job.output.splitlines()
         for line in (["[...]"] if len(lines) > _LAST_LINES else []) + lines[-_LAST_LINES:]:
             yield f"      | {line}"
+
+
+def commands_of(spec: SessionSpec, items: Mapping[str, Item], entries: Sequence[Stamped]) -> Iterator[str]:
+    """What a session ran to change its computer, where and as whom, as it can be tried by hand; without secrets."""
+    from immy_nornir.decide.plan.by_hand import by_hand
+    from immy_nornir.decide.plan.job_steps import steps_of
+    from immy_nornir.decide.steps.state import State, fold
+    from immy_nornir.model.items import Context
+    from immy_nornir.model.record.entries import JobIntended, RebootIntended
+
+    state, zone = State(spec, items), Zone(one.at for one in entries)
+    yield f"# session {spec.id} on {spec.computer}; times are {zone.offset}"
+    for stamped in entries:
+        state = fold(state, stamped)
+        match stamped.entry:
+            case RebootIntended(number, why):
+                yield f"\n# {zone.when(stamped.at)}: reboot {number}: {why}"
+            case JobIntended(_, actions, attempt, step):
+                plan = state.actions[actions[0]].plan
+                who = "a user who is logged on" if plan.context is Context.USER else "the system account"
+                yield f"\n# {zone.when(stamped.at)}: {plan.id}: {word(plan.type)}, attempt {attempt}, as {who}"
+                item = items.get(plan.definition)
+                steps = () if item is None else steps_of(plan, item, state.findings.get(plan.id))
+                yield from by_hand(steps[step]) if step < len(steps) else ["# its definition is not known any more"]
 
 
 # --- runs -----------------------------------------------------------------------------------------------------

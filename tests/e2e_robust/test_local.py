@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -129,3 +130,26 @@ def test_a_script_task_with_get_shows_before_and_after(here: Fleet) -> None:
     here.immy("run", "playbooks/here.yml", "--yes", "--no-report")
     (action,) = here.show("localhost")["session"]["actions"]
     assert (action["found"], action["outcome"]) == ("compliant", "nothing")
+
+
+def test_what_ran_can_be_tried_by_hand_and_holds_no_secret(here: Fleet) -> None:
+    here.environment["THING_PIN"] = "9f-Secret-77"
+    task = FILES["tasks/maintenance/thing/task.yml"].replace(
+        "required: true}}", "required: true}, pin: {type: secret}}"
+    )
+    write(here.root, {"tasks/maintenance/thing/task.yml": task})
+    folder = deploy(here, "task/thing")
+    rule = {"item": "task/thing", "target": "localhost", "mode": "enforce"}
+    rule |= {"params": {"folder": str(folder), "pin": {"secret": "env:THING_PIN"}}}  # type: ignore[dict-item]
+    write(here.root, {"playbooks/deployments/here.yml": json.dumps([rule])})
+    (folder / "go").touch()
+    here.immy("run", "playbooks/here.yml", "--yes", "--no-report")
+    said = here.immy("sessions", "show", "localhost", "--commands")
+    assert "task/thing: enforce, attempt 1, as the system account" in said
+    assert f"export IMMY_FOLDER='{folder}'" in said
+    assert "export IMMY_PIN='<secret: env:THING_PIN>'" in said
+    assert "9f-Secret-77" not in said
+    (folder / "installed").unlink()
+    done = subprocess.run(["sh", "-c", said], check=False, timeout=ENOUGH, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "first line\nlast line\n")
+    assert (folder / "installed").exists()

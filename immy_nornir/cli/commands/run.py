@@ -198,7 +198,7 @@ def _play_run(fleet: Any, play: Play, wishes: _Wishes) -> PlayRun:
 
         near = difflib.get_close_matches(play.maintenance, fleet.types, 1)
         raise UsageError(
-            f"there is no maintenance type '{play.maintenance}' ({play.place})",
+            f"there is no maintenance type '{play.maintenance}' ({play.place_of('maintenance')})",
             f"did you mean '{near[0]}'?" if near else f"there are {', '.join(fleet.types)}",
         )
     names = patterns.select(fleet.inventory, play.hosts, wishes.limit, read_file=startup.read_lines)

@@ -104,9 +104,10 @@ def _check_names(reader: Reader, **asked: str | None) -> None:
 
 @sessions.command()
 @click.argument("session", shell_complete=completing.sessions)
+@click.option("--commands", is_flag=True, help="What ran, where and as whom, to be tried by hand; without secrets.")
 @options.form
 @click.pass_context
-def show(ctx: click.Context, session: str, form: str) -> None:
+def show(ctx: click.Context, session: str, form: str, *, commands: bool) -> None:
     """Show one session: what was found, planned, done and why.
 
     SESSION is an id, its beginning, or a computer's name.
@@ -114,6 +115,11 @@ def show(ctx: click.Context, session: str, form: str) -> None:
     with _reader(ctx) as reader:
         row = find(reader, session)
         jobs = reader.jobs(row.id)
+        record = reader.record(row.id) if commands else None
+    if record is not None:
+        for line in screens.commands_of(*record):
+            click.echo(line)
+        return
     if form == "json":
         document = {
             "schema_version": SCHEMA_VERSION,
