@@ -53,23 +53,23 @@ def _script(work: Mapping[str, Json], secrets: Mapping[str, SecretRef]) -> Itera
     shell = work.get("language") == Language.SH
     for name, value in given.items():
         if shell:
-            yield f"export IMMY_{name.upper()}={_quoted(value, shell=True)}"
+            yield f"export IMMY_{name.upper()}={_quoted(value, posix=True)}"
         else:
-            yield f"${name} = {_quoted(value, shell=False)}"
+            yield f"${name} = {_quoted(value, posix=False)}"
     yield from plain(work.get("script")).splitlines()
 
 
-def _quoted(value: Json, *, shell: bool) -> str:
-    if not shell and isinstance(value, bool):
+def _quoted(value: Json, *, posix: bool) -> str:
+    if not posix and isinstance(value, bool):
         return f"${plain(value)}"
-    if not shell and isinstance(value, int | float):
+    if not posix and isinstance(value, int | float):
         return plain(value)
-    if not shell and value is None:
+    if not posix and value is None:
         return "$null"
-    if not shell and not isinstance(value, str):
-        return f"ConvertFrom-Json {_quoted(plain(value), shell=False)}"
+    if not posix and not isinstance(value, str):
+        return f"ConvertFrom-Json {_quoted(plain(value), posix=False)}"
     text = "" if value is None else plain(value)
-    return "'" + text.replace("'", "'\\''" if shell else "''") + "'"
+    return "'" + text.replace("'", "'\\''" if posix else "''") + "'"
 
 
 def _package(work: Mapping[str, Json]) -> str:
