@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from immy_nornir.session.runs import LiveRun
 
 
-def approve(preview: Preview, *, yes: bool) -> Approved | None:
+def approve(preview: Preview, *, yes: bool, quiet: bool = False) -> Approved | None:
     """What is approved before anything is looked at: all of it by `--yes`; else it is asked about when it is planned.
 
     Raises: UsageError where nobody can be asked.
     """
     if not preview.changes and not preview.reboots:
         return None
-    click.echo(f"This run changes: {preview}.", err=True)
+    if not (yes and quiet):
+        click.echo(f"This run changes: {preview}.", err=True)
     if yes:
         return Approved("--yes", preview.changes, preview.reboots)
     _need_somebody()

@@ -9,12 +9,15 @@ import errno
 import importlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from immy_nornir import __version__
 from immy_nornir.errors import FilesError, ImmyError, UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # name, which is also that of its module and function -> first line of its help, which tests hold against the command.
 COMMANDS: dict[str, str] = {
@@ -24,10 +27,13 @@ COMMANDS: dict[str, str] = {
     "schema": "Print the JSON Schemas of the fleet's files, for editors.",
     "inventory": "Show computers, groups and variables as the inventory's files give them.",
     "sessions": "Look at maintenance sessions, and take up interrupted ones.",
+    "runs": "Look at runs: the sessions that one command started together.",
     "computers": "Say something of single computers.",
     "report": "Show a run as a report.",
     "lab": "Start and stop simulated computers, to try everything without Windows.",
     "demo": "Run the sample fleet's full maintenance on simulated computers.",
+    "completion": "Print the script that lets a shell complete commands, options, computers, items, sessions.",
+    "new": "Write the files of a new software or task, to change into the real thing.",
     "init": "Copy the sample fleet to a new folder.",
 }
 
@@ -44,6 +50,14 @@ class _Lazy(click.Group):
         command: click.Command = getattr(importlib.import_module(f"immy_nornir.cli.commands.{cmd_name}"), cmd_name)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands and options; no command is imported for it."""
+        from click.shell_completion import CompletionItem
+
+        if incomplete and not incomplete[0].isalnum():
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [CompletionItem(name, help=about) for name, about in COMMANDS.items() if name.startswith(incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -51,7 +65,7 @@ class _Lazy(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
             import difflib
 
             near = difflib.get_close_matches(args[0], COMMANDS, 1)
@@ -99,6 +113,8 @@ def immy(ctx: click.Context, fleet: Path | None, state: Path | None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; its exit code."""
     known: dict[str, Path] = {}
+    if "_IMMY_COMPLETE" in os.environ:
+        importlib.import_module("immy_nornir.cli.commands.completion").prepare(os.environ)
     try:
         code: Any = immy.main(args=arguments, prog_name="immy", standalone_mode=False, obj=known)
     except click.exceptions.Exit as exit_:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from immy_nornir.model.record.words import word
+
 if TYPE_CHECKING:
     from immy_nornir.session.recap import ActionLine, Recap
 
@@ -64,7 +66,7 @@ def _of_computer(plan: ComputerPlan) -> Iterator[str]:
 
 def _work(one: ActionLine) -> str:
     versions = f" {one.found} -> {one.version}" if one.found and one.version else f" {one.version or one.found}"
-    return f"{one.type} {one.id}{versions.rstrip()}"
+    return f"{word(one.type)} {one.id}{versions.rstrip()}"
 
 
 def _computers(names: Sequence[str]) -> str:

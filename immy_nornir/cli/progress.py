@@ -6,16 +6,17 @@ Told of entries by worker threads; draws on standard error; decides nothing.
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.history.projection import stage_of, status_of
+from immy_nornir.cli.picture import Picture, View
+from immy_nornir.cli.times import offset_of
 from immy_nornir.history.sentences import sentence
 from immy_nornir.model.record.entries import (
     ActionEnded,
@@ -37,6 +38,7 @@ from immy_nornir.model.record.entries import (
 from immy_nornir.model.record.session import Outcome, Status, WaitKind
 
 if TYPE_CHECKING:
+    from immy_nornir.decide.runs.run_state import RunState
     from immy_nornir.decide.steps.state import State
 
 _TOLD = (
@@ -53,8 +55,6 @@ _TOLD = (
     RetryLater,
     Verified,
 )
-_GOOD = (Status.PASSED,)
-_ROWS = 12
 
 
 def worth_a_line(entry: object) -> bool:
@@ -72,14 +72,16 @@ def _is_superseded(entry: object) -> bool:
 
 
 class Lines:
-    """One line for each event."""
+    """One line for each event that is worth it, or for every one."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, *, everything: bool = False) -> None:
         self._total = total
+        self._everything = everything
         self._ended = 0
         self._lock = threading.Lock()
 
     def __enter__(self) -> Lines:
+        click.echo(f"times are local ({offset_of(time.time())})", err=True)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -92,7 +94,7 @@ class Lines:
 
     def __call__(self, state: State, stamped: Stamped) -> None:
         """Tell one entry."""
-        if not worth_a_line(stamped.entry):
+        if not (self._everything or worth_a_line(stamped.entry)):
             return
         clock = time.strftime("%H:%M:%S", time.localtime(stamped.at))
         with self._lock:
@@ -103,25 +105,32 @@ class Lines:
             click.echo(f"{clock} {state.spec.computer}: {sentence(stamped.entry, state)}{count}", err=True)
 
 
-class Live:
-    """A picture that is drawn again a few times a second: counts, the computers at work, what failed."""
+class Quiet(Lines):
+    """Nothing at all: only the summary is wanted."""
 
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._lock = threading.Lock()
-        self._states: dict[str, tuple[str, str]] = {}
-        self._ended: Counter[str] = Counter()
-        self._failed: list[tuple[str, str]] = []
-        self._reboots = 0
+    def __enter__(self) -> Quiet:
+        return self
+
+    def __call__(self, state: State, stamped: Stamped) -> None:
+        """Tell nothing."""
+
+
+class Live:
+    """The picture on a terminal, drawn again a few times a second."""
+
+    def __init__(self, picture: Picture) -> None:
+        self._picture = picture
         self._began = time.monotonic()
+        self._paused = 0.0
+        self._console: Any = None
         self._live: Any = None
 
     def __enter__(self) -> Live:
         from rich.console import Console
         from rich.live import Live as RichLive
 
-        console = Console(stderr=True)
-        self._live = RichLive(get_renderable=self._picture, console=console, refresh_per_second=5, transient=True)
+        self._console = Console(stderr=True)
+        self._live = RichLive(get_renderable=self._seen, console=self._console, refresh_per_second=5, transient=True)
         self._live.__enter__()
         return self
 
@@ -130,61 +139,59 @@ class Live:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """No picture meanwhile; what happens is taken in all the same."""
+        """No picture meanwhile; what happens is taken in all the same, and nobody's thinking counts as work."""
+        began = time.monotonic()
         self._live.stop()
         try:
             yield
         finally:
+            self._paused += time.monotonic() - began
             self._live.start(refresh=True)
 
     def __call__(self, state: State, stamped: Stamped) -> None:
         """Take in one entry."""
-        name = state.spec.computer
-        with self._lock:
-            if isinstance(stamped.entry, RebootEnded) and stamped.entry.identity is not None:
-                self._reboots += 1
-            if _is_superseded(stamped.entry):
-                self._states.pop(name, None)
-            elif isinstance(stamped.entry, Finished | Interrupted):
-                status, reason = status_of(state)
-                self._states.pop(name, None)
-                self._ended[status.value] += 1
-                if status not in _GOOD:
-                    self._failed.append((name, f"{status.value.replace('_', ' ')}: {reason}"))
-            else:
-                self._states[name] = (stage_of(state), sentence(stamped.entry, state))
+        self._picture.take(state, stamped)
 
-    def _picture(self) -> Any:
-        from rich.console import Group
-        from rich.padding import Padding
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
-
-        with self._lock:
-            states, failed, ended = dict(self._states), list(self._failed), Counter(self._ended)
-        done = sum(ended.values())
-        seconds = time.monotonic() - self._began
-        left = f", about {seconds / done * (self._total - done):.0f} s left" if 0 < done < self._total else ""
-        head = Text(f"{done} of {self._total} computers, {self._reboots} reboots, {seconds:.0f} s{left}  ")
-        for status, number in ended.items():
-            head.append(f" {status.replace('_', ' ')} {number}", style="green" if status == "passed" else "red")
-        head.no_wrap = True
-        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
-        shown = [name for name, _ in failed[-_ROWS // 2 :]] + list(states)[:_ROWS]
-        table.add_column("computer", no_wrap=True, min_width=min(max(map(len, shown), default=0), 32))
-        table.add_column("stage", no_wrap=True, min_width=9)
-        table.add_column("what", no_wrap=True, overflow="ellipsis", ratio=1)
-        for name, why in failed[-_ROWS // 2 :]:
-            table.add_row(Text(name, style="red"), "", Text(why))
-        rows = list(states.items())
-        for name, (stage, what) in rows[:_ROWS]:
-            table.add_row(Text(name), Text(stage, style="cyan"), Text(what))
-        if len(rows) > _ROWS:
-            table.add_row(f"and {len(rows) - _ROWS} more", "", "")
-        return Group(Padding(ProgressBar(total=max(self._total, 1), completed=done), 0), head, table)
+    def _seen(self) -> Any:
+        elapsed = time.monotonic() - self._began - self._paused
+        return drawn(self._picture.view(time.time(), elapsed, self._console.height))
 
 
-def progress_for(total: int) -> Lines | Live:
-    """The kind that fits where standard error goes."""
-    return Live(total) if sys.stderr.isatty() else Lines(total)
+def drawn(view: View) -> Any:
+    """A view as something that rich can print."""
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    heads = [Text(line, no_wrap=True, overflow="ellipsis") for line in view.heads]
+    if view.stopping:
+        heads.append(Text(view.stopping, style="bold yellow"))
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
+    widest = max((len(row.name) for row in view.rows), default=0)
+    table.add_column("computer", no_wrap=True, min_width=min(widest, 24), max_width=32, overflow="ellipsis")
+    table.add_column("elapsed", no_wrap=True, justify="right")
+    table.add_column("stage", no_wrap=True, min_width=9)
+    table.add_column("what", no_wrap=True, overflow="ellipsis", ratio=1)
+    for row in view.rows:
+        style = "red" if row.failed else ""
+        table.add_row(Text(row.name, style=style), row.elapsed, Text(row.stage, style=style or "cyan"), Text(row.what))
+    bar = Padding(ProgressBar(total=max(view.total, 1), completed=view.ended), 0)
+    return Group(bar, *heads, table)
+
+
+def progress_for(
+    total: int,
+    runs: Sequence[Callable[[], RunState]] = (),
+    stopping: Callable[[], int] = int,
+    *,
+    quiet: bool = False,
+    verbose: bool = False,
+) -> Lines | Live:
+    """The kind that fits what is wanted and where standard error goes."""
+    if quiet:
+        return Quiet(total)
+    # A terminal that cannot move its cursor would show no picture at all.
+    moves = sys.stderr.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    return Live(Picture(total, runs, stopping)) if moves and not verbose else Lines(total, everything=verbose)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -315,3 +316,31 @@ def near(path: Path) -> str:
         return str(path.absolute().relative_to(Path.cwd()))
     except (ValueError, OSError):  # the current folder may be gone
         return str(path)
+
+
+def command(words: str) -> str:
+    """A command as it has to be typed here: with the folders and the inventory that this one was given."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return f"immy {words}"
+    given, own = context.find_root().params, context.params
+    root, sources = given.get("fleet"), [str(one) for one in own.get("sources") or ()]
+    if (fleet := root_of(context, own.get("playbook"))) != root_of(context):  # a playbook of another fleet was named
+        root, sources = fleet, [str(Path(one).absolute()) for one in sources]
+    parts = ["immy"]
+    for option, value in (("-C", root), ("--state", given.get("state"))):
+        parts += [option, str(value)] if value is not None else []
+    return shlex.join([*parts, *shlex.split(words), *(word for one in sources for word in ("-i", one))])
+
+
+def next_commands(interrupted: int, waiting: int) -> Iterator[str]:
+    """The commands that go on with so many sessions that have not ended."""
+
+    def count(number: int, word: str) -> str:
+        return f"{number:,} {word} session" + ("" if number == 1 else "s")
+
+    if interrupted:
+        yield f"  next: {command('sessions resume')}  (takes up {count(interrupted, 'interrupted')})"
+    if waiting:
+        said = f"goes on with {count(waiting, 'waiting')}, where it is time"
+        yield f"  next: {command('sessions resume --due')}  ({said})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,9 @@ import click
 from immy_nornir.cli import startup
 from immy_nornir.cli.plan import plan_lines, plan_of
 from immy_nornir.errors import HistoryError
-from immy_nornir.model.record.session import EndReason, Outcome, Status
+from immy_nornir.model.record.session import EndReason, Status
+from immy_nornir.model.record.words import word
+from immy_nornir.report.words import count
 from immy_nornir.text import json
 
 if TYPE_CHECKING:
@@ -158,27 +160,36 @@ def show_summary(
     statuses = Counter(one.status for one in recaps)
     outcomes = Counter(one.outcome for recap in recaps for one in recap.actions if one.outcome is not None)
     reboots = sum(one.reboots for one in recaps)
-    click.echo(
-        f"run {run_id}: {len(sessions)} computer{'' if len(sessions) == 1 else 's'}: "
-        + ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in statuses.most_common())
-    )
-    words = {Outcome.SUCCESS: "done", Outcome.NOTHING: "as they should be"}
-    told = ", ".join(f"{n} {words.get(o, o.value.replace('_', ' '))}" for o, n in outcomes.most_common())
-    open_actions = sum(1 for recap in recaps for one in recap.actions if one.outcome is None)
-    if open_actions and told:
-        told += f", {open_actions} not done"
-    elif open_actions:
-        told = f"{open_actions} not done"
+    said = ", ".join(f"{n} {word(s)}" for s, n in statuses.most_common())
+    click.echo(f"run {run_id}: {count(len(sessions), 'computer')}: {said}")
+    told = ", ".join(f"{n} {word(o)}" for o, n in outcomes.most_common())
+    if open_actions := sum(1 for recap in recaps for one in recap.actions if one.outcome is None):
+        told += f"{', ' if told else ''}{open_actions} not done"
     click.echo(f"  actions: {told or 'none'}; reboots: {reboots}")
     plans = [plan_of(live.computer, live.recap) for live in sessions] if planned else []
     for line in plan_lines(plans, verbose=verbose):
         click.echo(line)
+    if verbose and not planned:
+        for line in _done(sessions):
+            click.echo(line)
     for text, names in _attention(sessions).items():
         shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
         click.echo(f"  {shown}: {text}")
     click.echo(f"  history: {startup.near(engine.history.path)}")
     for report in reports:
         click.echo(f"  report:  {startup.near(report)}")
+    left = sum(live.recap.status is Status.INTERRUPTED and live.refused is None for live in sessions)
+    for line in startup.next_commands(left, sum(live.recap.deferred for live in sessions)):
+        click.echo(line)
+
+
+def _done(sessions: Sequence[LiveSession]) -> Iterator[str]:
+    """What became of each computer and of each of its actions."""
+    for live in sessions:
+        yield f"  {live.computer}: {word(live.recap.status)}: {live.recap.message}"
+        for one in live.recap.actions:
+            outcome = "not ended" if one.outcome is None else word(one.outcome)
+            yield f"    {one.id}: {word(one.type)}: {outcome}" + (f": {one.message}" if one.message else "")
 
 
 def _attention(sessions: Sequence[LiveSession]) -> dict[str, list[str]]:
@@ -187,5 +198,5 @@ def _attention(sessions: Sequence[LiveSession]) -> dict[str, list[str]]:
     for live in sessions:
         recap = live.recap
         if recap.status is not Status.PASSED:
-            found.setdefault(f"{recap.status.value.replace('_', ' ')}: {recap.message}", []).append(live.computer)
+            found.setdefault(f"{word(recap.status)}: {recap.message}", []).append(live.computer)
     return found

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from immy_nornir.decide.iso_windows import OPEN_HOURS, parse_iso_window
 from immy_nornir.decide.time_zones import LAST_ZONE, WindowError, instant, own_zone, told, zone_of
+from immy_nornir.text.plain import plain
 
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _DAY_MINUTES: Final = 24 * 60
@@ -69,7 +70,7 @@ def parse_business_hours(value: object) -> BusinessHours:
         case list() | tuple():
             return BusinessHours(tuple(sorted({span for one in value for span in parse_business_hours(one).spans})))
         case _:
-            raise WindowError(f"'{value}' are no business hours", _EXAMPLE)
+            raise WindowError(f"'{plain(value)}' are no business hours", _EXAMPLE)
     problems: list[str] = []
     spans: set[Span] = set()
     for days, hours in entries:
@@ -132,7 +133,7 @@ def _times(value: object) -> list[tuple[int, int]]:
     if value is None or (isinstance(value, str) and value.strip().lower() in ("", "closed", "off", "none")):
         return []
     if not isinstance(value, str):
-        raise WindowError(f"'{value}' are no hours", 'write them as text in quotes, like "08:00-18:00"')
+        raise WindowError(f"'{plain(value)}' are no hours", 'write them as text in quotes, like "08:00-18:00"')
     found: list[tuple[int, int]] = []
     for part in value.split(","):
         match = _TIMES.fullmatch(part.strip())

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from immy_nornir.errors import UsageError
 from immy_nornir.model.values import SecretRef, Value
+from immy_nornir.text.plain import plain
 
 TRANSPORTS = ("basic", "plaintext", "ssl", "ntlm", "kerberos", "credssp", "certificate")
 SCHEMES = ("http", "https")
@@ -108,7 +109,7 @@ def _one_of(setting: str, value: object, words: Sequence[str]) -> str:
         return word
     near = difflib.get_close_matches(word, words, 1)
     listed = f"{', '.join(words[:-1])} or {words[-1]}"
-    raise UsageError(f"{setting} is '{value}'", f"did you mean '{near[0]}'?" if near else f"give {listed}")
+    raise UsageError(f"{setting} is '{plain(value)}'", f"did you mean '{near[0]}'?" if near else f"give {listed}")
 
 
 def _seconds(setting: str, value: Value) -> int | None:
@@ -119,5 +120,5 @@ def _seconds(setting: str, value: Value) -> int | None:
     except (ValueError, OverflowError):
         number = 0
     if number < 1:
-        raise UsageError(f"{setting} is '{value}'", "give a number of seconds, at least 1")
+        raise UsageError(f"{setting} is '{plain(value)}'", "give a number of seconds, at least 1")
     return number

@@ -5,15 +5,17 @@ Not here: merging options of several levels, and which computers a play reaches.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from immy_nornir.fleet.deployments import PATTERN, joined
 from immy_nornir.model.inventory import Sourced
+from immy_nornir.model.places import Place
 from immy_nornir.model.playbooks import Offline, OnFailure, Play, Playbook, Reboot, UserContext
 from immy_nornir.shapes.files import Source
 from immy_nornir.shapes.forms import AnyValue, Built, Form, Key, ListOf, MapOf, Record, WithPlace
 from immy_nornir.shapes.scalars import FLAG, TEXT, Choice, Number, Schema, Text, Unreadable, refuse
-from immy_nornir.text.yaml import INT, STR, Node, ScalarNode
+from immy_nornir.text.yaml import INT, STR, Node, ScalarNode, SequenceNode
 
 # --- options ------------------------------------------------------------------------------------------------------
 
@@ -130,7 +132,18 @@ def _play(record: Record) -> Play:
         max_fail_percentage=float(record.take(MAX_FAIL, play.max_fail_percentage)),
         order=record.take(ORDER, play.order),
         tags=record.take(TAGS, ()),
+        places=dict(_places(record)),
     )
+
+
+def _places(record: Record) -> Iterator[tuple[str, Place]]:
+    """Where what can lead nowhere stands."""
+    for key in (HOSTS, MAINTENANCE, ITEMS):
+        if (node := record.nodes.get(key.name)) is not None:
+            yield key.name, record.source.place(node)
+            for child in node.value if isinstance(node, SequenceNode) else ():
+                if isinstance(child, ScalarNode):
+                    yield f"{key.name} {child.value}", record.source.place(child)
 
 
 PLAYS = ListOf(Built(Form("a play", _KEYS), _play), filled=True)

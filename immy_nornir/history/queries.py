@@ -26,6 +26,7 @@ from immy_nornir.model.record.status import Status
 
 # What reads whole records is imported where that is done: a list of sessions takes a third of the time without it.
 if TYPE_CHECKING:
+    from immy_nornir.decide.runs.run_state import RunState
     from immy_nornir.model.facts import Facts
     from immy_nornir.model.items import Item
     from immy_nornir.model.plan import Desire
@@ -318,3 +319,24 @@ class Reader:
         from immy_nornir.history import records
 
         return records.record(self._connection, session_id)
+
+    # --- runs as a whole ---
+
+    def statuses_of_runs(self, run_id: str | None = None) -> dict[str, dict[Status, int]]:
+        """How many sessions of each run have which status; of one run, or of all."""
+        where, values = ("WHERE run_id=?", [run_id]) if run_id is not None else ("", [])
+        sql = f"SELECT run_id, status, owner, count(*) AS n FROM sessions {where} GROUP BY run_id, status, owner"  # noqa: S608 - constants
+        alive: dict[str, bool] = {}
+        found: dict[str, dict[Status, int]] = {}
+        for row in self._rows(sql, values):
+            counts, status = found.setdefault(row["run_id"], {}), self._status(row, alive)
+            counts[status] = counts.get(status, 0) + row["n"]
+        return found
+
+    def run_state(self, run_id: str) -> RunState | None:
+        """How far a run is in its plays and waves; None where that is no record."""
+        from immy_nornir.decide.runs.run_state import fold_run_all
+        from immy_nornir.history import records
+
+        found = records.run_record(self._connection, run_id)
+        return None if found is None else fold_run_all(*found)

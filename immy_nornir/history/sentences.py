@@ -40,6 +40,7 @@ from immy_nornir.model.record.entries import (
     Waiting,
     WindowClosed,
 )
+from immy_nornir.model.record.words import word
 
 
 def _count(number: int, word: str) -> str:
@@ -61,7 +62,7 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
         case Refused(kind, message):
             return f"{kind}: {message}"
         case ContactLost(kind, message, doing):
-            return f"no contact{f' while {doing}' if doing else ''}: {kind}: {message}"
+            return f"no contact{f' while {doing}' if doing else ''}: {kind.replace('_', ' ')}: {message}"
         case ContactBack(identity):
             return f"{identity.name} answers again"
         case Resolved(desires):
@@ -83,7 +84,7 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
         case StageFailed(stage, message):
             return f"stage {stage} failed: {message}"
         case Determined(action):
-            return f"{action.id}: {action.type}: {action.why}"
+            return f"{action.id}: {word(action.type)}: {action.why}"
         case JobIntended(_, actions, attempt, step):
             return f"{', '.join(actions)}: attempt {attempt}{f', step {step + 1}' if step else ''}"
         case JobSeen():
@@ -95,7 +96,8 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
             code = f"exit code {result.exit_code}" if result.exit_code is not None else "no exit code"
             return f"{name}: {code}{f', {result.error}' if result.error else ''} after {result.seconds:.1f} s"
         case ActionEnded() as ended:
-            return f"{ended.action_id}: {ended.outcome} ({ended.reason}){f': {ended.message}' if ended.message else ''}"
+            said = f": {ended.message}" if ended.message else ""
+            return f"{ended.action_id}: {word(ended.outcome)} ({word(ended.reason)}){said}"
         case RetryLater(action_id, _, message):
             return f"{action_id}: {message}"
         case RebootIntended(number, why, _, by_itself):
@@ -107,7 +109,7 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
         case PendingFound(names):
             return f"pending reboots: {', '.join(names) or 'none'}"
         case Waiting(kind, _, about):
-            return f"waiting ({kind}): {about}"
+            return f"waiting ({word(kind)}): {about}"
         case Verified(findings, missing):
             return f"{_count(len(findings), 'item')} verified" + (
                 f"; not converged: {'; '.join(missing)}" if missing else ""
@@ -117,6 +119,6 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
         case Noted(message) | Interrupted(message) | Outdated(message) | WindowClosed(message):
             return message
         case Finished(status, message):
-            return f"{status}: {message}"
+            return f"{word(status)}: {message}"
         case _ as never:
             assert_never(never)

@@ -149,6 +149,12 @@ class Play:
     order: str = "inventory"
     """`inventory`, `reverse_inventory`, `sorted`, `reverse_sorted`, `shuffle`."""
     tags: tuple[str, ...] = ()
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False)
+    """Where values stand: of `hosts`, `maintenance`, `items`, and of each single item by what it says."""
+
+    def place_of(self, *names: str) -> Place:
+        """Where the first of these stands that has a place; else the play."""
+        return next((self.places[name] for name in names if name in self.places), self.place)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from immy_nornir.decide import versions
 from immy_nornir.decide.detect.detection import detect
 from immy_nornir.decide.detect.identity import identity_mismatch
-from immy_nornir.decide.plan.actions import Decision, decide
+from immy_nornir.decide.plan.actions import Decision, decide, told
 from immy_nornir.decide.plan.job_steps import steps_of
 from immy_nornir.decide.plan.make_plan import user_for
 from immy_nornir.decide.steps import outcomes
+from immy_nornir.decide.steps.failure_line import failure_line
 from immy_nornir.decide.steps.state import State, looked_at, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do
 from immy_nornir.decide.steps.under_way import ActionState, Job
@@ -44,7 +45,7 @@ from immy_nornir.model.record.entries import (
 from immy_nornir.model.record.session import Outcome, OutcomeReason
 from immy_nornir.model.wire import AnswerStatus, JobSpec, JobState, JobStatus, Read, ReadOperation
 from immy_nornir.remote.windows.connection import identity_from
-from immy_nornir.session.hearing.job_output import asked_from, rest_of, whole_lines
+from immy_nornir.session.hearing.job_output import asked_from, rest_of, whole_lines, written_by
 from immy_nornir.session.leg import LEASE_SECONDS
 
 if TYPE_CHECKING:
@@ -284,7 +285,7 @@ def _judged(
             note = f"{code or result.error}, but it is as it should be"
         reason = OutcomeReason.REBOOT_PENDING if owed and skips else OutcomeReason.VERIFIED
         message = "done, reboot pending" + (f" ({note})" if note else "") if owed and skips else note
-        return ActionEnded(action_id, Outcome.SUCCESS, reason, message, _after(finding), finding, owed)
+        return ActionEnded(action_id, Outcome.SUCCESS, reason, message, told(finding), finding, owed)
     if decision.unknown or finding.status is FindingStatus.FAILED:
         reason = outcomes.reason_of(decision)
         return ActionEnded(action_id, Outcome.FAILED, reason, decision.why, "", finding, owed)
@@ -293,13 +294,14 @@ def _judged(
             message = "its job was lost and detection says it is still needed"
             return RetryLater(action_id, leg.engine.clock.now(), message)
         message = f"its job was lost {one.doubts} times; {decision.why}"
-        return ActionEnded(action_id, Outcome.FAILED, OutcomeReason.IN_DOUBT, message, _after(finding), finding, owed)
+        return ActionEnded(action_id, Outcome.FAILED, OutcomeReason.IN_DOUBT, message, told(finding), finding, owed)
     if soft and not skips:
         message = f"{code}; to be seen after the reboot"
         return ActionEnded(
-            action_id, Outcome.SUCCESS, OutcomeReason.REBOOT_PENDING, message, _after(finding), finding, True
+            action_id, Outcome.SUCCESS, OutcomeReason.REBOOT_PENDING, message, told(finding), finding, True
         )
-    return _unsatisfied(one, decision, finding, meaning, owed=owed)
+    output = written_by(leg.engine.history, state.spec.id, one.job)
+    return _unsatisfied(one, decision, finding, meaning, output, owed=owed)
 
 
 def _owes(one: ActionState, *, soft: bool, reboot_found: bool) -> bool:
@@ -307,26 +309,22 @@ def _owes(one: ActionState, *, soft: bool, reboot_found: bool) -> bool:
 
 
 def _unsatisfied(
-    one: ActionState, decision: Decision, finding: Finding, meaning: ExitMeaning, *, owed: bool
+    one: ActionState, decision: Decision, finding: Finding, meaning: ExitMeaning, output: str, *, owed: bool
 ) -> ActionEnded:
     result = one.result
     assert result is not None  # noqa: S101 - the caller looked
     reason = OutcomeReason.NOT_CONVERGED
-    message = f"it ended well, but: {decision.why}"
+    message, said = f"it ended well, but: {decision.why}", failure_line(output, any_line=False)
     if result.error in ("deadline", "stopped"):
-        reason, message = OutcomeReason.DEADLINE, f"ended by its {result.error}"
+        reason, message, said = OutcomeReason.DEADLINE, f"ended by its {result.error}", failure_line(output)
     elif meaning is ExitMeaning.FAILED:
-        said = f": {result.error}" if result.error else ""
-        reason, message = OutcomeReason.EXIT_CODE, f"exit code {result.exit_code}{said}"
+        said = result.error or failure_line(output)
+        reason, message = OutcomeReason.EXIT_CODE, f"exit code {result.exit_code}"
         if result.exit_code is None:
-            reason, message = OutcomeReason.COULD_NOT_START, result.error or "it could not be started"
-    return ActionEnded(one.plan.id, Outcome.FAILED, reason, message, _after(finding), finding, owed)
-
-
-def _after(finding: Finding) -> str:
-    if finding.status is FindingStatus.FOUND:
-        return finding.version or "present"
-    return finding.status.value.replace("_", " ")
+            reason, message = OutcomeReason.COULD_NOT_START, "it could not be started"
+    if said:
+        message = said if reason is OutcomeReason.COULD_NOT_START else f"{message}: {said}"
+    return ActionEnded(one.plan.id, Outcome.FAILED, reason, message, told(finding), finding, owed)
 
 
 # --- reboots --------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from immy_nornir.decide.steps.state import State
 from immy_nornir.history.projection import status_of
 from immy_nornir.model.playbooks import ActionType
 from immy_nornir.model.record.session import EndReason, Outcome, Status, WaitKind
+from immy_nornir.model.record.words import word
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,5 +95,5 @@ def _shared(
     id_: str, type_: ActionType, outcome: Outcome | None, message: str, *, changing: bool, attempted: bool, **plan: Any
 ) -> ActionLine:
     said = f" ({message})" if outcome is not None and message else ""
-    sentence = f"{type_}: {outcome or 'not ended'}{said}"
+    sentence = f"{word(type_)}: {word(outcome) if outcome is not None else 'not ended'}{said}"
     return ActionLine(id_, type_, changing, attempted, outcome, message, sentence, **plan)

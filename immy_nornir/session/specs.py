@@ -22,6 +22,7 @@ from immy_nornir.model.playbooks import MaintenanceType, Offline, OnFailure, Opt
 from immy_nornir.model.record.session import SessionSpec
 from immy_nornir.model.values import Value
 from immy_nornir.model.words import ADVICE, NEITHER, yes_or_no
+from immy_nornir.text.plain import plain
 
 _ENUMS: Mapping[str, type[StrEnum]] = {
     "reboot": Reboot,
@@ -95,13 +96,13 @@ def option_value(name: str, value: Value, origin: str) -> Any:
             chosen = _ENUMS[name](str(value))
         except ValueError:
             words = ", ".join(one for one in _ENUMS[name] if one is not Reboot.PROMPT)
-            raise UsageError(f"option {name} cannot be '{value}' ({origin})", f"it is one of {words}") from None
+            raise UsageError(f"option {name} cannot be '{plain(value)}' ({origin})", f"it is one of {words}") from None
         if chosen is Reboot.PROMPT:
             raise UsageError(f"reboot: prompt is not supported yet ({origin})", "use skip, automatic or force")
         return chosen
     if name in _WHOLE:
         if not str(value).isdigit():
-            raise UsageError(f"option {name} must be a whole number, not '{value}' ({origin})")
+            raise UsageError(f"option {name} must be a whole number, not '{plain(value)}' ({origin})")
         return int(str(value))
     if name in _POSITIVE:
         try:
@@ -109,12 +110,12 @@ def option_value(name: str, value: Value, origin: str) -> Any:
         except ValueError:
             number = 0.0
         if not 0 < number < float("inf"):
-            raise UsageError(f"option {name} must be a number of {_POSITIVE[name]}, not '{value}' ({origin})")
+            raise UsageError(f"option {name} must be a number of {_POSITIVE[name]}, not '{plain(value)}' ({origin})")
         return number
     if name == "reboots_in_business_hours":
         read = yes_or_no(value)
         if read is None:
-            raise UsageError(f"option {name} cannot be '{value}' ({origin}): it {NEITHER}", ADVICE)
+            raise UsageError(f"option {name} cannot be '{plain(value)}' ({origin}): it {NEITHER}", ADVICE)
         return read
     if name == "ignore_pending_reboots":
         listed = value.split(",") if isinstance(value, str) else value

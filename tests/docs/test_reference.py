@@ -21,13 +21,16 @@ from immy_nornir.fleet.checks.names import OWN_VARIABLES
 from immy_nornir.fleet.schema import SHAPES, schema_of
 from tests.docs import pages
 from tests.docs.blocks import ROOT
+from tests.docs.words import words_page
 from tests.fleet.kit import violations
 from tests.waiting import ENOUGH
 
 HEAVY = ("winrm", "requests", "nornir", "rich", "jinja2", "sqlite_utils", "cattrs", "yaml", "spnego", "cryptography")
 
 
-@pytest.mark.parametrize(("name", "make"), [("commands.md", pages.commands_page), ("files.md", pages.files_page)])
+@pytest.mark.parametrize(
+    ("name", "make"), [("commands.md", pages.commands_page), ("files.md", pages.files_page), ("words.md", words_page)]
+)
 def test_generated_pages_are_up_to_date(name: str, make: Callable[[], str]) -> None:
     path, text = ROOT / "docs" / name, make()
     if os.environ.get("IMMY_UPDATE_DOCS"):

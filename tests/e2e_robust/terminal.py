@@ -6,7 +6,7 @@ import os
 import re
 import select
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -66,10 +66,10 @@ class Terminal:
 
 
 @contextmanager
-def terminal(one: Fleet, *arguments: str) -> Iterator[Terminal]:
+def terminal(one: Fleet, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[Terminal]:
     """`immy` with standard input and error on a terminal."""
     ours, its = os.openpty()
-    one.environment = {**one.environment, "TERM": "xterm", "COLUMNS": "160"}
+    one.environment = {**one.environment, "TERM": "xterm", "COLUMNS": "160", **(environment or {})}
     process = one.start(*arguments, stdin=its, stderr=its)
     os.close(its)
     screen = Terminal(process, ours)

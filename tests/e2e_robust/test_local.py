@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -97,3 +98,58 @@ def test_an_installer_that_was_killed_too_is_begun_again_because_detection_says_
 
     assert (folder / "counter").read_text() == "begun\nbegun\n"
     assert [job["state"] for job in here.show("localhost")["jobs"]] == ["lost", "finished"]
+
+
+def test_the_reason_of_a_failed_job_is_the_line_that_matters(here: Fleet) -> None:
+    """Also where an error made no bad exit code: what the script said stands beside what detection says."""
+    said = "E: Unable to locate package foo"
+    write(here.root, {"tasks/software/app/install.sh": f"echo begun\necho '{said}' >&2\necho bye\nexit 100\n"})
+    deploy(here, "software/app")
+    here.immy("run", "playbooks/here.yml", "--yes", "--no-report", expect=1)
+    (action,) = here.show("localhost")["session"]["actions"]
+    assert (action["outcome_reason"], action["message"]) == ("exit_code", f"exit code 100: {said}")
+    write(here.root, {"tasks/software/app/install.sh": "echo 'fatal: licence server refused' >&2\necho bye\n"})
+    here.immy("run", "playbooks/here.yml", "--yes", "--no-report", expect=1)
+    (action,) = here.show("localhost")["session"]["actions"]
+    assert action["outcome_reason"] == "not_converged"
+    assert action["message"].startswith("it ended well, but: ")
+    assert action["message"].endswith(": fatal: licence server refused")
+
+
+def test_a_script_task_with_get_shows_before_and_after(here: Fleet) -> None:
+    """What `get` cannot say costs nothing: the verdict is the one of `test`."""
+    get = 'test -e "$IMMY_FOLDER/installed" && echo on || echo off\n'
+    task = FILES["tasks/maintenance/thing/task.yml"] + "get: get.sh\n"
+    write(here.root, {"tasks/maintenance/thing/task.yml": task, "tasks/maintenance/thing/get.sh": get})
+    folder = deploy(here, "task/thing")
+    (folder / "go").touch()
+    here.immy("run", "playbooks/here.yml", "--yes", "--no-report")
+    (action,) = here.show("localhost")["session"]["actions"]
+    assert (action["found"], action["after"]) == ("not compliant: off", "compliant: on")
+    write(here.root, {"tasks/maintenance/thing/get.sh": "exit 3\n"})
+    here.immy("run", "playbooks/here.yml", "--yes", "--no-report")
+    (action,) = here.show("localhost")["session"]["actions"]
+    assert (action["found"], action["outcome"]) == ("compliant", "nothing")
+
+
+def test_what_ran_can_be_tried_by_hand_and_holds_no_secret(here: Fleet) -> None:
+    here.environment["THING_PIN"] = "9f-Secret-77"
+    task = FILES["tasks/maintenance/thing/task.yml"].replace(
+        "required: true}}", "required: true}, pin: {type: secret}}"
+    )
+    write(here.root, {"tasks/maintenance/thing/task.yml": task})
+    folder = deploy(here, "task/thing")
+    rule = {"item": "task/thing", "target": "localhost", "mode": "enforce"}
+    rule |= {"params": {"folder": str(folder), "pin": {"secret": "env:THING_PIN"}}}  # type: ignore[dict-item]
+    write(here.root, {"playbooks/deployments/here.yml": json.dumps([rule])})
+    (folder / "go").touch()
+    here.immy("run", "playbooks/here.yml", "--yes", "--no-report")
+    said = here.immy("sessions", "show", "localhost", "--commands")
+    assert "task/thing: enforce, attempt 1, as the system account" in said
+    assert f"export IMMY_FOLDER='{folder}'" in said
+    assert "export IMMY_PIN='<secret: env:THING_PIN>'" in said
+    assert "9f-Secret-77" not in said
+    (folder / "installed").unlink()
+    done = subprocess.run(["sh", "-c", said], check=False, timeout=ENOUGH, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "first line\nlast line\n")
+    assert (folder / "installed").exists()

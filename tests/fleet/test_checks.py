@@ -66,6 +66,13 @@ def test_a_sound_fleet_has_no_problems(tmp_path: Path) -> None:
         ("d", "- {item: task/t, target: blu}\n", "did you mean 'blue'?"),
         ("d", "- {item: task/t, target: 'red:&blue'}\n", "warning: the pattern 'red:&blue' reaches no computer"),
         ("p", "- {hosts: tenant}\n", "did you mean 'tenants'?"),
+        (
+            "p",
+            "- hosts: all\n  maintenance: full\n  items: [task/t, software/z*]\n",
+            ":3:19: warning: 'software/z*' names",
+        ),
+        ("p", "- hosts: all\n  maintenance: detecton\n", ":2:16: error: there is no maintenance type 'detecton'"),
+        ("p", "- maintenance: full\n  hosts: tenant\n", ":2:10: error: 'tenant' in the pattern"),
         ("p", "- {hosts: all, maintenance: detecton}\n", "no maintenance type 'detecton'; did you mean 'detection'?"),
         ("p", "- {hosts: all, items: [software/z*]}\n", "warning: 'software/z*' names no item of the library"),
         ("x", "detect: {display_name: 'X*'}\n", "warning: the display name 'X*' is so short"),

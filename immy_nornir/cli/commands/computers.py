@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from immy_nornir.cli import options, startup
+from immy_nornir.cli import completing, options, startup
 from immy_nornir.errors import UsageError
 from immy_nornir.text import json
 
@@ -20,7 +20,7 @@ def computers() -> None:
 
 
 @computers.command()
-@click.argument("computer")
+@click.argument("computer", shell_complete=completing.computers)
 @click.option("--reason", required=True, metavar="TEXT", help="Why; it stays in the record.")
 @options.sources
 @options.form

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.cli import options, startup
+from immy_nornir.cli import completing, options, startup
 from immy_nornir.cli.extra_vars import given_variables
 from immy_nornir.errors import UsageError
 from immy_nornir.text import json
@@ -27,8 +27,8 @@ SCHEMA_VERSION = 1
 
 
 @click.command()
-@click.argument("computer")
-@click.argument("item")
+@click.argument("computer", shell_complete=completing.computers)
+@click.argument("item", shell_complete=completing.items)
 @options.sources
 @options.vault
 @click.option(

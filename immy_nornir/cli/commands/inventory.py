@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from immy_nornir.cli import options, vault
+from immy_nornir.cli import completing, options, vault
 from immy_nornir.decide.resolve.patterns import members, select
 from immy_nornir.errors import ImmyError
 from immy_nornir.fleet.inventory.addresses import AddressError, address_of
@@ -59,10 +59,15 @@ def inventory() -> None:
 
 
 @inventory.command("list")
-@click.argument("pattern", default="all")
+@click.argument("pattern", default="all", shell_complete=completing.patterns)
 @_sources
 @options.vault
-@click.option("--limit", metavar="PATTERN", help="Only computers that this pattern selects too.")
+@click.option(
+    "--limit",
+    metavar="PATTERN",
+    shell_complete=completing.patterns,
+    help="Only computers that this pattern selects too.",
+)
 @_format("ansible")
 @click.pass_context
 def list_(ctx: click.Context, pattern: str, sources: Sequence[str], limit: str | None, form: str) -> None:
@@ -86,7 +91,7 @@ def list_(ctx: click.Context, pattern: str, sources: Sequence[str], limit: str |
 
 
 @inventory.command()
-@click.argument("pattern", default="all")
+@click.argument("pattern", default="all", shell_complete=completing.patterns)
 @_sources
 @options.vault
 @click.option("--vars", "with_variables", is_flag=True, help="Show variables too.")
@@ -111,7 +116,7 @@ def graph(ctx: click.Context, pattern: str, sources: Sequence[str], form: str, *
 
 
 @inventory.command()
-@click.argument("computer")
+@click.argument("computer", shell_complete=completing.computers)
 @_sources
 @options.vault
 @_format()

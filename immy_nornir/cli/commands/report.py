@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from immy_nornir.cli import completing
 from immy_nornir.cli.startup import root_of, state_of
 from immy_nornir.errors import ImmyError, UsageError
 
@@ -30,7 +31,7 @@ _SHOWN = 5
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completing.runs)
 @click.option(
     "--format",
     "form",
@@ -40,7 +41,12 @@ _SHOWN = 5
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file."
 )
-@click.option("--tenant", metavar="NAME", help="Only this tenant's computers, for sending to the customer.")
+@click.option(
+    "--tenant",
+    metavar="NAME",
+    shell_complete=completing.tenants,
+    help="Only this tenant's computers, for sending to the customer.",
+)
 @click.pass_context
 def report(ctx: click.Context, run: str | None, form: Format | None, output: Path | None, tenant: str | None) -> None:
     """Show a run as a report.
@@ -56,7 +62,7 @@ def report(ctx: click.Context, run: str | None, form: Format | None, output: Pat
     root = root_of(ctx)
     chosen: Format = form or _format_for(output)
     with Reader(state_of(ctx, root) / FILE) as reader:
-        row = _run(reader, run)
+        row = run_named(reader, run)
         sessions = _sessions(reader, row, tenant)
         jobs = _jobs(reader, sessions, everything=chosen == "json")
     made = build(row, sessions, jobs, generated_at=time.time(), only_tenant=tenant or "")
@@ -74,7 +80,7 @@ def _format_for(output: Path | None) -> Format:
     return "markdown" if sys.stdout.isatty() else "html"
 
 
-def _run(reader: Reader, wanted: str | None) -> RunRow:
+def run_named(reader: Reader, wanted: str | None) -> RunRow:
     """The run that is meant. Raises UsageError, with the ids that come nearest."""
     runs = reader.runs(limit=1 if wanted is None else None)
     if wanted is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import shlex
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.cli import options, startup, streams
+from immy_nornir.cli import completing, options, startup, streams
 from immy_nornir.cli.answers import Asker
 from immy_nornir.cli.approval import account_of, approve, approver_of, set_approver
 from immy_nornir.cli.extra_vars import given_variables, without_values
@@ -44,6 +45,7 @@ class _Wishes:
     report: bool
     brakes: Brakes
     verbose: bool = False
+    quiet: bool = False
 
 
 def _choices(kind: type) -> click.Choice[str]:
@@ -56,20 +58,27 @@ def _choices(kind: type) -> click.Choice[str]:
     "--on",
     "pattern",
     metavar="PATTERN",
+    shell_complete=completing.patterns,
     help="Computers; instead of those of the playbook's plays, or without a playbook.",
 )
 @click.option(
     "--type",
     "kind",
     metavar="TYPE",
+    shell_complete=completing.types,
     help="Maintenance type: full, resolution, detection, inventory, or the fleet's own.",
 )
 @click.option(
-    "--item", "items", multiple=True, metavar="ITEM", help="Only this item, with its prerequisites; a glob is allowed."
+    "--item",
+    "items",
+    multiple=True,
+    metavar="ITEM",
+    shell_complete=completing.items,
+    help="Only this item, with its prerequisites; a glob is allowed.",
 )
 @options.sources
 @options.vault
-@click.option("--limit", metavar="PATTERN", help="Only these of the computers.")
+@click.option("--limit", metavar="PATTERN", shell_complete=completing.patterns, help="Only these of the computers.")
 @click.option("--tags", multiple=True, metavar="TAG", help="Only plays with one of these tags.")
 @click.option("--reboot", type=click.Choice(["skip", "automatic", "force"]), help="What to do about needed reboots.")
 @click.option("--window", metavar="WHEN", help="now, after_hours, HH:MM (for a night), or an ISO time or interval.")
@@ -81,7 +90,10 @@ def _choices(kind: type) -> click.Choice[str]:
 @click.option("-o", "--option", "more", multiple=True, metavar="NAME=VALUE", help="Any other option of a session.")
 @options.extra
 @click.option("--check", is_flag=True, help="Stop after the plan; exit code 4 when changes are pending.")
-@click.option("-v", "--verbose", is_flag=True, help="With --check: the plan of each computer, with its reasons.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but the summary, and what has to be asked.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="A line for every entry, and in the summary each computer with what it did."
+)
 @click.option("--wait", is_flag=True, help="Stay until deferred sessions (window, computer off) have ended.")
 @options.workers
 @click.option("--per-tenant", type=click.IntRange(0), default=0, help="At most so many of one tenant at the same time.")
@@ -105,6 +117,8 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
     """
     from immy_nornir.session.specs import Asking
 
+    if given["quiet"] and given["verbose"]:
+        raise UsageError("-q and -v contradict each other", "give one of them")
     if playbook is None and pattern is None:
         raise UsageError("name a playbook, or computers with --on PATTERN", "immy run playbooks/full.yml")
     root = startup.root_of(ctx, playbook)
@@ -132,6 +146,7 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
         given["report"],
         Brakes(given["max_changes"], given["max_reboots"]),
         given["verbose"],
+        given["quiet"],
     )
     pace = Pace(given["workers"], given["per_tenant"], given["splay"], given["wait"])
     _check_items(fleet, asking.items)
@@ -171,7 +186,7 @@ def _play_run(fleet: Any, play: Play, wishes: _Wishes) -> PlayRun:
 
         near = difflib.get_close_matches(play.maintenance, fleet.types, 1)
         raise UsageError(
-            f"there is no maintenance type '{play.maintenance}' ({play.place})",
+            f"there is no maintenance type '{play.maintenance}' ({play.place_of('maintenance')})",
             f"did you mean '{near[0]}'?" if near else f"there are {', '.join(fleet.types)}",
         )
     names = patterns.select(fleet.inventory, play.hosts, wishes.limit, read_file=startup.read_lines)
@@ -191,7 +206,7 @@ def _begin(
     run_id = new_id(engine.clock.now())
     taking_up.make_specs(engine, run_id, plays, asking)
     planned = preview(engine, [spec for one in plays for spec in one.specs])
-    approved = approve(planned, yes=wishes.yes)
+    approved = approve(planned, yes=wishes.yes, quiet=wishes.quiet)
     user, machine = startup.who()
     fresh, taken_up = taking_up.make_sessions(engine, plays)
     spec = RunSpec(
@@ -216,20 +231,25 @@ def _begin(
     taking_up.end_excluded(plays, fresh)
     startup.tell_damage(engine)
     end_left_runs(engine)
-    for sentence in [*taken_up[:5], *([f"and {len(taken_up) - 5} more"] if taken_up[5:] else [])]:
+    said = [] if wishes.quiet else [*taken_up[:5], *([f"and {len(taken_up) - 5} more"] if taken_up[5:] else [])]
+    for sentence in said:
         click.echo(sentence, err=True)
     return run
 
 
 @contextlib.contextmanager
-def watched(engine: Engine, sessions: int) -> Iterator[Lines | Live]:
+def watched(
+    engine: Engine, sessions: int, runs: Sequence[LiveRun] = (), *, quiet: bool = False, verbose: bool = False
+) -> Iterator[Lines | Live]:
     """What surrounds the work on so many sessions: progress is shown, and Ctrl-C stops in stages."""
     from immy_nornir.cli.progress import progress_for
 
     startup.collect_rarely()
     restore = startup.on_interrupt(stops(engine))
     try:
-        with progress_for(sessions) as progress:
+        told = [functools.partial(getattr, run, "state") for run in runs]
+        stopping = functools.partial(getattr, engine.stop, "level")
+        with progress_for(sessions, told, stopping, quiet=quiet, verbose=verbose) as progress:
             engine.listener = progress
             yield progress
     finally:
@@ -242,7 +262,7 @@ def _run(engine: Engine, run: LiveRun, wishes: _Wishes) -> int:
     from immy_nornir.session.approvals import Approvals
 
     spec, sessions = run.state.spec, list(run.sessions.values())
-    with watched(engine, len(sessions)) as progress:
+    with watched(engine, len(sessions), [run], quiet=wishes.quiet, verbose=wishes.verbose) as progress:
         asker = Asker(engine.stop, progress.paused)
         batches.execute(engine, run, spec.pace, Approvals(engine, [account_of(run)], asker))
     code = exit_code(sessions, spec.check)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from immy_nornir.cli import options, startup, streams
+from immy_nornir.cli import completing, options, screens, startup, streams
+from immy_nornir.cli.times import Zone
 from immy_nornir.errors import UsageError
 from immy_nornir.model.record.status import Status
 from immy_nornir.text import json
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from immy_nornir.session.runs import LiveRun
 
 SCHEMA_VERSION = 1
-_LAST_LINES = 10
-"""Of a job's output so many are shown."""
 
 
 @click.group()
@@ -43,12 +42,18 @@ def _reader(ctx: click.Context) -> Reader:
 
 
 @sessions.command("list")
-@click.argument("computer", required=False)
-@click.option("--run", "run_id", metavar="RUN", help="Only sessions of this run; `last` is the newest.")
+@click.argument("computer", required=False, shell_complete=completing.computers)
+@click.option(
+    "--run",
+    "run_id",
+    metavar="RUN",
+    shell_complete=completing.runs,
+    help="Only sessions of this run; `last` is the newest.",
+)
 @click.option(
     "--status", "statuses", multiple=True, type=click.Choice([one.value for one in Status]), help="Only these statuses."
 )
-@click.option("--tenant", help="Only this tenant.")
+@click.option("--tenant", shell_complete=completing.tenants, help="Only this tenant.")
 @click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
 @options.form
 @click.pass_context
@@ -74,14 +79,9 @@ def list_(
     if form == "json":
         click.echo(json.indented({"schema_version": SCHEMA_VERSION, "sessions": [_plain(row) for row in rows]}))
         return
-    for row in rows:
-        reason = row.waiting if row.status is Status.WAITING else row.reason
-        click.echo(
-            f"{row.id:<16} {_time(row.created_at)}  {row.computer:<20} {row.type:<10} {row.status:<16} {reason}"[
-                :220
-            ].rstrip()
-        )
-    if not rows:
+    if rows:
+        screens.show_sessions(rows, time.time())
+    else:
         click.echo("no sessions", err=True)
 
 
@@ -103,10 +103,11 @@ def _check_names(reader: Reader, **asked: str | None) -> None:
 
 
 @sessions.command()
-@click.argument("session")
+@click.argument("session", shell_complete=completing.sessions)
+@click.option("--commands", is_flag=True, help="What ran, where and as whom, to be tried by hand; without secrets.")
 @options.form
 @click.pass_context
-def show(ctx: click.Context, session: str, form: str) -> None:
+def show(ctx: click.Context, session: str, form: str, *, commands: bool) -> None:
     """Show one session: what was found, planned, done and why.
 
     SESSION is an id, its beginning, or a computer's name.
@@ -114,6 +115,11 @@ def show(ctx: click.Context, session: str, form: str) -> None:
     with _reader(ctx) as reader:
         row = find(reader, session)
         jobs = reader.jobs(row.id)
+        record = reader.record(row.id) if commands else None
+    if record is not None:
+        for line in screens.commands_of(*record):
+            click.echo(line)
+        return
     if form == "json":
         document = {
             "schema_version": SCHEMA_VERSION,
@@ -122,34 +128,12 @@ def show(ctx: click.Context, session: str, form: str) -> None:
         }
         click.echo(json.indented(document))
         return
-    click.echo(f"session {row.id} of {row.computer} ({row.tenant}), {row.type}, play '{row.play}'")
-    click.echo(f"  {row.status.replace('_', ' ')}: {row.reason}")
-    if row.waiting:
-        click.echo(f"  waiting for {row.waiting}")
-    click.echo(f"  created {_time(row.created_at)}, ended {_time(row.ended_at) or 'not yet'}; stage {row.stage}")
-    for label, phases in (("planned", row.planned_phases), ("actual", row.phases)):
-        if len(phases) > 1:
-            click.echo(f"  phases, {label}: " + " | reboot | ".join(", ".join(one) or "nothing" for one in phases))
-    for number, (why, outcome) in enumerate(row.reboot_reasons, 1):
-        click.echo(f"  reboot {number}: {why}: {outcome or 'under way'}")
-    for action in row.actions:
-        end = f"{action.outcome} ({action.outcome_reason})" if action.outcome else action.status
-        click.echo(f"  {action.id}: {action.type}: {end}")
-        about = f"found {action.found or 'nothing'}, wanted {action.desired or 'by another item'}"
-        click.echo(
-            f"      {about}; {action.why}"
-            + (f"; {action.message}" if action.message and action.message != action.why else "")
-        )
-    for job in jobs:
-        code = "" if job.exit_code is None else f", exit code {job.exit_code}"
-        click.echo(f"  job {job.job_id}: {job.state}{code}{f', {job.error}' if job.error else ''}")
-        lines = job.output.splitlines()
-        for line in (["[...]"] if len(lines) > _LAST_LINES else []) + lines[-_LAST_LINES:]:
-            click.echo(f"      | {line}")
+    for line in screens.of_session(row, jobs):
+        click.echo(line)
 
 
 @sessions.command()
-@click.argument("session")
+@click.argument("session", shell_complete=completing.sessions)
 @click.option("-f", "--follow", is_flag=True, help="Stay and show what comes, until the session ends.")
 @options.form
 @click.pass_context
@@ -158,6 +142,7 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
     with _reader(ctx) as reader:
         row = find(reader, session)
         seen = 0
+        zone: Zone | None = None
         while True:
             entries = reader.log(row.id, seen)
             for entry in entries:
@@ -165,7 +150,10 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
                 if form == "json":
                     click.echo(json.line({"schema_version": SCHEMA_VERSION, **dataclasses.asdict(entry)}))
                 else:
-                    click.echo(f"{_time(entry.at)}  {entry.text}")
+                    if zone is None:
+                        zone = Zone((entry.at, time.time()))
+                        click.echo(f"times are {zone.offset}")
+                    click.echo(f"{zone.when(entry.at)}  {entry.text}")
             if not follow or (
                 not entries and find(reader, row.id).status not in (Status.RUNNING, Status.WAITING, Status.CREATED)
             ):
@@ -174,7 +162,7 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
 
 
 @sessions.command()
-@click.argument("ids", nargs=-1, metavar="[SESSION]...")
+@click.argument("ids", nargs=-1, metavar="[SESSION]...", shell_complete=completing.sessions)
 @click.option(
     "--due", is_flag=True, help="Deferred sessions too: those that wait for a window or for a computer that was off."
 )
@@ -305,7 +293,7 @@ def _resume(
     from immy_nornir.session.approvals import Approvals
 
     lives = [*alone, *(live for run in runs for live in run.sessions.values())]
-    with watched(engine, len(lives)) as progress:
+    with watched(engine, len(lives), runs) as progress:
         asker = Asker(engine.stop, progress.paused)
         batches.resume(engine, runs, alone, pace, Approvals(engine, accounts, asker))
     for run in runs:
@@ -345,7 +333,3 @@ def find(reader: Reader, text: str) -> SessionRow:
 
 def _plain(row: SessionRow) -> dict[str, Any]:
     return dataclasses.asdict(row)
-
-
-def _time(at: float | None) -> str:
-    return "" if at is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))

@@ -17,6 +17,7 @@ from immy_nornir.decide.detect.reading_results import (
 )
 from immy_nornir.model.items import FileState, PackageState, RegistryValue, Resource, ServiceState
 from immy_nornir.model.values import Json, Value
+from immy_nornir.text.plain import plain
 
 Compared = tuple[str, Json, Json, bool]
 
@@ -120,7 +121,8 @@ def _whole_number(name: str, value: Value) -> int:
     try:
         return int(text, 16) if text.startswith("0x") else int(text)
     except ValueError:
-        raise WrongDefinitionError(f"'{value}' is no whole number, which the registry value {name} has to be") from None
+        why = f"'{plain(value)}' is no whole number, which the registry value {name} has to be"
+        raise WrongDefinitionError(why) from None
 
 
 def _compare_service(resource: ServiceState, answers: Answers) -> Compared:

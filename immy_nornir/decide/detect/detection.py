@@ -153,9 +153,11 @@ def _software_needs(desire: Desire, item: Software) -> list[Need]:
 def _task_needs(desire: Desire, item: Task) -> list[Need]:
     match item.body:
         case Scripts(get=get, test=test):
-            chosen = get if desire.mode is TaskMode.MONITOR else test
-            purpose = "get" if desire.mode is TaskMode.MONITOR else "test"
-            return [] if chosen is None else [_script(desire, chosen, purpose)]
+            wanted: list[Need] = []
+            if test is not None and desire.mode is not TaskMode.MONITOR:
+                wanted.append(_script(desire, test, "test"))
+            # Beside its test, what is there: told as before and after.
+            return wanted if get is None else [*wanted, _script(desire, get, "get")]
         case Declarative() as body:
             return [_resource_need(resource) for resource in concrete(body, desire.params).resources]
 
@@ -225,9 +227,18 @@ def _task(desire: Desire, item: Task, answers: Answers) -> Finding:
                 raise WrongDefinitionError("the task has no 'test' script, which enforce and audit need")
             compliant = verdict(answers, f"test:{desire.id}")
             status = FindingStatus.COMPLIANT if compliant else FindingStatus.NOT_COMPLIANT
-            return Finding(desire.item, desire.instance, status, message=said(answers, f"test:{desire.id}")[:2000])
+            message = said(answers, f"test:{desire.id}")[:2000]
+            return Finding(desire.item, desire.instance, status, value=_value(desire, get, answers), message=message)
         case Declarative() as body:
             return _declarative_finding(desire, concrete(body, desire.params), answers)
+
+
+def _value(desire: Desire, get: Script | None, answers: Answers) -> Json:
+    """What a task's `get` says beside its `test`; nothing where it cannot say it: the verdict is the test's."""
+    try:
+        return None if get is None else answer_of(answers, f"get:{desire.id}")
+    except DetectionError:
+        return None
 
 
 def _declarative_finding(desire: Desire, body: Declarative, answers: Answers) -> Finding:

@@ -16,6 +16,7 @@ from immy_nornir.model.items import InstallerType, Item, PackageManager, Release
 from immy_nornir.model.plan import Desire, Reason
 from immy_nornir.model.playbooks import ActionType
 from immy_nornir.model.values import Json
+from immy_nornir.text.plain import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def _task(desire: Desire, finding: Finding) -> Decision:
         changes += f" and {len(finding.changes) - 3} more"
     if changes and finding.unread:
         changes += f"; {finding.message}"
-    found = finding.status.value.replace("_", " ")
+    found = told(finding)
     match desire.mode:
         case TaskMode.MONITOR:
             return Decision(ActionType.MONITOR, Reason.MONITOR, "its value is recorded", found=_short(finding.value))
@@ -78,8 +79,17 @@ def _task(desire: Desire, finding: Finding) -> Decision:
             return Decision(ActionType.ENFORCE, Reason.NOT_COMPLIANT, why, found=found)
 
 
+def told(finding: Finding) -> str:
+    """What is there, for `before` and `after`: a version, or a verdict with the value where there is one."""
+    if finding.status is FindingStatus.FOUND:
+        return finding.version or "present"
+    verdict = finding.status in (FindingStatus.COMPLIANT, FindingStatus.NOT_COMPLIANT)
+    value = f": {_short(finding.value)}" if verdict and finding.value is not None else ""
+    return f"{finding.status.value.replace('_', ' ')}{value}"
+
+
 def _short(value: Json) -> str:
-    text = "nothing" if value is None else str(value)
+    text = plain(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -12,6 +12,7 @@ from immy_nornir.errors import ImmyError
 from immy_nornir.model.values import SecretRef, Value
 from immy_nornir.model.words import ADVICE, NEITHER, yes_or_no
 from immy_nornir.text import templates
+from immy_nornir.text.plain import plain
 
 BRAKE: Final = "immy_excluded"
 FLAGS: Final = (BRAKE, "immy_onboarding", "immy_allow_plain_basic", "immy_allow_local_reboot")
@@ -59,7 +60,7 @@ def problem_of(name: str, value: Value) -> str:
         return ""
     match name:
         case _ if name in FLAGS:
-            return "" if value is None or yes_or_no(value) is not None else f"{name} {NEITHER}: '{value}'"
+            return "" if value is None or yes_or_no(value) is not None else f"{name} {NEITHER}: '{plain(value)}'"
         case "immy_identity" if isinstance(value, Mapping):
             unknown = [key for key in value if key not in PINS]
             return f"immy_identity knows no {', '.join(map(repr, unknown))}" if unknown else ""

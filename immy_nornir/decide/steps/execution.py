@@ -23,6 +23,7 @@ from immy_nornir.model.items import ExitMeaning, RebootNeed
 from immy_nornir.model.playbooks import ActionType
 from immy_nornir.model.record.entries import ActionEnded, JobIntended, RebootIntended, RetryLater
 from immy_nornir.model.record.session import Outcome, OutcomeReason, WaitKind
+from immy_nornir.model.record.words import word
 
 FRESH_SECONDS = 120.0
 """An action whose item was detected longer ago is detected again before it begins: others may have been at it."""
@@ -143,7 +144,7 @@ def _hindrance(state: State, one: ActionState) -> Note | _Unfinished | _NeedsReb
             return _Unfinished()
         match other.ended.outcome:
             case Outcome.FAILED | Outcome.UNKNOWN | Outcome.SKIPPED | Outcome.CANCELLED if not one.plan.always:
-                message = f"{name} {other.ended.outcome}: {other.ended.message}"
+                message = f"{name} {word(other.ended.outcome)}: {other.ended.message}"
                 return Note(ActionEnded(one.plan.id, Outcome.SKIPPED, OutcomeReason.DEPENDENCY, message))
             case _:
                 pass

@@ -218,15 +218,16 @@ def check_modes(fleet: Fleet) -> list[Problem]:
 
 def check_play(play: Play, fleet: Fleet, targets: Targets) -> list[Problem]:
     """Unknown types, items that no glob meets, hosts that reach nobody, windows and hours that are none."""
-    problems = [*targets.problem(play.hosts, play.place), *check_vars(play.vars)]
+    problems = [*targets.problem(play.hosts, play.place_of("hosts")), *check_vars(play.vars)]
     if play.maintenance not in fleet.types:
         advice = did_you_mean(play.maintenance, fleet.types) or f"known are: {', '.join(sorted(fleet.types))}"
         message = f"there is no maintenance type '{play.maintenance}'"
-        problems.append(Problem(play.place, Level.ERROR, message, advice))
+        problems.append(Problem(play.place_of("maintenance"), Level.ERROR, message, advice))
     for glob in play.items:
         if not _meets(glob, fleet.library.items):
             advice = did_you_mean(glob, fleet.library.items) or "items are called software/NAME and task/NAME"
-            problems.append(Problem(play.place, Level.WARNING, f"'{glob}' names no item of the library", advice))
+            place = play.place_of(f"items {glob}", "items")
+            problems.append(Problem(place, Level.WARNING, f"'{glob}' names no item of the library", advice))
     problems.extend(_window_problem(play))
     problems.extend(_hours_needed(play, fleet.inventory, targets))
     return problems

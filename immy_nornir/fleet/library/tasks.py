@@ -234,7 +234,11 @@ _RESOURCES: tuple[Key[tuple[Resource, ...]], ...] = (
 _LATER = "use registry, service, file or package, or get/test/set scripts"
 _REFUSED: Mapping[str, str] = dict.fromkeys(("local_group", "scheduled_task", "feature", "firewall_rule"), _LATER)
 
-GET = Key("get", READING_SCRIPT, "A script that writes the present value; it changes nothing.")
+GET = Key(
+    "get",
+    READING_SCRIPT,
+    "A script that writes the present value; it changes nothing. Beside `test` it tells before and after.",
+)
 TEST = Key("test", READING_SCRIPT, "A script that returns true when compliant; it changes nothing.")
 SET = Key("set", script_shape(SET_TIMEOUT), "A script that makes it so.")
 ORDER_CLASS = Key("order", Choice(OrderClass), "prerequisite, software, configuration (default) or post.")

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from immy_nornir.errors import TransportError
+from immy_nornir.errors import HistoryError, TransportError
 
 if TYPE_CHECKING:
     from immy_nornir.decide.steps.under_way import Job
+    from immy_nornir.history.store import History
     from immy_nornir.model.wire import JobStatus
 
 HEAD_BYTES: Final = 2_000_000
@@ -64,6 +65,18 @@ def rest_of(
     head, tail = _cut_end(text, clean), _cut_begin(tail, clean)
     out = left - len(tail.encode()) + len(text.encode()) - len(head.encode())
     return f"{head}{_mark(head, out, 'are left out here')}{tail}", None
+
+
+def written_by(history: History, session: str, job: Job | None) -> str:
+    """What a job wrote, as the record has it; nothing where the record cannot be read now."""
+    if job is None:
+        return ""
+    try:
+        history.flush()
+        with history.read() as reader:
+            return next((one.output for one in reader.jobs(session) if one.job_id == job.id), "")
+    except HistoryError:
+        return ""
 
 
 def _read(offset: int, end: int, read: Callable[[int], JobStatus]) -> tuple[str, int]:

@@ -265,6 +265,39 @@ def test_job_ids_cannot_leave_the_spool(connection: PowerShellConnection) -> Non
             connection.wait_job(job_id, 0, 0)
 
 
+MSIEXEC = r"""#!/bin/sh
+for word; do case "$last" in /l\*v) log=$word ;; esac; last=$word; done
+test -n "$log" && printf '\377\376' >"$log" && {
+  for n in $(seq 80); do echo "MSI (s) (A8:5C): line $n"; done
+  echo 'MSI (s) (A8:5C): Product: Example -- Error 1920. Service failed to start.'
+  echo 'Action ended 10:22:33: InstallFinalize. Return value 3.'
+  echo 'Property(S): SECRET = x'
+} | iconv -t UTF-16LE >>"$log"
+exit 1603
+"""
+
+
+def test_why_windows_installer_failed_stands_in_the_output(machine: Machine) -> None:
+    (tools := machine.folder / "tools").mkdir()
+    (tools / "msiexec.exe").write_text(MSIEXEC)
+    (tools / "msiexec.exe").chmod(0o755)
+    machine.environment["PATH"] = f"{tools}:{machine.environment['PATH']}"
+    path = machine.folder / "example.msi"
+    path.write_bytes(b"msi")
+    work: dict[str, Json] = {"url": path.as_uri(), "sha256": "", "type": "msi", "arguments": "ALLUSERS=1"}
+    remove: dict[str, Json] = {"uninstall": True, "command": "msiexec.exe /x {1} /qn /norestart"}
+    for number, one in enumerate((work, remove), 1):
+        status = _finish(machine.connection(), _spec(f"s1/msi/{number}", "installer", one))
+        assert status.result is not None
+        assert (status.result.exit_code, status.result.error) == (1603 % 256, "")  # as POSIX has it
+        assert "Error 1920. Service failed to start." in status.output
+        assert status.output.rstrip().endswith("InstallFinalize. Return value 3.")
+        assert "line 30\n" not in status.output.replace("\r", "")
+    own = {**work, "arguments": f"/l*v {machine.folder}/own.log"}
+    assert _finish(machine.connection(), _spec("s1/msi/3", "installer", own)).output == ""
+    assert (machine.folder / "own.log").exists()
+
+
 def test_installers_are_downloaded_checked_and_started(machine: Machine, connection: PowerShellConnection) -> None:
     program = b'#!/bin/sh\necho "installing $*"\nexit 42\n'
     path = machine.folder / "setup file.exe"

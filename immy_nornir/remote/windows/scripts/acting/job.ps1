@@ -85,6 +85,23 @@ function Start-ImmyProgram([string]$file, [string]$arguments) {
     return $process
 }
 
+# msiexec says why it failed in a log only: what stands above its first failed action goes to the output. A log that is asked for
+# is the item's own business.
+function Start-ImmyMsi([string]$arguments) {
+    $log = [IO.Path]::Combine($folder, 'msi.log')
+    $own = $arguments -match '(^|\s)[/-]l'
+    if (-not $own) { $arguments += ' /l*v "{0}"' -f $log }
+    $process = Start-ImmyProgram 'msiexec.exe' $arguments
+    if ($own -or $process.ExitCode -in 0, 1641, 3010 -or -not [IO.File]::Exists($log)) { return $process }
+    $above = New-Object Collections.Generic.Queue[string]
+    foreach ($line in [IO.File]::ReadLines($log)) {
+        $above.Enqueue($line)
+        if ($line -match 'return value 3\b') { [Console]::Out.WriteLine($above -join [Environment]::NewLine); break }
+        if ($above.Count -gt 50) { [void]$above.Dequeue() }
+    }
+    return $process
+}
+
 # '"C:\a b\u.exe" /S', 'C:\a b\u.exe /S' and 'MsiExec.exe /X{..}' -> program and arguments.
 function Split-ImmyCommand([string]$command) {
     $command = [Environment]::ExpandEnvironmentVariables($command.Trim())
@@ -108,7 +125,8 @@ function Wait-ImmyDescendants([int]$id) {
 function Invoke-ImmyInstaller($outcome, $params) {
     if ($work.uninstall -and -not $work.script) {
         $file, $arguments = Split-ImmyCommand ([string]$work.command)
-        $process = Start-ImmyProgram $file $arguments
+        if ([IO.Path]::GetFileNameWithoutExtension($file) -eq 'msiexec') { $process = Start-ImmyMsi $arguments }
+        else { $process = Start-ImmyProgram $file $arguments }
         $outcome.exit_code = $process.ExitCode
         Wait-ImmyDescendants $process.Id
         return
@@ -118,7 +136,7 @@ function Invoke-ImmyInstaller($outcome, $params) {
     if (-not $installer) { throw 'there is neither an installer to download nor a script' }
     $arguments = [string]$work.arguments
     switch ([string]$work.type) {
-        'msi' { $process = Start-ImmyProgram 'msiexec.exe' ('/i "{0}" /qn /norestart {1}' -f $installer, $arguments).TrimEnd() }
+        'msi' { $process = Start-ImmyMsi ('/i "{0}" /qn /norestart {1}' -f $installer, $arguments).TrimEnd() }
         'script' {
             if ($installer -like '*.ps1') { $process = Start-ImmyProgram $shell ('-NoProfile -NonInteractive -ExecutionPolicy Bypass -File "{0}" {1}' -f $installer, $arguments) }
             elseif ($ImmyIsWindows) { $process = Start-ImmyProgram 'cmd.exe' ('/d /c ""{0}" {1}"' -f $installer, $arguments) }

@@ -1,0 +1,93 @@
+"""A job's step -> the lines that do the same by hand on the computer; pure, and without secrets.
+
+They are for reading and trying: the job itself also checks sums, waits for locks and reports its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from immy_nornir.decide.plan.job_steps import Step
+from immy_nornir.model.items import Language
+from immy_nornir.model.values import Json, SecretRef
+from immy_nornir.text.plain import plain
+
+
+def by_hand(step: Step) -> Iterator[str]:
+    """The lines of one step."""
+    work = step.work
+    match step.kind:
+        case "package":
+            yield _package(work)
+        case "declare":
+            resources = work["resources"]
+            for one in resources if isinstance(resources, list | tuple) else ():
+                yield (
+                    f"set {plain({k: v for k, v in one.items() if v is not None})}" if isinstance(one, Mapping) else ""
+                )
+        case "installer" if work.get("uninstall") and not work.get("script"):
+            yield plain(work.get("command"))
+        case _:
+            yield from _installer(step)
+
+
+def _installer(step: Step) -> Iterator[str]:
+    work = step.work
+    name = plain(work.get("file_name"))
+    if work.get("url"):
+        yield f"download {plain(work['url'])} as {name}" + (f", sha256 {work['sha256']}" if work.get("sha256") else "")
+    if work.get("script"):
+        yield from _script(work, step.secrets)
+        return
+    arguments = plain(work.get("arguments") or "")
+    match work.get("type"):
+        case "msi":
+            yield f'msiexec.exe /i "{name}" /qn /norestart {arguments}'.rstrip()
+        case _:
+            yield f'"{name}" {arguments}'.rstrip()
+
+
+def _script(work: Mapping[str, Json], secrets: Mapping[str, SecretRef]) -> Iterator[str]:
+    params = work.get("params")
+    given = {**(params if isinstance(params, Mapping) else {}), **{name: f"<{ref}>" for name, ref in secrets.items()}}
+    shell = work.get("language") == Language.SH
+    for name, value in given.items():
+        if shell:
+            yield f"export IMMY_{name.upper()}={_quoted(value, posix=True)}"
+        else:
+            yield f"${name} = {_quoted(value, posix=False)}"
+    yield from plain(work.get("script")).splitlines()
+
+
+def _quoted(value: Json, *, posix: bool) -> str:
+    if not posix and isinstance(value, bool):
+        return f"${plain(value)}"
+    if not posix and isinstance(value, int | float):
+        return plain(value)
+    if not posix and value is None:
+        return "$null"
+    if not posix and not isinstance(value, str):
+        return f"ConvertFrom-Json {_quoted(plain(value), posix=False)}"
+    text = "" if value is None else plain(value)
+    return "'" + text.replace("'", "'\\''" if posix else "''") + "'"
+
+
+def _package(work: Mapping[str, Json]) -> str:
+    manager, name, action = (plain(work.get(key)) for key in ("manager", "name", "action"))
+    version = work.get("version")
+    match manager:
+        case "winget":
+            more = f" --version {version}" if version else ""
+            return f"winget {action} --id {name} --exact --silent --accept-source-agreements{more}"
+        case "choco" | "chocolatey":
+            verb = "upgrade" if action == "install" else "uninstall"
+            return f"choco {verb} {name} -y" + (f" --version {version} --allow-downgrade" if version else "")
+        case "apt":
+            wanted = f"{name}={version}" if version else name
+            return f"apt-get -y {'install' if action == 'install' else 'remove'} -- {wanted}"
+        case "brew":
+            return f"brew {action} {name}"
+        case _:
+            return f"{manager} -y {'install' if action == 'install' else 'remove'} {name}" + (
+                f"-{version}" if version else ""
+            )

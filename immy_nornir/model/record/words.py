@@ -1,0 +1,75 @@
+"""One word for one fact: what a person reads for the words of the record, on every screen. Values only.
+
+`docs/words.md` shows them; a test holds it, and the report, against this. Programs get the record's own words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from immy_nornir.model.playbooks import ActionType
+from immy_nornir.model.record.session import Outcome, OutcomeReason, Status, WaitKind
+
+STATUSES: Mapping[Status, str] = {
+    Status.CREATED: "not begun",
+    Status.RUNNING: "running",
+    Status.WAITING: "waiting",
+    Status.PASSED: "passed",
+    Status.PARTIALLY_PASSED: "partially passed",
+    Status.FAILED: "failed",
+    Status.CANCELLED: "cancelled",
+    Status.MISSED: "missed",
+    Status.INTERRUPTED: "interrupted",
+    Status.SUPERSEDED: "superseded",
+}
+OUTCOMES: Mapping[Outcome, str] = {
+    Outcome.SUCCESS: "done",
+    Outcome.FAILED: "failed",
+    Outcome.UNKNOWN: "unknown",
+    Outcome.SKIPPED: "skipped",
+    Outcome.CANCELLED: "cancelled",
+    Outcome.NOT_COMPLIANT: "not compliant",
+    Outcome.LEFT: "left",
+    Outcome.NOTHING: "nothing to do",
+}
+ACTIONS: Mapping[ActionType, str] = {
+    **{one: one.value for one in ActionType},
+    ActionType.NONE: "nothing to do",
+    ActionType.UNDETERMINED: "not decided",
+}
+WAITS: Mapping[WaitKind, str] = {
+    **{one: one.value for one in WaitKind},
+    WaitKind.CONNECTIVITY: "computer",
+    WaitKind.SLOT: "room",
+}
+REASONS: Mapping[OutcomeReason, str] = {one: one.value.replace("_", " ") for one in OutcomeReason}
+
+STATES: Mapping[str, str] = {
+    "planned": "not begun",
+    "running": "under way",
+    "retry": "waits for another try",
+    "ended": "ended",
+}
+"""Where an action without an outcome is."""
+
+_WORDS: Mapping[type, Mapping[StrEnum, str]] = {
+    Status: STATUSES,  # type: ignore[dict-item]  # keys of a mapping are no supertype of theirs
+    Outcome: OUTCOMES,  # type: ignore[dict-item]
+    ActionType: ACTIONS,  # type: ignore[dict-item]
+    WaitKind: WAITS,  # type: ignore[dict-item]
+    OutcomeReason: REASONS,  # type: ignore[dict-item]
+}
+
+
+def word(fact: StrEnum) -> str:
+    """A word of the record for people; one without a word of its own is itself, with spaces."""
+    return _WORDS.get(type(fact), {}).get(fact) or fact.value.replace("_", " ")
+
+
+def said(word_: str, kind: type[StrEnum]) -> str:
+    """As `word`, of a word as the history keeps it; one that is not known here, of a newer history, with spaces."""
+    try:
+        return word(kind(word_))
+    except ValueError:
+        return word_.replace("_", " ")

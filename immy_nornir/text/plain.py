@@ -1,0 +1,25 @@
+"""Values of files and of computers as text for people: nothing of Python's own spelling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from immy_nornir.text import json
+
+
+def plain(value: object) -> str:
+    """A value as an operator would write it: text as it is, else as in YAML or JSON; nothing is `nothing`."""
+    match value:
+        case None:
+            return "nothing"
+        case Enum():
+            return plain(value.value)
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case Mapping() | list() | tuple():
+            return json.line(value, ascii=False, default=plain)
+        case _:
+            return str(value)
