@@ -18,6 +18,7 @@ from immy_nornir.model.record.status import Status
 
 # What reads whole records is imported where that is done: a list of sessions takes a third of the time without it.
 if TYPE_CHECKING:
+    from immy_nornir.history.about import About
     from immy_nornir.model.facts import Facts
     from immy_nornir.model.items import Item
     from immy_nornir.model.plan import Desire
@@ -99,6 +100,8 @@ class SessionRow:
     """Ids of actions between the planned reboots; an empty first phase: a reboot before anything is done."""
     phases: tuple[tuple[str, ...], ...] = ()
     """Ids of the actions that were begun, between the reboots that there were."""
+    end_reason: str = ""
+    """A word of EndReason; empty while it has not ended, and in records from before ends had codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,7 @@ def _doing() -> frozenset[str]:
 
 _COLUMNS = (
     "id, run_id, computer, tenant, type, play, status, reason, stage, waiting, created_at, started_at, ended_at, "
-    "owner, reboots"
+    "owner, reboots, end_reason"
 )
 """Without the spec, which is the largest and no part of a row."""
 
@@ -343,6 +346,7 @@ class Reader:
             tuple(self._reboots(row["id"])) if with_actions else (),
             _phases((one.id, one.planned_phase) for one in actions if one.held is None and one.type in doing),
             _phases((one.id, one.phase) for one in actions if one.phase is not None),
+            row["end_reason"],
         )
 
     def _reboots(self, session_id: str) -> list[tuple[str, str]]:
@@ -381,6 +385,19 @@ class Reader:
         from immy_nornir.history import records
 
         return records.facts(self._connection, computer)
+
+    def about(self, sessions: Sequence[SessionRow], tenant: str = "") -> About:
+        """What a report of these sessions tells beside them; for one tenant also whom it must not name."""
+        from immy_nornir.history import about
+
+        try:
+            return about.About(
+                about.titles(self._connection, [one.id for one in sessions]),
+                about.machines(self._connection, sorted({one.computer for one in sessions})),
+                about.others(self._connection, tenant) if tenant else about.Others(),
+            )
+        except sqlite3.Error as error:
+            raise HistoryError(f"{self._path} cannot be read: {error}", "is it a history of immy?") from error
 
     def last_desires(self, computer: str, before: str, now: tuple[Desire, ...] = ()) -> tuple[Desire, ...] | None:
         """What the computer's last session before this one pinned; None when there was none.
