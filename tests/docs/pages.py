@@ -153,7 +153,7 @@ nowhere else.
 | file | meaning |
 |---|---|
 | `FREEZE` | in the fleet's folder: no run changes anything, not even one at work; its first line is shown |
-| `reports/report.html.j2`, `reports/customer.html.j2`, ... | templates of your own, see [reports](../reports/README.md) |
+| `reports/report.html.j2`, `customer.html.j2`, ... | templates of your own, see [reports](../reports/README.md) |
 | `.immy/` | what immy writes: `history.db`, `reports/`, `bug.log`; Git should ignore it |
 """
 

@@ -373,7 +373,7 @@ def test_ten_thousand_computers_stay_folded_small_and_linear() -> None:
         seconds[number] = time.process_time() - began
     assert "<details open" not in html
     assert 'class="tenant" open' not in html
-    assert html.count('class="card ') == 200
+    assert html.count('class="card ') <= 25  # one for each tenant: all fail for the same reason
     assert len(html) < 3000 * 10_000
     assert len(render(report, "markdown")) < 100_000
     assert seconds[10_000] < 30 * seconds[1000]
