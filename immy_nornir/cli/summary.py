@@ -87,9 +87,11 @@ def write_report(engine: Engine, run_id: str, session_ids: Sequence[str]) -> Pat
         others = sorted(set(session_ids) - {row.id for row in rows})  # of earlier runs, taken up again
         rows += reader.sessions_of(others, actions=True)
         jobs = {row.id: reader.jobs(row.id) for row in rows if row.status is not Status.PASSED}
+        about = reader.about(rows)
     path = engine.history.folder / "reports" / f"{run_id}.html"
     make_folder(path.parent, inside=True)
-    write_own(path, render(build(run, rows, jobs, generated_at=engine.clock.now()), "html"))
+    made = build(run, rows, jobs, generated_at=engine.clock.now(), about=about)
+    write_own(path, render(made, "html"))
     return path
 
 

@@ -27,6 +27,7 @@ from immy_nornir.model.record.status import Status
 # What reads whole records is imported where that is done: a list of sessions takes a third of the time without it.
 if TYPE_CHECKING:
     from immy_nornir.decide.runs.run_state import RunState
+    from immy_nornir.history.about import About
     from immy_nornir.model.facts import Facts
     from immy_nornir.model.items import Item
     from immy_nornir.model.plan import Desire
@@ -57,7 +58,10 @@ def _doing() -> frozenset[str]:
     return frozenset({*CHANGING, ActionType.UNDETERMINED})
 
 
-COLUMNS = tuple(name for name, field in SessionRow.__dataclass_fields__.items() if field.default is dataclasses.MISSING)
+COLUMNS = (
+    *(name for name, field in SessionRow.__dataclass_fields__.items() if field.default is dataclasses.MISSING),
+    "end_reason",
+)
 """Without the spec, which is the largest and no part of a row."""
 _RUN_COLUMNS = ", ".join('commit_id AS "commit"' if name == "commit" else name for name in RunRow.__dataclass_fields__)
 MEND = "`immy sessions resume` makes its rows again from its entries"
@@ -304,6 +308,19 @@ class Reader:
         from immy_nornir.history import records
 
         return records.facts(self._connection, computer)
+
+    def about(self, sessions: Sequence[SessionRow], tenant: str = "") -> About:
+        """What a report of these sessions tells beside them; for one tenant also whom it must not name."""
+        from immy_nornir.history import about
+
+        try:
+            return about.About(
+                about.titles(self._connection, [one.id for one in sessions]),
+                about.machines(self._connection, sorted({one.computer for one in sessions})),
+                about.others(self._connection, tenant) if tenant else about.Others(),
+            )
+        except sqlite3.Error as error:
+            raise HistoryError(f"{self._path} cannot be read: {error}", "is it a history of immy?") from error
 
     def last_desires(self, computer: str, before: str, now: tuple[Desire, ...] = ()) -> tuple[Desire, ...] | None:
         """What the computer's last session before this one pinned; None when there was none.

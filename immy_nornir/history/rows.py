@@ -84,6 +84,8 @@ class SessionRow:
     """Ids of actions between the planned reboots; an empty first phase: a reboot before anything is done."""
     phases: tuple[tuple[str, ...], ...] = ()
     """Ids of the actions that were begun, between the reboots that there were."""
+    end_reason: str = ""
+    """A word of EndReason; empty while it has not ended, and in records from before ends had codes."""
 
 
 @dataclass(frozen=True, slots=True)

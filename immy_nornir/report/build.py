@@ -1,19 +1,25 @@
-"""Rows of the history -> a Report; pure: no clock, no database, no formatting beyond sentences from `words`."""
+"""Rows of the history -> a Report; pure: no clock, no database, no formatting beyond sentences from `words`.
+
+All text of a report comes through here: what is hidden in it becomes visible (`text.visible`), and for one tenant
+whatever tells of others is left out (`narrow`).
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any, TypeVar
 
+from immy_nornir.history.about import About, MachineRow
 from immy_nornir.history.queries import ActionRow, JobRow, RunRow, SessionRow
-from immy_nornir.model.record.session import Outcome, OutcomeReason, Status
-from immy_nornir.report import words
+from immy_nornir.model.record.session import Outcome, Status
+from immy_nornir.report import causes, words
 from immy_nornir.report.model import (
     UNFINISHED,
     ActionPart,
-    Cause,
     ComputerPart,
     JobPart,
     RebootPart,
@@ -23,8 +29,13 @@ from immy_nornir.report.model import (
     TenantPart,
     Totals,
 )
+from immy_nornir.report.narrow import narrow
+from immy_nornir.text.visible import visible
+
+Row = TypeVar("Row", RunRow, SessionRow, ActionRow, JobRow, MachineRow)
 
 _NO_JOBS: Mapping[str, Sequence[JobRow]] = MappingProxyType({})
+_NOTHING = About()
 
 ATTENTION = (Status.FAILED, Status.PARTIALLY_PASSED, Status.INTERRUPTED, Status.MISSED)
 """Statuses that somebody has to look at, the worst first."""
@@ -43,28 +54,36 @@ def build(
     *,
     generated_at: float,
     only_tenant: str = "",
+    about: About = _NOTHING,
 ) -> Report:
     """The report of a run: `jobs` by session id where their output is wanted, times in seconds since 1970.
 
-    Tenants and computers are sorted by name as people sort them (pc2 before pc10); the order of `sessions` is free.
+    With `only_tenant` the sessions are that tenant's, and nothing of others or of the operator is in it. Tenants and
+    computers are sorted by name as people sort them (pc2 before pc10); the order of `sessions` is free.
     """
-    parts = sorted((_session(one, jobs.get(one.id, ())) for one in sessions), key=_place)
+    if only_tenant:
+        run, sessions, jobs = narrow(run, sessions, jobs, about.others)
+    titles = {item: readable(title) for item, title in about.titles.items()}
+    found = sorted((_session(one, jobs.get(one.id, ()), titles) for one in sessions), key=_place)
+    parts = [dataclasses.replace(one, anchor=str(number)) for number, one in enumerate(found, 1)]
     by_tenant: dict[str, list[SessionPart]] = defaultdict(list)
     for part in parts:
         by_tenant[part.tenant].append(part)
-    tenants = tuple(_tenant(name, found) for name, found in by_tenant.items())
+    tenants = tuple(_tenant(name, its, about.machines) for name, its in by_tenant.items())
     attention = tuple(sorted((one for one in parts if one.status in ATTENTION), key=lambda one: _WORST[one.status]))
+    shared = causes.shared(attention)
     return Report(
-        run=_run(run),
+        run=_run(shown(run)),
         generated_at=generated_at,
         totals=_totals([computer for tenant in tenants for computer in tenant.computers]),
         tenants=tenants,
         attention=attention,
         unfinished=tuple(one for one in parts if one.status in OPEN),
-        causes=_causes(attention),
-        not_compliant=_not_compliant(parts),
+        causes=shared,
+        cards=causes.cards(attention, shared),
+        not_compliant=causes.not_compliant(parts),
         owed=tuple(dict.fromkeys(one.computer for one in parts if one.reboot_owed)),
-        only_tenant=only_tenant,
+        only_tenant=readable(only_tenant),
     )
 
 
@@ -92,11 +111,14 @@ def _between(begin: float | None, end: float | None) -> float | None:
 # --- sessions ------------------------------------------------------------------------------------------------
 
 
-def _session(row: SessionRow, jobs: Sequence[JobRow]) -> SessionPart:
+def _session(row: SessionRow, jobs: Sequence[JobRow], titles: Mapping[str, str]) -> SessionPart:
     of_action: dict[str, list[JobPart]] = defaultdict(list)
     for job in jobs:
-        of_action[job.action_id].append(_job(job))
-    actions = tuple(_action(one, tuple(of_action.get(one.id, ()))) for one in row.actions)
+        of_action[job.action_id].append(_job(shown(job)))
+    actions = tuple(
+        _action(shown(one), tuple(of_action.get(one.id, ())), titles.get(one.item, "")) for one in row.actions
+    )
+    row = shown(row)
     return SessionPart(
         id=row.id,
         computer=row.computer,
@@ -115,11 +137,12 @@ def _session(row: SessionRow, jobs: Sequence[JobRow]) -> SessionPart:
         reboots=row.reboots,
         counts=_counts(one.outcome or UNFINISHED for one in actions),
         actions=actions,
-        reboot_list=tuple(RebootPart(why, outcome) for why, outcome in row.reboot_reasons),
+        reboot_list=tuple(RebootPart(readable(why), readable(outcome)) for why, outcome in row.reboot_reasons),
+        end_reason=row.end_reason,
     )
 
 
-def _action(row: ActionRow, jobs: tuple[JobPart, ...]) -> ActionPart:
+def _action(row: ActionRow, jobs: tuple[JobPart, ...], title: str) -> ActionPart:
     return ActionPart(
         id=row.id,
         item=row.item,
@@ -145,17 +168,26 @@ def _action(row: ActionRow, jobs: tuple[JobPart, ...]) -> ActionPart:
         ended_at=row.ended_at,
         seconds=_between(row.began_at, row.ended_at),
         jobs=jobs,
+        title=title,
     )
 
 
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+def readable(text: str) -> str:
+    """A stranger's text with lines that end with a newline, and escapes for everything hidden.
+
+    Nothing is taken away: what a control character has kept apart must not come together (a secret, for one).
+    """
+    return visible(text.replace("\r\n", "\n").replace("\r", "\n"), lines=True)
 
 
-def readable(output: str) -> str:
-    """What a job wrote without colours, cursor movements and other control characters; lines end with a newline."""
-    text = _ESCAPES.sub("", output).replace("\r\n", "\n").replace("\r", "\n")
-    return _CONTROL.sub("", text)
+def shown(row: Row) -> Row:
+    """The row with all its texts readable."""
+    hidden: dict[str, Any] = {
+        name: readable(value)
+        for name in row.__dataclass_fields__
+        if type(value := getattr(row, name)) is str and not value.isprintable()
+    }
+    return dataclasses.replace(row, **hidden) if hidden else row
 
 
 def _job(row: JobRow) -> JobPart:
@@ -167,7 +199,7 @@ def _job(row: JobRow) -> JobPart:
         row.exit_code,
         row.error,
         row.seconds,
-        readable(row.output),
+        row.output,
         row.intended_at,
         row.ended_at,
     )
@@ -190,15 +222,21 @@ def _natural(name: str) -> tuple[tuple[int, str], ...]:
 # --- sums ----------------------------------------------------------------------------------------------------
 
 
-def _tenant(name: str, sessions: Sequence[SessionPart]) -> TenantPart:
+def _tenant(name: str, sessions: Sequence[SessionPart], machines: Mapping[str, MachineRow]) -> TenantPart:
     by_computer: dict[str, list[SessionPart]] = defaultdict(list)
     for one in sessions:
         by_computer[one.computer].append(one)
-    computers = tuple(
-        ComputerPart(computer, min((one.status for one in found), key=_WORST.__getitem__), tuple(found))
-        for computer, found in by_computer.items()
-    )
-    return TenantPart(name, _totals(computers), computers)
+    computers = tuple(_computer(computer, found, machines) for computer, found in by_computer.items())
+    return TenantPart(name, _totals(computers), computers, words.tenant_title(name))
+
+
+def _computer(name: str, sessions: Sequence[SessionPart], machines: Mapping[str, MachineRow]) -> ComputerPart:
+    machine = shown(machines.get(name, _NO_MACHINE))
+    worst = min((one.status for one in sessions), key=_WORST.__getitem__)
+    return ComputerPart(name, worst, tuple(sessions), machine.system, machine.serial, machine.seen_at)
+
+
+_NO_MACHINE = MachineRow()
 
 
 def _totals(computers: Sequence[ComputerPart]) -> Totals:
@@ -229,37 +267,3 @@ def _ordered(counted: Counter[str]) -> dict[str, int]:
     """Known outcomes in their order, then any that a newer history has."""
     known = {name: counted[name] for name in _OUTCOME_ORDER if counted[name]}
     return {str(name): number for name, number in {**known, **counted}.items()}
-
-
-def _not_compliant(sessions: Sequence[SessionPart]) -> tuple[Cause, ...]:
-    """What audits found not to be so, by item, with the first one's sentence."""
-    computers: dict[str, dict[str, ActionPart]] = defaultdict(dict)
-    for one in sessions:
-        for action in one.actions:
-            if action.outcome == Outcome.NOT_COMPLIANT:
-                computers[action.id].setdefault(one.computer, action)
-    found = []
-    for item, by_name in computers.items():
-        first = next(iter(by_name.values()))
-        found.append(Cause(item, Outcome.NOT_COMPLIANT.value, first.text, first.message or first.why, tuple(by_name)))
-    return tuple(sorted(found, key=lambda cause: (-len(cause.computers), cause.item)))
-
-
-def _causes(sessions: Sequence[SessionPart]) -> tuple[Cause, ...]:
-    """What went wrong on more than one computer: by item and reason, or by the session's own reason."""
-    computers: dict[tuple[str, str, str], dict[str, None]] = defaultdict(dict)
-    examples: dict[tuple[str, str, str], str] = {}
-    for one in sessions:
-        bad = [action for action in one.bad_actions if action.outcome_reason != OutcomeReason.DEPENDENCY]
-        keys = [((action.item, action.outcome or "", action.text), action.message) for action in bad]
-        contact = words.contact_sentence(one.reason)
-        own = ("", one.status.value, contact or one.text), one.reason if contact else ""
-        for key, example in keys or [own]:
-            computers[key][one.computer] = None
-            examples.setdefault(key, example)
-    shared = [
-        Cause(item, outcome, text, examples[item, outcome, text], tuple(names))
-        for (item, outcome, text), names in computers.items()
-        if len(names) > 1
-    ]
-    return tuple(sorted(shared, key=lambda cause: (-len(cause.computers), cause.item, cause.outcome, cause.text)))

@@ -2,21 +2,25 @@
 
     schema_version   1
     generated_at     when the report was made
-    only_tenant      the tenant that the report was narrowed to, or null
+    only_tenant      the tenant that the report was narrowed to, or null; then what is the operator's is empty in run,
+                     and ids of sessions and jobs are made of the run's id and the computer's name
     run              id, command, playbook, fleet, commit, user, machine, status, note, started_at, ended_at, seconds
     totals           computers, sessions, actions, by_status {status: computers}, by_outcome {outcome or "unfinished":
                      actions}, reboots, reboots_owed (computers); the maps hold only what is there
     causes []        reasons that several computers share: item ("" where the session itself failed), outcome, text,
-                     example, computers []
+                     example, computers [], title (of the item)
     not_compliant [] what audits found, by item; keys as in causes
-    tenants []       name, totals (as above), computers []:
-      computers []   name, status (the worst of its sessions), sessions []:
-        sessions []  id, type, play, status, reason, text, stage, waiting, created_at, started_at, ended_at, seconds,
-                     reboots, reboot_list [{why, outcome}], counts {outcome or "unfinished": actions}, actions []:
-          actions [] id, item, type, reason, why, found, desired, after, version, deployment, held, planned_phase,
-                     phase, attempts, status, outcome, outcome_reason, message, text, reboot_owed, began_at, ended_at,
-                     seconds, jobs [] (where output was asked for): id, attempt, step, state, exit_code, error,
-                     seconds, output, began_at, ended_at
+    tenants []       name, title, totals (as above), computers []:
+      computers []   name, status (the worst of its sessions), system, serial, last_contact (or null), sessions []:
+        sessions []  id, type, play, status, reason, text, end_reason, stage, waiting, created_at, started_at,
+                     ended_at, seconds, reboots, reboot_list [{why, outcome}],
+                     counts {outcome or "unfinished": actions}, actions []:
+          actions [] id, item, title, type, reason, why, found, desired, after, version, deployment, held,
+                     planned_phase, phase, attempts, status, outcome, outcome_reason, message, text,
+                     reboot_owed, began_at, ended_at, seconds, jobs [] (where output was asked for):
+            jobs []  id, attempt, step, state, exit_code, error, seconds, output, began_at, ended_at
+
+`immy report --for customer` writes another document, which `customer` describes.
 
 Times are ISO 8601 in UTC (`2026-11-23T05:20:00Z`), `seconds` are lengths of time; both are null where there is none.
 Statuses, outcomes and reasons are the history's words; `text` is the same for people and may be worded anew.
@@ -59,7 +63,8 @@ def _pieces(report: Report) -> Iterator[str]:
     yield ',\n  "tenants": ['
     for number, tenant in enumerate(report.tenants):
         yield ",\n    {\n" if number else "\n    {\n"
-        yield f'      "name": {_line(tenant.name)},\n      "totals": {_line(_totals(tenant.totals))},\n'
+        yield f'      "name": {_line(tenant.name)},\n      "title": {_line(tenant.title)},\n'
+        yield f'      "totals": {_line(_totals(tenant.totals))},\n'
         yield '      "computers": ['
         for place, computer in enumerate(tenant.computers):
             yield ",\n        " if place else "\n        "
@@ -128,12 +133,14 @@ def _cause(cause: Cause) -> dict[str, Json]:
         "text": cause.text,
         "example": cause.example,
         "computers": list(cause.computers),
+        "title": cause.title,
     }
 
 
 def _tenant(tenant: TenantPart) -> dict[str, Json]:
     return {
         "name": tenant.name,
+        "title": tenant.title,
         "totals": _totals(tenant.totals),
         "computers": [_computer(one) for one in tenant.computers],
     }
@@ -143,6 +150,9 @@ def _computer(computer: ComputerPart) -> dict[str, Json]:
     return {
         "name": computer.name,
         "status": computer.status.value,
+        "system": computer.system,
+        "serial": computer.serial,
+        "last_contact": _time(computer.seen_at),
         "sessions": [_session(one) for one in computer.sessions],
     }
 
@@ -155,6 +165,7 @@ def _session(one: SessionPart) -> dict[str, Json]:
         "status": one.status.value,
         "reason": one.reason,
         "text": one.text,
+        "end_reason": one.end_reason,
         "stage": one.stage,
         "waiting": one.waiting,
         "created_at": _time(one.created_at),
@@ -172,6 +183,7 @@ def _action(one: ActionPart) -> dict[str, Json]:
     return {
         "id": one.id,
         "item": one.item,
+        "title": one.title,
         "type": one.type,
         "reason": one.reason,
         "why": one.why,

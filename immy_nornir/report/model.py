@@ -38,7 +38,7 @@ class RunPart:
 
 @dataclass(frozen=True, slots=True)
 class JobPart:
-    """One try of an action, with everything that it wrote (control characters taken out)."""
+    """One try of an action, with everything that it wrote (control characters as escapes)."""
 
     id: str
     attempt: int
@@ -84,6 +84,8 @@ class ActionPart:
     ended_at: float | None
     seconds: float | None
     jobs: tuple[JobPart, ...] = ()
+    title: str = ""
+    """The item's title, where its definition is known and says more than the id."""
 
     @property
     def quiet(self) -> bool:
@@ -128,6 +130,10 @@ class SessionPart:
     """Outcome, or UNFINISHED -> number of actions; zeros are left out."""
     actions: tuple[ActionPart, ...] = ()
     reboot_list: tuple[RebootPart, ...] = ()
+    end_reason: str = ""
+    """Why it ended, a word of EndReason; empty while it has not, and for old records."""
+    anchor: str = ""
+    """Unique in the report; says nothing."""
 
     @property
     def bad_actions(self) -> tuple[ActionPart, ...]:
@@ -147,6 +153,16 @@ class ComputerPart:
     name: str
     status: Status
     sessions: tuple[SessionPart, ...]
+    system: str = ""
+    """Operating system with its version, as the computer last told."""
+    serial: str = ""
+    seen_at: float | None = None
+    """When it last answered, in this run or another; None where it never did."""
+
+    @property
+    def known(self) -> bool:
+        """Whether anything is known of the machine."""
+        return bool(self.system or self.serial or self.seen_at is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +188,8 @@ class TenantPart:
     name: str
     totals: Totals
     computers: tuple[ComputerPart, ...]
+    title: str = ""
+    """The name as people write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +197,37 @@ class Cause:
     """One reason that several sessions share; `item` is empty where the session itself failed."""
 
     item: str
+    """Items with the same reason on the same computers stand together: `software/a, software/b`."""
     outcome: str
     text: str
     example: str
     """The message of the first of them."""
     computers: tuple[str, ...]
+    title: str = ""
+    """The items' titles; the ids where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardLine:
+    """What one reason kept from being done: the items, and the reason where it is not told above already."""
+
+    outcome: str
+    names: tuple[str, ...]
+    text: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Sessions that need attention for the same reasons, told once."""
+
+    sessions: tuple[SessionPart, ...]
+    lines: tuple[CardLine, ...]
+
+    @property
+    def first(self) -> SessionPart:
+        """The session that stands for all of them."""
+        return self.sessions[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +240,8 @@ class Report:
     tenants: tuple[TenantPart, ...]
     attention: tuple[SessionPart, ...] = ()
     """Failed, partially passed, interrupted and missed sessions, in this order."""
+    cards: tuple[Card, ...] = ()
+    """The same, with those together that have the same reasons."""
     unfinished: tuple[SessionPart, ...] = ()
     """Sessions that run, wait or have not begun."""
     causes: tuple[Cause, ...] = ()
@@ -205,5 +251,9 @@ class Report:
     owed: tuple[str, ...] = ()
     """Computers with something done that still needs a reboot."""
     only_tenant: str = ""
-    """The one tenant that the report was narrowed to; empty for the whole run."""
+    """The one tenant that the report was narrowed to; empty for the whole run.
+
+    Then everything that is the operator's (command, playbook, fleet, commit, user, machine, note) is empty, and times
+    and status are those of the tenant's sessions.
+    """
     schema_version: int = SCHEMA_VERSION

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from immy_nornir.model.record.session import Outcome
-from immy_nornir.report import document, table, templates, words
+from immy_nornir.report import causes, customer, document, table, templates, words
 from immy_nornir.report.model import UNFINISHED, Report
 
 Format = Literal["html", "markdown", "json", "csv"]
 FORMATS: tuple[Format, ...] = ("html", "markdown", "json", "csv")
 
+Audience = Literal["operator", "customer"]
+
+CUSTOMER_HTML = "customer.html.j2"
+CUSTOMER_MARKDOWN = "customer.md.j2"
 HTML = "report.html.j2"
 MARKDOWN = "report.md.j2"
 
@@ -45,8 +49,27 @@ def render(report: Report, format: Format, *, templates_folder: Path | None = No
         "listed": listed,
         "unfold": report.totals.computers <= OPEN_TABLES,
         "statuses": list(words.STATUSES),
+        "causes_told": causes.TOLD,
         "title": title(report),
     }
+    return templates.expand(name, templates_folder, values)
+
+
+def render_for_customer(report: Report, format: Format, *, templates_folder: Path | None = None) -> str:  # noqa: A002 - as --format
+    """The report of one tenant as its people read it: no ids, no words of the trade, and who acts next.
+
+    A `customer.html.j2` or `customer.md.j2` in `templates_folder` takes the place of the shipped one.
+    Raises: ValueError for a report that was not narrowed to a tenant; FilesError as `render`.
+    """
+    if not report.only_tenant:
+        raise ValueError("a report for a customer is one of a tenant")
+    found = customer.customer_report(report)
+    if format == "json":
+        return customer.json_text(found)
+    if format == "csv":
+        return customer.csv_text(found)
+    name, listed = (CUSTOMER_HTML, LISTED_HTML) if format == "html" else (CUSTOMER_MARKDOWN, LISTED_MARKDOWN)
+    values: dict[str, Any] = {"report": found, "listed": listed, "unfold": len(found.computers) <= OPEN_TABLES}
     return templates.expand(name, templates_folder, values)
 
 
@@ -58,5 +81,6 @@ def columns(report: Report) -> list[tuple[str, str]]:
 
 def title(report: Report) -> str:
     """What was run, in few words."""
-    name = report.run.playbook or report.run.command or report.run.id
-    return f"{name}, {report.only_tenant}" if report.only_tenant else name
+    if report.only_tenant:
+        return f"Maintenance of {words.tenant_title(report.only_tenant)}"
+    return report.run.playbook or report.run.command or report.run.id

@@ -2,7 +2,7 @@
 
 Sandboxed, with strict undefined. HTML is escaped by itself, Markdown by a finalizer: whatever a template prints with
 `{{ }}` is data, unless it is marked `|safe`. A fleet's own `report.html.j2` or `report.md.j2` takes the place of the
-shipped one and may extend it as `immy/report.html.j2`.
+shipped one and may extend it as `immy/report.html.j2`. Texts come without hidden characters already (`build`).
 """
 
 from __future__ import annotations
@@ -117,9 +117,14 @@ def fence(text: str, indent: int = 0) -> Markup:
 
 
 _SPACE = re.compile(r"\s+")
-_SPECIAL = re.compile(r"[\\`*\[\]|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_SPECIAL = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_SCHEME = re.compile(r"(?i)\b(https?|ftp)(?=://)|\b(www)(?=\.)")
+_AT = re.compile(r"@|#(?=[0-9])")
+"""What GitHub and others make links of without any sign of markup: addresses, mail, names of people, issues."""
+_JOINER = "&#8288;"
+"""Shows nothing; a backslash does not help where such links are looked for in the finished text."""
 _AMPERSAND = re.compile(r"&(?=#|[A-Za-z])")
-_LINE_START = re.compile(r"^([#+>-]|\d+(?=[.)]))")
+_LINE_START = re.compile(r"^([#+=>-]|\d+(?=[.)](?:\s|$)))")
 
 
 def markdown_text(value: Any) -> Any:
@@ -129,12 +134,20 @@ def markdown_text(value: Any) -> Any:
     text = _SPACE.sub(" ", str(value)).strip()
     text = _SPECIAL.sub(lambda found: "\\" + found[0], text)
     text = _AMPERSAND.sub("&amp;", text).replace("<", "&lt;")
+    text = _SCHEME.sub(lambda found: f"{found[0]}\\", text)
+    text = _AT.sub(lambda found: found[0] + _JOINER, text)
     return _LINE_START.sub(lambda found: _escape_start(found[0]), text)
 
 
 def _escape_start(start: str) -> str:
-    # "2026." at the start of a line would be a numbered list; a backslash before a digit is not an escape.
-    return start if start.isdigit() else "\\" + start
+    # "2026. " at the start of a line would be a numbered list; a backslash before a digit is not an escape.
+    return f"{start}\\" if start.isdigit() else "\\" + start
+
+
+def css_text(value: str) -> Markup:
+    """A text as a string of CSS that it cannot end."""
+    escaped = "".join(one if one.isascii() and one.isalnum() else f"\\{ord(one):x} " for one in value)
+    return Markup(f'"{escaped}"')  # noqa: S704 - letters, digits, and backslashes of CSS
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
@@ -149,5 +162,8 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "when": words.when,
     "plain": words.plain,
     "tail": tail,
+    "css_text": css_text,
+    "item_name": words.item_name,
+    "tenant_title": words.tenant_title,
     "fence": fence,
 }

@@ -6,12 +6,14 @@ history) is shown as it is, with spaces for underscores.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from immy_nornir.model.plan import Held, Reason
 from immy_nornir.model.playbooks import ActionType
-from immy_nornir.model.record.session import Outcome, OutcomeReason, Status
+from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason, Status, WaitKind
 
 STATUSES: Mapping[str, tuple[str, str]] = {
     Status.FAILED: ("failed", "Nothing that was to be done succeeded, or the session could not go on."),
@@ -92,6 +94,37 @@ CONTACT: Mapping[str, str] = {
 }
 """Kind of failed contact, which a session's reason begins with -> what it means."""
 
+WAITS: Mapping[str, str] = {
+    WaitKind.JOB: "what is under way there",
+    WaitKind.REBOOT: "the computer to start again",
+    WaitKind.WINDOW: "its maintenance window",
+    WaitKind.CONNECTIVITY: "the computer to answer again",
+    WaitKind.RETRY: "another try",
+    WaitKind.PAUSE: "the end of a pause",
+    WaitKind.SLOT: "its turn",
+    WaitKind.APPROVAL: "an approval",
+}
+"""What a session waits for, after `Waits for`."""
+
+ENDS: Mapping[str, str] = {
+    EndReason.UNKNOWN: "",
+    EndReason.ACTIONS: "The session came to its end.",
+    EndReason.AWAY: "The computer did not answer.",
+    EndReason.REFUSED: "The computer answered, but could not be worked on.",
+    EndReason.LOST: "The connection to the computer was lost.",
+    EndReason.STAGE: "A stage of the session could not be done.",
+    EndReason.REBOOT: "A reboot failed, or did not end.",
+    EndReason.CANCELLED: "Somebody stopped the session.",
+    EndReason.SUPERSEDED: "A newer session took its place.",
+    EndReason.EXCLUDED: "The computer is excluded from maintenance.",
+    EndReason.HALTED: "The session was not begun: the run was stopped before.",
+    EndReason.BUSY: "Another session was at work on the computer.",
+    EndReason.WINDOW: "The maintenance window closed before anything was done.",
+    EndReason.NOT_APPROVED: "What it would have done was not approved.",
+    EndReason.CRASHED: "The session ended by a fault of the maintenance program.",
+}
+"""Why a session ended, without anything that it was about."""
+
 ACTIONS: Mapping[str, str] = {
     ActionType.INSTALL: "install",
     ActionType.UPDATE: "update",
@@ -168,6 +201,13 @@ def contact_sentence(reason: str) -> str:
     return CONTACT.get(reason.partition(":")[0], "")
 
 
+def counted(outcomes: Iterable[str]) -> str:
+    """What became of actions, in counts: `2 done, 1 skipped`; empty without any."""
+    numbers = Counter(outcomes)
+    known = [name for name in (*Outcome, "unfinished") if name in numbers]
+    return ", ".join(f"{numbers[name]} {outcome_word(name)}" for name in known)
+
+
 def run_word(status: str) -> str:
     """A run's status as a label."""
     return _RUNS.get(status) or status_word(status)
@@ -199,6 +239,25 @@ def end_sentence(outcome: str | None, reason: str | None, held: str | None, stat
     return {"planned": "Planned, not done.", "running": "It is under way.", "retry": "It will be tried again."}.get(
         status, ""
     )
+
+
+def tenant_title(name: str) -> str:
+    """A tenant's name as people write it: `smile_dental` is Smile Dental; capitals of the name's own stay."""
+    words = re.split(r"[_\s]+", name.strip("_ "))
+    return " ".join(one if one[:1].isupper() or not one.islower() else one[:1].upper() + one[1:] for one in words)
+
+
+def item_title(item: str, title: str) -> str:
+    """What a person calls an item; made from its id where no definition names it."""
+    name, _, instance = item.partition("#")
+    made = title or plain(name.rpartition("/")[2]).replace("-", " ").strip()
+    made = made[:1].upper() + made[1:]
+    return f"{made} ({instance})" if instance else made
+
+
+def item_name(item: str, title: str) -> str:
+    """An item for operators: its title and its id."""
+    return f"{title} ({item})" if title and title != item else item
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -160,7 +160,7 @@ computer when a connection or a job needs it, and nowhere else.
 | file | meaning |
 |---|---|
 | `FREEZE` | in the fleet's folder: no run changes anything, not even one at work; its first line is shown |
-| `reports/report.html.j2`, `reports/report.md.j2` | templates of your own, see [reports](../reports/README.md) |
+| `reports/report.html.j2`, `customer.html.j2`, ... | templates of your own, see [reports](../reports/README.md) |
 | `.immy/` | what immy writes: `history.db`, `reports/`, `bug.log`; Git should ignore it |
 """
 

@@ -102,8 +102,8 @@ def test_actions_of_a_newer_history_are_counted_too() -> None:
     [
         ("one\r\ntwo\r\n", "one\ntwo\n"),
         ("10%\r20%\r", "10%\n20%\n"),
-        ("\x1b[1;31mred\x1b[0m \x1b]0;title\x07end", "red end"),
-        ("bell\x07 null\x00 tab\t.", "bell null tab\t."),
+        ("\x1b[1;31mred\x1b[0m \x1b]0;title\x07end", r"\x1b[1;31mred\x1b[0m \x1b]0;title\x07end"),
+        ("bell\x07 nu\x00ll tab\t.", "bell\\x07 nu\\x00ll tab\t."),
         ("Zürich 東京", "Zürich 東京"),
     ],
 )

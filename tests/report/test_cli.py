@@ -167,6 +167,25 @@ def test_one_tenants_report_names_no_other(capfd: pytest.CaptureFixture[str]) ->
         assert "nb1" in text
         assert "contoso" not in text
         assert "pc2" not in text
+        assert not [one for one in ("kim", "workbench", "full.yml", "c0ffee", "immy run") if one in text]
+
+
+@pytest.mark.parametrize("form", ["html", "markdown", "json", "csv"])
+def test_a_customers_report_has_plain_sentences_and_who_acts_next(capfd: pytest.CaptureFixture[str], form: str) -> None:
+    assert immy(["report", "--tenant", "contoso", "--for", "customer", "--format", form]) == 0
+    text = capfd.readouterr().out
+    assert "It ended with an error." in text
+    assert "We look at it" in text or "operator" in text
+    assert not [one for one in ("software/vpn", "exit code", "reboot", "Zugriff", "nb1", "kim") if one in text]
+
+
+def test_a_customers_report_counts_what_was_changed_checked_and_skipped(capfd: pytest.CaptureFixture[str]) -> None:
+    counts = _json(capfd, "--for", "customer", "--tenant", "contoso")["counts"]
+    assert counts == {"changed": 1, "checked": 0, "skipped": 0, "failed": 1, "open": 0}
+
+
+def test_a_customers_report_of_a_run_with_one_tenant_needs_no_name(capfd: pytest.CaptureFixture[str]) -> None:
+    assert _json(capfd, "--for", "customer", "1aaa")["customer"] == "Contoso"
 
 
 @pytest.mark.parametrize(
@@ -197,6 +216,7 @@ def test_a_files_ending_says_the_format(
         (("1bbb",), ("the beginning of several runs: 1bbb000002, 1bbb000001", "more of the id")),
         (("--tenant", "fabrikan"), ("no computer of tenant 'fabrikan'", "the nearest tenant is fabrikam")),
         (("--tenant", "x"), ("no computer of tenant 'x'", "its tenants are contoso, fabrikam")),
+        (("--for", "customer"), ("has several tenants", "--tenant", "contoso, fabrikam")),
         (("--format", "pdf"), ("pdf", "markdown")),
         (("--output", "report.pdf"), ("report.pdf does not say", ".html", "--format")),
     ],

@@ -17,7 +17,7 @@ from immy_nornir.errors import ImmyError, UsageError
 
 if TYPE_CHECKING:
     from immy_nornir.history.queries import JobRow, Reader, RunRow, SessionRow
-    from immy_nornir.report.render import Format
+    from immy_nornir.report.render import Audience, Format
 
 _ENDINGS: Mapping[str, Format] = {
     ".html": "html",
@@ -45,29 +45,61 @@ _SHOWN = 5
     "--tenant",
     metavar="NAME",
     shell_complete=completing.tenants,
-    help="Only this tenant's computers, for sending to the customer.",
+    help="Only this tenant's computers, and nothing of other tenants or of the operator.",
+)
+@click.option(
+    "--for",
+    "audience",
+    type=click.Choice(["operator", "customer"]),
+    default="operator",
+    show_default=True,
+    help="Whom it is for. A customer's has plain sentences and says who acts next; it is one of one tenant.",
 )
 @click.pass_context
-def report(ctx: click.Context, run: str | None, form: Format | None, output: Path | None, tenant: str | None) -> None:
+def report(
+    ctx: click.Context,
+    run: str | None,
+    form: Format | None,
+    output: Path | None,
+    tenant: str | None,
+    audience: Audience,
+) -> None:
     """Show a run as a report.
 
     RUN is the id of a run, or its beginning; without it, the newest run is shown. The HTML is one file that needs
-    nothing else. A fleet's own reports/report.html.j2 or reports/report.md.j2 takes the place of the shipped template.
+    nothing else. A fleet's own reports/report.html.j2 or reports/report.md.j2 takes the place of the shipped template,
+    and so do customer.html.j2 and customer.md.j2 for customers.
     """
     from immy_nornir.history.queries import Reader
     from immy_nornir.history.store import FILE
     from immy_nornir.report.build import build
-    from immy_nornir.report.render import render
+    from immy_nornir.report.render import render, render_for_customer
 
     root = root_of(ctx)
     chosen: Format = form or _format_for(output)
     with Reader(state_of(ctx, root) / FILE) as reader:
         row = run_named(reader, run)
         sessions = _sessions(reader, row, tenant)
-        jobs = _jobs(reader, sessions, everything=chosen == "json")
-    made = build(row, sessions, jobs, generated_at=time.time(), only_tenant=tenant or "")
+        if audience == "customer" and tenant is None:
+            tenant = _only_tenant(row, sessions)
+        jobs = {} if audience == "customer" else _jobs(reader, sessions, everything=chosen == "json")
+        about = reader.about(sessions, tenant or "")
+    made = build(row, sessions, jobs, generated_at=time.time(), only_tenant=tenant or "", about=about)
     own = root / "reports"
-    _write(render(made, chosen, templates_folder=own if own.is_dir() else None), output)
+    show = render_for_customer if audience == "customer" else render
+    _write(show(made, chosen, templates_folder=own if own.is_dir() else None), output)
+
+
+def _only_tenant(run: RunRow, sessions: Iterable[SessionRow]) -> str:
+    """The one tenant of a run. Raises UsageError where there are more, or none."""
+    tenants = sorted({one.tenant for one in sessions})
+    if len(tenants) == 1:
+        return tenants[0]
+    if not tenants:
+        raise UsageError(f"run {run.id} has no computer, so there is no customer to report to", "name another run")
+    raise UsageError(
+        f"run {run.id} has several tenants", f"name one with --tenant; {_listed('its', tenants, 'tenant')}"
+    )
 
 
 def _format_for(output: Path | None) -> Format:
