@@ -203,7 +203,9 @@ def test_a_command_that_did_nothing_leaves_no_session(tmp_path: Path, how: str) 
         for command in (("run", "playbooks/all.yml"), (*RUN, "--limit", "nobody"), (*RUN, "-o", "what=ever")):
             if names == "in":
                 words = ["sh", "-c", 'exec "$@" <&-', "sh", *IMMY, *command]
-                code = subprocess.run(words, cwd=tmp_path, env=BARE, capture_output=True, check=False).returncode
+                code = subprocess.run(
+                    words, cwd=tmp_path, env=BARE, capture_output=True, check=False, timeout=ENOUGH
+                ).returncode
             else:
                 code, _, _ = ended(tmp_path, command, names, kind)
             assert code == 2
@@ -222,6 +224,8 @@ def test_a_folder_that_is_gone_is_no_bug(tmp_path: Path) -> None:
     gone_folder = tmp_path / "gone"
     gone_folder.mkdir()
     command = ["sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *IMMY, "sessions", "list"]
-    done = subprocess.run(command, cwd=gone_folder, env=BARE, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=gone_folder, env=BARE, capture_output=True, text=True, check=False, timeout=ENOUGH
+    )
     assert done.returncode == 2
     assert "the current folder cannot be used" in done.stderr
