@@ -10,11 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from immy_nornir.decide.resolve.patterns import LOCALHOST
+from immy_nornir.fleet.inventory.host_names import MAX_NAMES
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.values import Value
 
 _COLUMN_BITS = 12
 _LINE_BITS = 32
+
+
+MAX_ENTRIES = 5 * MAX_NAMES
+"""How often computers may be named in all groups together."""
+
+
+MAX_ABOVE = 1_000
+"""How many groups may be above one."""
 
 
 class Spots:
@@ -111,6 +120,8 @@ class Draft:
         self.spots = Spots()
         self.problems: list[Problem] = []
         self.localhost: str | None = None
+        self._entries = 0
+        self._full = False
         self.group("all")
         self.group("ungrouped")
         self.add_child("all", "ungrouped", Place(""))
@@ -122,6 +133,21 @@ class Draft:
     def warning(self, place: Place, message: str, advice: str) -> None:
         """Record what an operator should look at."""
         self.problems.append(Problem(place, Level.WARNING, message, advice))
+
+    @property
+    def room(self) -> int:
+        """How many computers may still be named, those that are named again counting too."""
+        return max(MAX_ENTRIES - self._entries, 0) if len(self.computers) < MAX_NAMES else 0
+
+    def overflow(self, place: Place, message: str) -> None:
+        """Record that an inventory has too many names, once, and give them up: nothing can be done with a part."""
+        if not self._full:
+            self._full = True
+            self._entries = MAX_ENTRIES
+            self.error(place, message, "write fewer names, or split the fleet")
+            self.computers.clear()
+            for group in self.groups.values():
+                group.computers.clear()
 
     def group(self, name: str) -> GroupDraft:
         """The group of this name, created when new."""
@@ -139,7 +165,9 @@ class Draft:
             )
         elif above is below:
             self.error(place, f"the group '{child}' is a child of itself", "remove it from its own children")
-        elif below in above.ancestors():
+        elif len(over := above.ancestors()) > MAX_ABOVE:
+            self.error(place, f"more than {MAX_ABOVE:,} groups are above '{child}'", "write fewer levels of groups")
+        elif below in over:
             self.error(
                 place,
                 f"the group '{child}' cannot be below '{parent}': '{parent}' is already below '{child}'",
@@ -154,6 +182,7 @@ class Draft:
     ) -> None:
         """Add computers to a group; a port counts where the computer is first named, as in Ansible."""
         owner = self.groups[group]
+        self._entries += len(names)
         for name in names:
             computer = self.computers.get(name)
             if computer is None:

@@ -13,7 +13,7 @@ from immy_nornir.fleet.inventory.values import Reading
 from immy_nornir.fleet.inventory.vars_folders import VAULT_HEADER
 from immy_nornir.fleet.inventory.yaml_files import YamlReader, root_of
 from immy_nornir.model.places import Level, Place, Problem
-from immy_nornir.text.yaml import MappingNode
+from immy_nornir.text.yaml import MappingNode, is_beyond
 
 _IGNORED = re.compile(
     r"^\.|^(?:host_vars|group_vars|vars_plugins)$|(?:\.pyc|\.pyo|\.swp|\.bak|~|\.rpm|\.md|\.txt|\.rst|\.orig|\.cfg|\.retry)$"
@@ -113,6 +113,9 @@ class SourcesReader:
             self._ini(file, data, self._draft)
             return
         root, problems, is_json = root_of(text, file)
+        if is_beyond(problems):
+            self._draft.problems.extend(problems)
+            return
         if isinstance(root, MappingNode) and root.value:
             self._draft.problems.extend(problems)
             self._mapping(root, file, is_json=is_json)
