@@ -13,6 +13,7 @@ from pathlib import Path
 
 from immy_nornir.errors import SecretError
 from immy_nornir.model.values import SecretRef
+from immy_nornir.text.files import read_file
 from immy_nornir.text.redact import Redactor
 
 
@@ -69,7 +70,7 @@ class SecretStore:
     def _from_file(self, reference: SecretRef, name: str) -> str:
         path = self._root / Path(name).expanduser()
         try:
-            value = path.read_text(encoding="utf-8-sig")
+            value = read_file(path).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
         except FileNotFoundError:
             raise _error(
                 reference, f"there is no file {path}", "relative paths count from the fleet's folder"

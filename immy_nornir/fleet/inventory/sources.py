@@ -13,6 +13,7 @@ from immy_nornir.fleet.inventory.values import Reading
 from immy_nornir.fleet.inventory.vars_folders import VAULT_HEADER
 from immy_nornir.fleet.inventory.yaml_files import YamlReader, root_of
 from immy_nornir.model.places import Level, Place, Problem
+from immy_nornir.text.files import read_file
 from immy_nornir.text.yaml import MappingNode, is_beyond
 
 _IGNORED = re.compile(
@@ -82,7 +83,7 @@ class SourcesReader:
     def _file(self, path: Path) -> None:
         file = str(path)
         try:
-            data = path.read_bytes()
+            data = read_file(path)
         except OSError as problem:
             self._draft.error(
                 Place(file), f"cannot be read: {(problem.strerror or '').lower()}", "check the permissions"

@@ -8,6 +8,7 @@ from immy_nornir.fleet.inventory.draft import NOTHING, Draft, Variables
 from immy_nornir.fleet.inventory.values import Reading
 from immy_nornir.fleet.inventory.yaml_files import root_of
 from immy_nornir.model.places import Level, Place
+from immy_nornir.text.files import is_odd, read_file
 from immy_nornir.text.yaml import NULL, MappingNode, ScalarNode
 
 EXTENSIONS = ("", ".yml", ".yaml", ".json")
@@ -46,32 +47,41 @@ class VariableFolder:
             path = self._folder / (name + extension)
             if path.is_dir():
                 result = NOTHING
-                for file in _files_below(path):
+                for file in self._files_below(path, ()):
                     result = read_variables(file, self._draft, self._reading).over(result)
                 return result
-            if path.exists():
+            if path.exists() or is_odd(path):
                 return read_variables(path, self._draft, self._reading)
         return NOTHING
 
-
-def _files_below(folder: Path) -> list[Path]:
-    found: list[Path] = []
-    for path in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if path.name.startswith(".") or path.name.endswith("~"):
-            continue
-        if path.is_dir():
-            if not path.suffix:
-                found.extend(_files_below(path))
-        elif path.is_file() and path.suffix in EXTENSIONS:
-            found.append(path)
-    return found
+    def _files_below(self, folder: Path, above: tuple[Path, ...]) -> list[Path]:
+        """The files of a folder and of those below it; one that contains itself through a link is named."""
+        real = folder.resolve()
+        if real in above:
+            self._draft.error(Place(str(folder)), "this folder contains itself through a link", "remove the link")
+            return []
+        try:
+            entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+        except OSError as problem:
+            _unreadable(self._draft, folder, problem)
+            return []
+        found: list[Path] = []
+        for path in entries:
+            if path.name.startswith(".") or path.name.endswith("~"):
+                continue
+            if path.is_dir():
+                if not path.suffix:
+                    found.extend(self._files_below(path, (*above, real)))
+            elif path.suffix in EXTENSIONS and (path.is_file() or is_odd(path)):
+                found.append(path)
+        return found
 
 
 def read_variables(path: Path, draft: Draft, reading: Reading) -> Variables:
     """One file of variables; its problems go to the draft."""
     file = str(path)
     try:
-        text = path.read_text("utf-8-sig")
+        text = read_file(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
         _unreadable(draft, path, problem)
         return NOTHING
