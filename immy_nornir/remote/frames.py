@@ -172,14 +172,14 @@ def _frame(words: list[str]) -> dict[str, Json] | None:
     if not unpacker.eof or hashlib.sha256(raw).hexdigest() != words[3]:
         return None
     try:
-        frame = json.parse(raw)
+        frame = json.parse_answer(raw)
     except ValueError:
         return None
     return frame if isinstance(frame, dict) and isinstance(frame.get("id"), str) else None
 
 
 def _answer(frame: dict[str, Json]) -> Answer:
-    warnings, exit_code, seconds = frame.get("warnings"), frame.get("exit_code"), frame.get("seconds")
+    warnings = frame.get("warnings")
     status = str(frame.get("status"))
     known = status in {"ok", "failed", "timed_out"}
     return Answer(
@@ -189,6 +189,6 @@ def _answer(frame: dict[str, Json]) -> Answer:
         error=str(frame.get("error") or "") if known else f"the runner answered an unknown status {status!r}",
         warnings=tuple(str(text) for text in warnings) if isinstance(warnings, list) else (),
         output=str(frame.get("output") or ""),
-        exit_code=exit_code if isinstance(exit_code, int) else None,
-        seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
+        exit_code=json.whole(frame.get("exit_code")),
+        seconds=json.real(frame.get("seconds")) or 0.0,
     )

@@ -127,6 +127,7 @@ def _sliced(_value: Any, count: Any, *_: Any, **__: Any) -> int:
 FILTERS: Final[Mapping[str, Estimate]] = {
     "center": lambda text, width=80: _length(text) + _count(width),
     "indent": _indent,
+    "join": lambda parts, d="", *_, **__: _length(parts) * _length(d),
     "wordwrap": _wordwrap,
     "replace": _replace,
     "tojson": _tojson,

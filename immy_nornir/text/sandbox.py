@@ -5,7 +5,7 @@ Part of text.templates, which is what everybody else uses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Iterator, Mapping, Sized
 from functools import partial
 from types import BuiltinMethodType, MethodType
 from typing import Any, NoReturn, cast
@@ -144,6 +144,8 @@ def _paid(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def paid(context: Any, value: Any, *args: Any, **named: Any) -> Any:
         budget = current()
         budget.spend_on(value, *args, *named.values())
+        if name == "join" and isinstance(value, Iterator):
+            value = list(value)
         if estimate is not None:
             budget.expect(estimate(value, *args, **named))
         match wants:

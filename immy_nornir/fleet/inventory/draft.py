@@ -137,7 +137,7 @@ class Draft:
     @property
     def room(self) -> int:
         """How many computers may still be named, those that are named again counting too."""
-        return max(MAX_ENTRIES - self._entries, 0) if len(self.computers) < MAX_NAMES else 0
+        return max(MAX_ENTRIES - self._entries, 0)
 
     def overflow(self, place: Place, message: str) -> None:
         """Record that an inventory has too many names, once, and give them up: nothing can be done with a part."""
@@ -183,6 +183,12 @@ class Draft:
         """Add computers to a group; a port counts where the computer is first named, as in Ansible."""
         owner = self.groups[group]
         self._entries += len(names)
+        if len(self.computers) + len(names) > MAX_NAMES:
+            new = sum(name not in self.computers for name in names)
+            if len(self.computers) + new > MAX_NAMES:
+                place = self.spots.place(at) if at is not None else Place("")
+                self.overflow(place, f"here the inventory has more than {MAX_NAMES:,} computers")
+                return
         for name in names:
             computer = self.computers.get(name)
             if computer is None:

@@ -49,7 +49,7 @@ def expand(text: str, most: int = MAX_NAMES) -> tuple[list[str], int | None]:
     if count > min(most, MAX_NAMES):
         if count > MAX_NAMES:
             raise TooManyNamesError(f"the range '{name:.{_SHOWN}}' has more than {MAX_NAMES:,} computers")
-        raise TooManyNamesError(f"here the inventory has more than {MAX_NAMES:,} computers, or names them too often")
+        raise TooManyNamesError("here the inventory has named its computers too often")
     names = [""]
     for one in ranges:
         names = [f"{head}{part}" for head in names for part in ([one] if isinstance(one, str) else one)]

@@ -43,6 +43,7 @@ from immy_nornir.model.wire import (
 )
 from immy_nornir.remote import frames
 from immy_nornir.remote.windows import bundle, powershell
+from immy_nornir.text import json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -352,7 +353,7 @@ def boot_from(value: Mapping[str, Json]) -> Boot:
     identifier, time = value.get("id"), value.get("time")
     return Boot(
         id=str(identifier) if identifier is not None else None,
-        time=float(time) if isinstance(time, int | float) else None,
+        time=json.real(time),
     )
 
 
@@ -363,10 +364,10 @@ def job_status_from(result: Mapping[str, Json], offset: int = 0) -> JobStatus:
         raw = base64.b64decode(str(result.get("output") or ""), validate=True)
     except (ValueError, binascii.Error) as error:
         raise GarbledError("the computer's word on a job cannot be read") from error
-    told = result.get("next_offset")
-    end = told if isinstance(told, int) else offset + len(raw)
-    size = result.get("size")
-    size = size if isinstance(size, int) else end
+    told = json.whole(result.get("next_offset"))
+    end = told if told is not None else offset + len(raw)
+    size = json.whole(result.get("size"))
+    size = size if size is not None else end
     ended = state in {JobState.FINISHED, JobState.LOST} and end >= size
     held = 0 if ended or not raw else _cut_character(raw)
     inner = result.get("result")
@@ -395,14 +396,14 @@ def job_result_from(value: Json) -> JobResult | None:
     """A job's last word; None where it has not its form: a whole exit code, or why there is none."""
     if not isinstance(value, dict):
         return None
-    code, error, seconds = value.get("exit_code"), value.get("error"), value.get("seconds")
-    has_code = isinstance(code, int) and not isinstance(code, bool)
-    if not has_code and not (code is None and isinstance(error, str) and error):
+    said, error = value.get("exit_code"), value.get("error")
+    code = json.whole(said)
+    if code is None and not (said is None and isinstance(error, str) and error):
         return None
     return JobResult(
-        exit_code=code if has_code else None,  # type: ignore[arg-type]  # an int, as was just seen
+        exit_code=code,
         error=str(error or ""),
-        seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
+        seconds=json.real(value.get("seconds")) or 0.0,
         value=value.get("value"),
     )
 
