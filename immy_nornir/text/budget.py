@@ -7,8 +7,7 @@ before it runs, by the weight of what it works on. Not here: which operations th
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Any, Final
 
 MAX_LENGTH: Final = 1_000_000
@@ -26,6 +25,7 @@ _VALUES_A_STEP: Final = 10
 _ADVICE: Final = "do such work in a script, or give the value as it is"
 _CONTAINERS = (dict, list, tuple, set, frozenset)
 _VIEWS = (range, KeysView, ValuesView, ItemsView)
+_LIGHT: Final = frozenset({bool, float, type(None)})
 _UNSEEN: Final = 5_000
 
 
@@ -60,7 +60,12 @@ class Budget:
 
     def spend_on(self, *values: object) -> None:
         """Pay for one operation on these values. Raises BudgetError."""
-        self.spend(1 + sum(map(self.weigh, values)) // _CHARACTERS_A_STEP)
+        weight = 0
+        for value in values:
+            # The usual values cost nothing worth a look; what is left pays for each look.
+            if type(value) not in _LIGHT and (type(value) is not str or len(value) > _CHARACTERS_A_STEP):
+                weight += self._weigh(value, 0)
+        self.spend(1 + weight // _CHARACTERS_A_STEP)
 
     def expect(self, characters: int) -> None:
         """Refuse what would be too long before it is made. Raises BudgetError."""
@@ -122,11 +127,11 @@ def current() -> Budget:
     return _CURRENT.get() or Budget()
 
 
-@contextmanager
-def spending(budget: Budget) -> Iterator[None]:
-    """Let everything inside pay from this budget."""
-    before = _CURRENT.set(budget)
-    try:
-        yield
-    finally:
-        _CURRENT.reset(before)
+def spending(budget: Budget) -> Token[Budget | None]:
+    """Let everything pay from this budget until `spent` is called with the answer."""
+    return _CURRENT.set(budget)
+
+
+def spent(before: Token[Budget | None]) -> None:
+    """Go back to the budget that was paid from before."""
+    _CURRENT.reset(before)

@@ -20,7 +20,7 @@ from jinja2 import nodes
 from jinja2.parser import Parser
 
 from immy_nornir.model.values import Value
-from immy_nornir.text.budget import MAX_DIGITS, MAX_LENGTH, Budget, BudgetError, spending
+from immy_nornir.text.budget import MAX_DIGITS, MAX_LENGTH, Budget, BudgetError, spending, spent
 from immy_nornir.text.filters import FILTERS
 from immy_nornir.text.regex import RegexError
 from immy_nornir.text.sandbox import ENVIRONMENT, NamedUndefined, TemplateError, UndefinedNameError, seal, unseal
@@ -156,9 +156,9 @@ def _context(template: jinja2.Template, scope: Scope) -> jinja2.runtime.Context:
 
 def _guarded(source: str, scope: Scope, work: Callable[[], _T]) -> _T:
     """The work's result; whatever goes wrong inside an expression becomes a TemplateError about `source`."""
+    before = spending(scope.budget)
     try:
-        with spending(scope.budget):
-            return work()
+        return work()
     except TemplateError:
         raise
     except BudgetError as error:
@@ -175,6 +175,8 @@ def _guarded(source: str, scope: Scope, work: Callable[[], _T]) -> _T:
     except Exception as error:  # noqa: BLE001 - expressions call operators and filters that may raise anything
         # Their messages may quote values; the kind of error is enough.
         raise TemplateError(source, f"it cannot be computed ({type(error).__name__})") from None
+    finally:
+        spent(before)
 
 
 def _undefined(source: str, error: UndefinedNameError, scope: Scope) -> TemplateError:
