@@ -44,7 +44,7 @@ LAYERS: list[set[str]] = [
 
 OWNERS: dict[str, str] = {
     "yaml": r"text/yaml",
-    "jinja2": r"text/(templates|sandbox)|report/templates",
+    "jinja2": r"text/(templates|sandbox|tolls)|report/templates",
     "markupsafe": r"report/templates",
     "winrm": r"remote/winrm/\w+",
     "requests": r"remote/winrm/\w+",
@@ -61,6 +61,7 @@ OWNERS: dict[str, str] = {
     "cattrs": r"history/codec",
     "orjson": r"text/json",
     "ahocorasick_rs": r"text/needles",
+    "re2": r"text/regex",
     "nornir": r"plugins/\w+",
     "nornir_utils": r"plugins/\w+",
     "rich": r"cli/progress",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.errors import FilesError, UsageError
+from immy_nornir.text.files import read_file
 
 # Commands that only look at the history need no fleet: they start twice as quickly without its model.
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def known_computers(inventory: Inventory, names: Iterable[str]) -> tuple[dict[st
 def read_lines(path: str) -> list[str]:
     """The lines of a file that a pattern names with `@`."""
     try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
+        return read_file(Path(path)).decode("utf-8").splitlines()
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read: {error.strerror}", "a pattern's @FILE names a file of computers"
@@ -223,7 +224,7 @@ def frozen_by(root: Path) -> str:
     except OSError as error:  # who cannot look does not act
         return f"whether the fleet is frozen cannot be seen: {file}: {error.strerror}"
     try:
-        why = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        why = read_file(file).decode("utf-8", "replace").strip().splitlines()
     except OSError:
         why = []  # whatever it is, it says no
     return f"the fleet is frozen by {file}{f': {why[0]}' if why else ''}"

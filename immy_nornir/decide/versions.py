@@ -39,9 +39,19 @@ def compare(a: str, b: str, scheme: str = "windows") -> int:
     return (first > second) - (first < second)
 
 
-@lru_cache(maxsize=65536)
 def key(version: str, scheme: str = "windows") -> Key:
-    """A sort key; equal keys mean equal versions. Raises VersionSchemeError."""
+    """A sort key; equal keys mean equal versions; of a text only the first 10,000 characters count.
+
+    Raises: VersionSchemeError.
+    """
+    return _key(version[:_LONGEST], scheme)
+
+
+_LONGEST: Final = 10_000
+
+
+@lru_cache(maxsize=65536)
+def _key(version: str, scheme: str) -> Key:
     try:
         make = _SCHEMES[scheme]
     except KeyError:
@@ -134,7 +144,7 @@ def _stripped(numbers: list[_Number]) -> tuple[_Number, ...]:
 
 def _windows(version: str) -> Key:
     text = _ARCHITECTURE.sub(" ", version.casefold().split("+", 1)[0])
-    text = re.sub(r"\s*[.,]\s*", ".", _JOINED.sub(r"\1\2", text))
+    text = re.sub(r"(?<!\s)\s*[.,]\s*", ".", _JOINED.sub(r"\1\2", text))
     release: list[_Number] = []
     groups: list[tuple[int, str, list[_Number]]] = []
     started = False

@@ -32,6 +32,7 @@ _SPECIAL: Final[Mapping[str, tuple[int, ...]]] = {
 _CLOCK: Final = re.compile(r"\d{1,2}:\d{2}", re.ASCII)
 _SPAN: Final = r"(\d{1,2}):(\d{2})\s*(?:-|\u2013|to)\s*(\d{1,2}):(\d{2})"
 _TIMES: Final = re.compile(_SPAN, re.ASCII)
+_LONGEST: Final = 1_000
 _CLOSED: Final = re.compile(r"[\s:=]+(?:closed|off)$", re.IGNORECASE)
 _EXAMPLE: Final = "write 'mon-fri 08:00-18:00; sat 09:00-12:00', or a mapping like monday-friday: \"08:00-18:00\""
 
@@ -86,6 +87,8 @@ def parse_business_hours(value: object) -> BusinessHours:
 
 def _entries(text: str) -> list[tuple[str, object]]:
     """Text as pairs of days and hours: the days stand before their hours and hold for all hours up to the next days."""
+    if len(text) > _LONGEST:
+        raise WindowError(f"'{text[:40]}...' are no business hours: more than {_LONGEST:,} characters", _EXAMPLE)
     entries: list[tuple[str, object]] = []
     for segment in filter(None, (part.strip(" ,") for part in re.split(r"[;\n]", text))):
         if closed := _CLOSED.search(segment):
@@ -104,6 +107,8 @@ def _entries(text: str) -> list[tuple[str, object]]:
 
 
 def _days(text: str) -> list[int]:
+    if len(text) > _LONGEST:
+        raise WindowError(f"'{text[:40]}...' are no days of the week", _EXAMPLE)
     found: list[int] = []
     for part in re.split(r"[,&]|\band\b", text.strip().lower()):
         word = part.strip()

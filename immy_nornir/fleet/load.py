@@ -25,6 +25,7 @@ from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet, MaintenanceType, Playbook
 from immy_nornir.model.protocols import Vault
 from immy_nornir.shapes.files import YAML_ENDINGS, item_folders, open_yaml, relative, yaml_files
+from immy_nornir.text.files import is_odd
 
 SOFTWARE = "tasks/software"
 TASKS = "tasks/maintenance"
@@ -148,7 +149,7 @@ def load_types(root: Path, problems: list[Problem]) -> Mapping[str, MaintenanceT
     """The built-in maintenance types and the fleet's own; problems are added to the list."""
     own: dict[str, MaintenanceType] = {}
     for path in [root / f"{TYPES}{ending}" for ending in YAML_ENDINGS]:
-        if path.is_file():
+        if path.is_file() or is_odd(path):
             source, node = open_yaml(root, path, problems)
             if node is not None:
                 own.update(read_types(node, source))

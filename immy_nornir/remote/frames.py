@@ -170,7 +170,7 @@ def _frame(words: list[str]) -> dict[str, Json] | None:
     if not unpacker.eof or hashlib.sha256(raw).hexdigest() != words[3]:
         return None
     try:
-        frame = json.parse(raw)
+        frame = json.parse_answer(raw)
     except ValueError:
         return None
     if not isinstance(frame, dict) or not isinstance(frame.get("id"), str) or told.too_deep(frame):

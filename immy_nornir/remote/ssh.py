@@ -178,8 +178,12 @@ _MEANINGS: tuple[tuple[str, type[TransportError]], ...] = (
 )
 
 
+_LOOKED_AT = 8_000
+
+
 def error_of(text: str, computer: str) -> TransportError:
     """What ssh's exit code 255 means, by what it said."""
+    text = text[-_LOOKED_AT:]  # its own word is the last
     said = text.strip().splitlines()[-1][:300] if text.strip() else "ssh ended without a word"
     for pattern, kind in _MEANINGS:
         if re.search(pattern, text, re.IGNORECASE):

@@ -15,6 +15,7 @@ from immy_nornir.errors import SecretError
 from immy_nornir.model.values import SecretRef
 from immy_nornir.secrets.programs import ProgramError, output_of
 from immy_nornir.secrets.vault import Vault
+from immy_nornir.text.files import read_file
 from immy_nornir.text.redact import Redactor
 from immy_nornir.text.references import SCHEMES, command_of
 from immy_nornir.text.yaml import Dialect, compose, scalar_at
@@ -103,7 +104,7 @@ class SecretStore:
     def _from_file(self, name: str) -> str:
         path = self._root / Path(name).expanduser()
         try:
-            value = path.read_text(encoding="utf-8-sig")
+            value = read_file(path).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
         except FileNotFoundError:
             raise _UnreadError(f"there is no file {path}", "relative paths count from the fleet's folder") from None
         except UnicodeDecodeError:
@@ -121,7 +122,7 @@ class SecretStore:
         path, _, pointer = name.rpartition("#/")
         advice = "the run needs the file that its -e @FILE named, as it was"
         try:
-            node, _ = compose(Path(path).read_text(encoding="utf-8-sig"), path, Dialect.ANSIBLE)
+            node, _ = compose(read_file(Path(path)).decode("utf-8-sig"), path, Dialect.ANSIBLE)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
             raise _UnreadError(f"{path} cannot be read: {reason}", advice) from None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from immy_nornir.model.items import Language, Script
 from immy_nornir.model.places import Level, Place, Problem
+from immy_nornir.text.files import is_odd, read_file
 from immy_nornir.text.yaml import Dialect, MappingNode, Node, ScalarNode, compose, place_of
 
 YAML_ENDINGS = (".yml", ".yaml")
@@ -58,6 +59,19 @@ def relative_as_named(root: Path, path: Path) -> str:
         return path.absolute().relative_to(root.absolute()).as_posix()
     except ValueError:
         return path.as_posix()
+    except (OSError, RuntimeError):  # a link that leads to itself
+        name = path.absolute()
+        return (name.relative_to(root.absolute()) if name.is_relative_to(root.absolute()) else path).as_posix()
+
+
+def is_inside(root: Path, path: Path) -> bool:
+    """Whether a path lies below a folder, its links followed; one that leads to itself does where it stands."""
+    try:
+        return path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):
+        return is_inside(root, path.parent) if path.parent != path else False
+    except ValueError:  # no name of a file
+        return False
 
 
 def open_yaml(root: Path, path: Path, problems: list[Problem]) -> tuple[Source, Node | None]:
@@ -81,7 +95,7 @@ def open_yaml(root: Path, path: Path, problems: list[Problem]) -> tuple[Source, 
 
 def _text(path: Path, place: Place, problems: list[Problem]) -> str | None:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return read_file(path).decode("utf-8-sig")
     except OSError as error:
         problems.append(Problem(place, Level.ERROR, f"cannot be opened: {error.strerror or error}"))
     except UnicodeDecodeError as error:
@@ -115,10 +129,10 @@ def read_script(source: Source, node: Node, name: str, timeout_seconds: int) -> 
         return None
     path = source.path.parent / name
     shown = relative(source.root, path)
-    if not path.resolve().is_relative_to(source.root.resolve()):
+    if not is_inside(source.root, path):
         source.error(node, f"the script '{name}' lies outside the fleet", f"move it below {source.path.parent.name}/")
         return None
-    if not path.is_file():
+    if not path.is_file() and not is_odd(path):
         scripts = [each.name for each in sorted(source.path.parent.iterdir()) if each.suffix.lower() in _LANGUAGES]
         advice = did_you_mean(name, scripts) or "write the file, or correct the name"
         source.error(node, f"the script file {shown} does not exist", advice)
@@ -130,10 +144,12 @@ def read_script(source: Source, node: Node, name: str, timeout_seconds: int) -> 
 def yaml_files(folder: Path, *, deep: bool = False) -> list[Path]:
     """The YAML files of a folder (and of the folders below it) in name order; hidden ones are left out.
 
-    Links to folders are followed, into each folder once.
+    Links to folders are followed, into each folder once. What is named like one but is a pipe or a link to itself is
+    among them: to read it is an error that says so.
     """
     found = _below(folder, {folder.resolve()}) if deep else folder.glob("*")
-    return sorted(path for path in found if path.suffix in YAML_ENDINGS and _visible(path, folder) and path.is_file())
+    named = (path for path in found if path.suffix in YAML_ENDINGS and _visible(path, folder))
+    return sorted(path for path in named if path.is_file() or is_odd(path))
 
 
 def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
@@ -148,7 +164,8 @@ def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
 def item_folders(folder: Path) -> Iterator[Path]:
     """The folders of a library, one for each item, in name order."""
     if folder.is_dir():
-        yield from sorted(each for each in folder.iterdir() if each.is_dir() and _visible(each, folder))
+        named = (each for each in folder.iterdir() if _visible(each, folder))
+        yield from sorted(each for each in named if each.is_dir() or is_odd(each))
 
 
 def _visible(path: Path, below: Path) -> bool:

@@ -21,6 +21,9 @@ _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | 
 # A pattern that begins with plain characters is found many times quicker than one that begins with a choice.
 _EXPONENT = re.compile(rb"e-[0-9](?:[],}\n]|\Z)")
 """Numbers below a ten-thousandth, which the standard library writes with an exponent of two digits."""
+MAX_DEPTH = 100
+"""How many levels the answer of a computer may have."""
+_MOST = 2**63
 _INDENT = 2
 _STEP = 4
 _LONG = re.compile(rb"[0-9]{19}")
@@ -124,6 +127,46 @@ def parse(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("the text is nested too deep") from None
+
+
+def parse_answer(text: str | bytes) -> Any:
+    """The value of a JSON text that a computer sent: at most 100 levels deep.
+
+    Raises: ValueError for everything that cannot be read, too great a depth and too long numbers included.
+    """
+    value = parse(text)
+    opening = (text.count("["), text.count("{")) if isinstance(text, str) else (text.count(b"["), text.count(b"{"))
+    # Few answers have so many brackets that they could be too deep.
+    if sum(opening) > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+        raise ValueError(f"the text is nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def whole(value: Any) -> int | None:
+    """A whole number that a computer sent, where it is one of 64 bits: longer ones no database holds."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and -_MOST <= value < _MOST else None
+
+
+def real(value: Any) -> float | None:
+    """A number that a computer sent, where a float holds it."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return None if (number := whole(value)) is None else float(number)
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    level: list[Any] = [value]
+    for _ in range(most + 1):
+        level = [
+            child
+            for one in level
+            if isinstance(one, dict | list)
+            for child in (one.values() if isinstance(one, dict) else one)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _holds_long(text: str | bytes) -> bool:

@@ -5,19 +5,20 @@ Part of text.templates, which is what everybody else uses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from functools import partial
-from typing import Any, Final, NoReturn
+from types import BuiltinMethodType, MethodType
+from typing import Any, NoReturn, cast
 
 import jinja2
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEscapeFormatter, SandboxedFormatter
 
 from immy_nornir.errors import ImmyError
 from immy_nornir.model.values import SecretRef, Value
+from immy_nornir.text import growth
+from immy_nornir.text.budget import current
 from immy_nornir.text.filters import FILTERS
-
-MAX_LENGTH: Final = 1_000_000
-"""Longest text or list that `*` may make."""
+from immy_nornir.text.tolls import TOLLS
 
 
 class TemplateError(ImmyError):
@@ -85,13 +86,14 @@ def seal(value: object) -> object:
 
 
 def unseal(value: Any) -> Value:
-    """An expression's result as a plain value; undefined parts raise, whatever no file can hold is a TypeError."""
+    """An expression's result as a plain value, paid for; undefined parts raise, what no file can hold: TypeError."""
     if isinstance(value, _Sealed):
         return value._reference  # noqa: SLF001 - the seal is this module's own
     if isinstance(value, jinja2.Undefined):
         value._fail_with_undefined_error()  # noqa: SLF001 - the one way to raise what the undefined value carries
     if isinstance(value, str | bool | int | float) or value is None:
         return str(value) if isinstance(value, str) else value
+    current().spend(1 + len(value) // 5 if isinstance(value, Sized) else 1)
     if isinstance(value, Mapping):
         return {str(key): unseal(child) for key, child in value.items()}
     if hasattr(value, "__iter__"):
@@ -139,10 +141,49 @@ def _refuse_lookup(*arguments: object, **_: object) -> NoReturn:
     )
 
 
-class _Environment(ImmutableSandboxedEnvironment):
-    """Ansible-like expressions: keys of maps come before methods of the same name; no operator makes huge values."""
+def _paid(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter or test that is paid for; what could make long results is asked how long first."""
+    wants = getattr(getattr(function, "jinja_pass_arg", None), "name", "")
+    estimate = growth.FILTERS.get(name)
 
-    intercepted_binops = frozenset({"*", "**"})
+    @jinja2.pass_context  # with the context nothing is computed while a template is compiled, where nobody pays
+    def paid(context: Any, value: Any, *args: Any, **named: Any) -> Any:
+        budget = current()
+        budget.spend_on(value, *args, *named.values())
+        if name == "join" and isinstance(value, Iterator):
+            value = list(value)
+        if estimate is not None:
+            budget.expect(estimate(value, *args, **named))
+        match wants:
+            case "context":
+                return budget.made(function(context, value, *args, **named))
+            case "eval_context":
+                return budget.made(function(context.eval_ctx, value, *args, **named))
+            case "environment":
+                return budget.made(function(context.environment, value, *args, **named))
+            case _:
+                return budget.made(function(value, *args, **named))
+
+    return paid
+
+
+class _Formatter(SandboxedFormatter):
+    """`str.format`, each field paid for."""
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        current().spend_on(value)
+        current().expect(growth.spec_width(format_spec))
+        return current().made(super().format_field(value, format_spec))
+
+
+class _EscapeFormatter(_Formatter, SandboxedEscapeFormatter):
+    """The same for texts that are markup."""
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Ansible-like expressions: keys of maps come before methods of the same name; every operation is paid for."""
+
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, Mapping):
@@ -153,18 +194,60 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if operator == "**" and isinstance(right, int | float) and abs(right) > 64:
-            raise OverflowError("the exponent is larger than 64")
-        if operator == "*":
-            for text, times in ((left, right), (right, left)):
-                if isinstance(text, str | list | tuple) and isinstance(times, int) and len(text) * times > MAX_LENGTH:
-                    raise OverflowError(f"the result is longer than {MAX_LENGTH:,}")
-        return super().call_binop(context, operator, left, right)
+        budget = current()
+        budget.spend_on(left, right)
+        growth.check_operation(operator, left, right)
+        return budget.made(super().call_binop(context, operator, left, right))
+
+    def call(self, context: Any, function: Any, *args: Any, **named: Any) -> Any:
+        budget = current()
+        budget.spend_on(*args, *named.values())
+        owner = getattr(function, "__self__", None) if isinstance(function, BuiltinMethodType | MethodType) else None
+        if isinstance(owner, str | bytes | int | list | tuple | dict):
+            budget.spend_on(owner)
+            if function.__name__ == "join" and args:
+                args = (list(args[0]), *args[1:])
+            estimate = growth.METHODS.get(function.__name__)
+            if estimate is not None:
+                budget.expect(estimate(owner, *args, **named))
+        return budget.made(super().call(context, function, *args, **named))
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        found = super().wrap_str_format(value)
+        if found is None:
+            return None
+        text = value.__self__
+        escape = getattr(text, "escape", None)
+        formatter = _Formatter(self) if escape is None else _EscapeFormatter(self, escape=escape)
+
+        def fill(*args: Any, **named: Any) -> str:
+            if value.__name__ == "format_map":
+                (named,), args = args, ()
+            filled: str = type(text)(formatter.vformat(text, args, named))
+            return filled
+
+        return fill
+
+
+def _shown(value: Any) -> Any:
+    """What stands between braces, as it becomes text; paid for."""
+    current().spend_on(value)
+    text = value if isinstance(value, str) else str(value)
+    current().write(len(text))
+    return text
 
 
 def _make_environment() -> _Environment:
     environment = _Environment(undefined=NamedUndefined, keep_trailing_newline=True, autoescape=False)
     environment.filters.update(FILTERS)
+    environment.filters.update(
+        {name: _paid(name, cast("Callable[..., Any]", each)) for name, each in environment.filters.items()}
+    )
+    environment.tests.update(
+        {name: _paid("", cast("Callable[..., Any]", each)) for name, each in environment.tests.items()}
+    )
+    environment.filters.update({name: jinja2.pass_context(each) for name, each in TOLLS.items()})
+    environment.finalize = jinja2.pass_context(lambda _context, value: _shown(value))
     for name in ("lipsum", "cycler", "joiner"):
         del environment.globals[name]
     environment.globals.update({"lookup": _refuse_lookup, "query": _refuse_lookup, "q": _refuse_lookup})
@@ -172,3 +255,4 @@ def _make_environment() -> _Environment:
 
 
 ENVIRONMENT = _make_environment()
+"""The one environment; safe for many threads."""

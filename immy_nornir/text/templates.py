@@ -9,7 +9,8 @@ Not here: where the values come from, and what a condition's answer means.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeVar, cast
@@ -19,8 +20,11 @@ from jinja2 import nodes
 from jinja2.parser import Parser
 
 from immy_nornir.model.values import Names, UnsafeText, Value
+from immy_nornir.text.budget import MAX_DIGITS, MAX_LENGTH, Budget, BudgetError, spending, spent
 from immy_nornir.text.filters import FILTERS
+from immy_nornir.text.regex import RegexError
 from immy_nornir.text.sandbox import ENVIRONMENT, NamedUndefined, TemplateError, UndefinedNameError, seal, unseal
+from immy_nornir.text.tolls import RegexSyntaxError, with_tolls
 
 __all__ = [
     "AllOf",
@@ -40,6 +44,8 @@ __all__ = [
 _T = TypeVar("_T")
 MAX_DEPTH: Final = 30
 """How many variables may lead to one another."""
+MAX_EXPRESSION: Final = 20_000
+MAX_TOKENS: Final = 20_000
 _RESULT: Final = "_immy_result"
 _CR: Final = "\ue00d"  # Jinja turns CR LF into LF; literal text must stay as it was written
 
@@ -70,7 +76,7 @@ class Scope(dict[str, Any]):
     """The names of one evaluation: `variables`, expanded when asked for, and `data`, taken as it is.
 
     Facts belong into `data`: what a computer says of itself is never a template. `names` collects the variables that
-    were asked for.
+    were asked for; `budget` is what all expressions over it may cost together.
     """
 
     def __init__(self, variables: Mapping[str, object], data: Mapping[str, object] | None = None) -> None:
@@ -78,6 +84,7 @@ class Scope(dict[str, Any]):
         self.variables = variables
         self.data = data or {}
         self.names: set[str] = set()
+        self.budget = Budget()
         self._ready: dict[str, object] = {}
         self._open: list[str] = []
 
@@ -146,8 +153,17 @@ def _expand_text(text: str, scope: Scope) -> Value:
         return compiled.evaluate(scope)
     if isinstance(compiled, jinja2.Template):
         return _guarded(text, scope, lambda: "".join(compiled.root_render_func(_context(compiled, scope))))
-    parts = [part if isinstance(part, str) else part.text(scope) for part in compiled]
-    return "".join(parts)
+    return _guarded(text, scope, lambda: _joined(compiled, scope))
+
+
+def _joined(parts: Iterable[str | Expression], scope: Scope) -> str:
+    made: list[str] = []
+    length = 0
+    for part in parts:
+        made.append(part if isinstance(part, str) else part.text(scope))
+        length += len(made[-1])
+        scope.budget.expect(length)
+    return "".join(made)
 
 
 def _context(template: jinja2.Template, scope: Scope) -> jinja2.runtime.Context:
@@ -157,10 +173,16 @@ def _context(template: jinja2.Template, scope: Scope) -> jinja2.runtime.Context:
 
 def _guarded(source: str, scope: Scope, work: Callable[[], _T]) -> _T:
     """The work's result; whatever goes wrong inside an expression becomes a TemplateError about `source`."""
+    before = spending(scope.budget)
     try:
         return work()
     except TemplateError:
         raise
+    except BudgetError as error:
+        raise TemplateError(source, str(error), error.advice) from None
+    except RegexError as error:
+        what = f"not a regular expression that can be used: {error}"
+        raise TemplateError(source, what, error.advice) from None
     except UndefinedNameError as error:
         raise _undefined(source, error, scope) from None
     except jinja2.TemplateError as error:
@@ -170,6 +192,8 @@ def _guarded(source: str, scope: Scope, work: Callable[[], _T]) -> _T:
     except Exception as error:  # noqa: BLE001 - expressions call operators and filters that may raise anything
         # Their messages may quote values; the kind of error is enough.
         raise TemplateError(source, f"it cannot be computed ({type(error).__name__})") from None
+    finally:
+        spent(before)
 
 
 def _undefined(source: str, error: UndefinedNameError, scope: Scope) -> TemplateError:
@@ -199,11 +223,11 @@ class Expression:
 
     def evaluate(self, scope: Scope) -> Value:
         """The expression's own value. Raises TemplateError."""
-        return _guarded(self.source, scope, lambda: unseal(self._run(scope)))
+        return _guarded(self.source, scope, lambda: _measured(unseal(self._run(scope)), scope))
 
     def text(self, scope: Scope) -> str:
         """The value as a piece of text. Raises TemplateError."""
-        return _guarded(self.source, scope, lambda: str(self._run(scope)))
+        return _guarded(self.source, scope, lambda: _as_text(self._run(scope), scope))
 
     def _run(self, scope: Scope) -> Any:
         context = _context(self.template, scope)
@@ -212,16 +236,31 @@ class Expression:
         return context.vars[_RESULT]
 
 
+def _measured(value: Value, scope: Scope) -> Value:
+    scope.budget.expect(scope.budget.weigh(value))
+    return value
+
+
+def _as_text(value: object, scope: Scope) -> str:
+    scope.budget.spend_on(value)
+    return str(scope.budget.made(str(value)))
+
+
 # --- compiling, once for each text ---------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=8192)
 def _compile_text(text: str) -> Expression | jinja2.Template | tuple[str | Expression, ...]:
     source = text.replace("\r", _CR)
+    if len(text) > MAX_LENGTH:
+        raise TemplateError(text, f"a template of more than {MAX_LENGTH:,} characters is not supported")
     try:
-        tokens = list(ENVIRONMENT.lex(source))
-        if any(kind in ("block_begin", "raw_begin") for _, kind, _ in tokens):
-            return ENVIRONMENT.from_string(text)
+        with _readable(text):
+            tokens = list(ENVIRONMENT.lex(source))
+            if len(tokens) > MAX_TOKENS:
+                raise TemplateError(text, f"a template of more than {MAX_TOKENS:,} words and signs is not supported")
+            if any(kind in ("block_begin", "raw_begin") for _, kind, _ in tokens):
+                return ENVIRONMENT.from_string(with_tolls(ENVIRONMENT.parse(text), ENVIRONMENT))
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(text, f"not readable as a template: {error.message}", _advice(error)) from None
     parts: list[str | Expression] = []
@@ -247,6 +286,17 @@ def _compile_text(text: str) -> Expression | jinja2.Template | tuple[str | Expre
             return tuple(parts)
 
 
+@contextmanager
+def _readable(text: str) -> Iterator[None]:
+    """What Jinja and Python raise for a text that is too much for them becomes a TemplateError."""
+    try:
+        yield
+    except (RecursionError, MemoryError, SyntaxError):  # Python's own reader has limits of nested blocks and brackets
+        raise TemplateError(text, "it is nested too deep", "put parts of it into variables") from None
+    except (ValueError, OverflowError):  # a number in it
+        raise TemplateError(text, f"a number in it has more than {MAX_DIGITS:,} digits") from None
+
+
 @lru_cache(maxsize=8192)
 def compile_expression(text: str) -> Expression:
     """An expression (what stands between `{{` and `}}`), compiled. Raises TemplateError with the position."""
@@ -255,12 +305,15 @@ def compile_expression(text: str) -> Expression:
 
 def _parse(text: str) -> nodes.Expr:
     parser = None
+    if len(text) > MAX_EXPRESSION:
+        raise TemplateError(text, f"an expression of more than {MAX_EXPRESSION:,} characters is not supported")
     try:
-        parser = Parser(ENVIRONMENT, text, state="variable")
-        node = parser.parse_expression()
-        if not parser.stream.eos:
-            parser.fail(f"unexpected '{parser.stream.current.value}'", parser.stream.current.lineno)
-        return node
+        with _readable(text):
+            parser = Parser(ENVIRONMENT, text, state="variable")
+            node = parser.parse_expression()
+            if not parser.stream.eos:
+                parser.fail(f"unexpected '{parser.stream.current.value}'", parser.stream.current.lineno)
+            return node
     except jinja2.TemplateSyntaxError as error:
         position = _position(text, parser)
         raise TemplateError(text, error.message or "not readable", _advice(error), position=position) from None
@@ -270,8 +323,8 @@ def _compile_node(text: str, node: nodes.Expr) -> jinja2.Template:
     body = nodes.Assign(nodes.Name(_RESULT, "store", lineno=1), node, lineno=1)
     try:
         template = nodes.Template([body], lineno=1)
-        template.set_environment(ENVIRONMENT)
-        return ENVIRONMENT.from_string(template)
+        with _readable(text):
+            return ENVIRONMENT.from_string(with_tolls(template, ENVIRONMENT))
     except jinja2.TemplateSyntaxError as error:  # unknown filters and tests are found while code is generated
         name = (error.message or "").split("'")[1::2]
         position = max(text.find(name[0]), 0) if name else 0
@@ -302,6 +355,8 @@ def _position(text: str, parser: Parser | None) -> int:
 
 
 def _advice(error: jinja2.TemplateSyntaxError) -> str:
+    if isinstance(error, RegexSyntaxError):
+        return error.advice
     quoted = (error.message or "").split("'")[1::2]
     if quoted and "filter" in (error.message or ""):
         near = difflib.get_close_matches(quoted[0], list(ENVIRONMENT.filters), n=1)

@@ -38,8 +38,13 @@ FLOAT = "tag:yaml.org,2002:float"
 STR = "tag:yaml.org,2002:str"
 MERGE = "tag:yaml.org,2002:merge"
 
-MAX_DEPTH = 100
-"""How many levels a file may have."""
+MAX_DEPTH = 64
+"""How many levels a file may have, those behind aliases too."""
+MAX_DIGITS = 4_000
+"""How long a number may be."""
+_SHORT = 3_000
+BEYOND = "immy reads no larger files: split it, or write less of it by aliases"
+"""The advice of a file that is beyond a limit."""
 
 
 class Dialect(StrEnum):
@@ -47,6 +52,10 @@ class Dialect(StrEnum):
 
     ANSIBLE = "1.1"
     OURS = "1.2"
+
+
+MAX_NODES = {Dialect.ANSIBLE: 2_000_000, Dialect.OURS: 100_000}
+"""How many values, keys, lists and maps a file may have, where each alias counts as what it stands for."""
 
 
 class _Resolver12(BaseResolver):
@@ -67,25 +76,55 @@ for _tag, _pattern, _first in (
     _Resolver12.add_implicit_resolver(_tag, re.compile(_pattern), _first)
 
 
-class _Shallow:
-    """Refuses texts so deep that reading them would exhaust the stack; the composer calls both for every node."""
+class _BeyondError(yaml.MarkedYAMLError):
+    """A file is larger than any that is read."""
+
+
+def _too_deep(mark: yaml.Mark | None) -> _BeyondError:
+    return _BeyondError(problem=f"nested deeper than {MAX_DEPTH} levels", problem_mark=mark)
+
+
+def _too_many(mark: yaml.Mark | None, most: int) -> _BeyondError:
+    return _BeyondError(problem=f"more than {most:,} values and keys", problem_mark=mark)
+
+
+class _Bounded:
+    """Refuses texts so deep or so long that reading them would exhaust the stack or the memory.
+
+    The composer calls both for every node but aliases.
+    """
 
     _depth = 0
+    _nodes = 0
+    _most = 0
 
     def descend_resolver(self, node: Node | None, _index: object) -> None:
         self._depth += 1
+        self._nodes += 1
         if self._depth > MAX_DEPTH:
-            mark = node.start_mark if node is not None else None
-            raise yaml.MarkedYAMLError(problem=f"nested deeper than {MAX_DEPTH} levels", problem_mark=mark)
+            raise _too_deep(node.start_mark if node is not None else None)
+        if self._nodes > self._most:
+            raise _too_many(_end_of(node), self._most)
 
     def ascend_resolver(self) -> None:
         self._depth -= 1
 
 
-def _loader(resolver: type[BaseResolver]) -> type:
+def _end_of(node: Node | None) -> yaml.Mark | None:
+    """Where the last child ends that a node has so far."""
+    if node is None:
+        return None
+    last = node.value[-1] if node.value and not isinstance(node, ScalarNode) else node
+    last = last[1] if isinstance(last, tuple) else last
+    return node.start_mark if last is node else last.end_mark
+
+
+def _loader(dialect: Dialect, resolver: type[BaseResolver]) -> type:
     if _Parser is not None:
 
-        class Loader(_Shallow, _Parser, resolver):  # type: ignore[misc,valid-type]  # bases chosen at run time
+        class Loader(_Bounded, _Parser, resolver):  # type: ignore[misc,valid-type]  # bases chosen at run time
+            _most = MAX_NODES[dialect]
+
             def __init__(self, stream: str) -> None:
                 _Parser.__init__(self, stream)
                 resolver.__init__(self)
@@ -97,7 +136,9 @@ def _loader(resolver: type[BaseResolver]) -> type:
     from yaml.reader import Reader
     from yaml.scanner import Scanner
 
-    class PureLoader(_Shallow, Reader, Scanner, Parser, Composer, resolver):  # type: ignore[misc,valid-type]  # as above
+    class PureLoader(_Bounded, Reader, Scanner, Parser, Composer, resolver):  # type: ignore[misc,valid-type]  # as above
+        _most = MAX_NODES[dialect]
+
         def __init__(self, stream: str) -> None:
             Reader.__init__(self, stream)
             Scanner.__init__(self)
@@ -108,7 +149,7 @@ def _loader(resolver: type[BaseResolver]) -> type:
     return PureLoader
 
 
-_LOADERS = {Dialect.ANSIBLE: _loader(Resolver), Dialect.OURS: _loader(_Resolver12)}
+_LOADERS = {one: _loader(one, Resolver if one is Dialect.ANSIBLE else _Resolver12) for one in Dialect}
 _CONSTRUCTOR11 = SafeConstructor()
 
 
@@ -123,6 +164,8 @@ def compose(text: str, file: str, dialect: Dialect) -> tuple[Node | None, list[P
     loader = _LOADERS[dialect](text)
     try:
         node = loader.get_single_node()
+        if node is not None and "&" in text:
+            _measure(node, MAX_NODES[dialect], {})
     except yaml.YAMLError as error:
         return None, [_yaml_problem(error, file)]
     finally:
@@ -131,7 +174,7 @@ def compose(text: str, file: str, dialect: Dialect) -> tuple[Node | None, list[P
             dispose()
     problems: list[Problem] = []
     if node is not None:
-        _find_duplicates(node, file, Level.ERROR if dialect is Dialect.OURS else Level.WARNING, problems, set())
+        _look_through(node, file, Level.ERROR if dialect is Dialect.OURS else Level.WARNING, problems, set())
     return node, problems
 
 
@@ -139,22 +182,62 @@ def _yaml_problem(error: yaml.YAMLError, file: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
     what = getattr(error, "problem", None) or str(error).splitlines()[0]
+    if isinstance(error, _BeyondError):
+        return Problem(place, Level.ERROR, f"the file has {what}" if what[0] == "m" else f"the file is {what}", BEYOND)
     advice = "check the indentation and the quotes around it"
     if "\\t" in what or "tab" in what:
         advice = "indent with spaces"
     return Problem(place, Level.ERROR, f"not readable as YAML: {what}", advice)
 
 
-def _find_duplicates(node: Node, file: str, level: Level, problems: list[Problem], seen: set[int]) -> None:
-    if isinstance(node, ScalarNode) or id(node) in seen:
+def _has_too_many_digits(text: str) -> bool:
+    # What begins with 0 may be hexadecimal, where fewer digits say more.
+    return len(text) > (_SHORT if text.lstrip("+-").startswith("0") else MAX_DIGITS)
+
+
+def is_beyond(problems: list[Problem]) -> bool:
+    """Whether a file was not read because it is larger than any that is read."""
+    return any(problem.advice == BEYOND for problem in problems)
+
+
+def _measure(node: Node, most: int, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """How many nodes and levels a node has with all aliases written out; a circle counts once. Raises _BeyondError."""
+    if isinstance(node, ScalarNode):
+        return 1, 1
+    if id(node) not in known:
+        known[id(node)] = (0, 0)
+        size = depth = 1
+        for child in node.value:
+            for one in child if isinstance(child, tuple) else (child,):
+                count, levels = _measure(one, most, known)
+                size += count
+                depth = max(depth, levels + 1)
+        if size > most:
+            raise _too_many(node.start_mark, most)
+        if depth > MAX_DEPTH:
+            raise _too_deep(node.start_mark)
+        known[id(node)] = size, depth
+    return known[id(node)]
+
+
+def _look_through(node: Node, file: str, level: Level, problems: list[Problem], seen: set[int]) -> None:
+    if isinstance(node, ScalarNode):
+        if len(node.value) > _SHORT and node.tag in (INT, FLOAT) and _has_too_many_digits(node.value):
+            what = f"this number has more than {MAX_DIGITS:,} digits"
+            problems.append(Problem(place_of(node, file), Level.ERROR, what, "put quotes around it if it is a text"))
+            node.tag = STR
+        return
+    if id(node) in seen:
         return
     seen.add(id(node))
     if isinstance(node, SequenceNode):
         for child in node.value:
-            _find_duplicates(child, file, level, problems, seen)
+            _look_through(child, file, level, problems, seen)
         return
     keys: dict[str, Node] = {}
     for key, child in node.value:
+        if isinstance(key, ScalarNode) and len(key.value) > _SHORT:
+            _look_through(key, file, level, problems, seen)
         if isinstance(key, ScalarNode) and key.tag != MERGE:
             first = keys.setdefault(key.value, key)
             if first is not key:
@@ -166,7 +249,7 @@ def _find_duplicates(node: Node, file: str, level: Level, problems: list[Problem
                         f"the first is at line {first.start_mark.line + 1}; keep one of them",
                     )
                 )
-        _find_duplicates(child, file, level, problems, seen)
+        _look_through(child, file, level, problems, seen)
 
 
 def plain(node: Node | None, dialect: Dialect) -> Value:

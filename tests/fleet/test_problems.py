@@ -49,7 +49,7 @@ SHA = "ab" * 32
         (SOFTWARE, "winget: [X\n", "error: not readable as YAML"),
         (SOFTWARE, "apt: x\nplatform: windows\n", "nothing says how this software is detected"),
         (SOFTWARE, "a: &a [*a]\n", "this value contains itself"),
-        (SOFTWARE, "- " * 150 + "x\n", "nested deeper than 100 levels"),
+        (SOFTWARE, "- " * 150 + "x\n", "nested deeper than 64 levels"),
         (TASK, BODY + "firewall_rule: {}\n", "2:1: error: 'firewall_rule' is not supported yet; use registry"),
         (TASK, BODY + "always: maybe\n", "2:9: error: 'maybe' stands where true or false is wanted"),
         (TASK, "title: Nothing\n", "1:1: error: the task says nothing to do; add one of registry"),

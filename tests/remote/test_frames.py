@@ -137,3 +137,26 @@ def test_clixml_becomes_text_without_progress() -> None:
     )
     assert powershell.stderr_text(stderr) == "At line:1 <b>\nmore\nraw words"
     assert powershell.stderr_text(b"plain\n") == "plain"
+
+
+@pytest.mark.parametrize(
+    "result",
+    ["[" * 101 + "]" * 101, '{"a":' * 101 + "1" + "}" * 101, "[" * 100_000 + "]" * 100_000, "9" * 5000],
+    ids=["lists", "maps", "very deep", "a long number"],
+)
+def test_an_answer_that_is_too_deep_or_too_long_is_damage(result: str) -> None:
+    raw = f'{{"id":"a","status":"ok","result":{result}}}'.encode()
+    text = base64.b64encode(gzip.compress(raw)).decode()
+    line = f"#IMMY {NONCE} {len(text)} {hashlib.sha256(raw).hexdigest()} {text}\n".encode()
+    decoded = frames.decode_answer(line + END, NONCE)
+    assert (decoded.answers, decoded.damaged) == ((), 1)
+
+
+def test_numbers_that_nothing_holds_are_not_counted_with() -> None:
+    (answer,) = frames.decode_answer(_answer("a", exit_code=10**400, seconds=10**400) + END, NONCE).answers
+    assert (answer.exit_code, answer.seconds) == (None, 0.0)
+
+
+def test_what_is_opened_in_stderr_and_never_closed_costs_nothing() -> None:
+    for piece in ("<Obj ", '<S S="Error">', "<Objs"):
+        assert powershell.stderr_text(b"#< CLIXML " + piece.encode() * 200_000).startswith(piece)

@@ -22,6 +22,7 @@ from immy_nornir.model.inventory import Computer, Inventory
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.values import Json, SecretRef, Value
 from immy_nornir.text import json
+from immy_nornir.text.files import read_file
 from immy_nornir.text.yaml import dump
 
 if TYPE_CHECKING:
@@ -312,7 +313,7 @@ def _root(ctx: click.Context) -> Path:
 
 
 def _read_file(name: str) -> list[str]:
-    return Path(name).read_text("utf-8-sig").splitlines()
+    return read_file(Path(name)).decode("utf-8-sig").splitlines()
 
 
 def _tell(problems: Iterable[Problem]) -> None:

@@ -18,6 +18,7 @@ from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
 from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.text import json
+from immy_nornir.text.files import read_file
 
 SCHEMA_VERSION = 1
 _COLOURS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
@@ -59,7 +60,7 @@ def _address_problems(inventory: Inventory) -> Iterable[Problem]:
 
 
 def _lines(path: str) -> list[str]:
-    return Path(path).read_text(encoding="utf-8").splitlines()
+    return read_file(Path(path)).decode("utf-8").splitlines()
 
 
 @click.command()

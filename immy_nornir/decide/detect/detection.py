@@ -7,7 +7,6 @@ operation a kind; only scripts have an operation each. Sending is the session's 
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -48,6 +47,7 @@ from immy_nornir.model.items import (
 from immy_nornir.model.plan import Desire
 from immy_nornir.model.values import Json, SameObjects, SecretRef, Value
 from immy_nornir.model.wire import Answer, Read, ReadOperation
+from immy_nornir.text.regex import RegexError
 
 Wanted = Sequence[tuple[Desire, Item]]
 
@@ -210,7 +210,7 @@ def _finding(desire: Desire, item: Item, answers: Answers) -> Finding:
         why = str(error)
     except ImmyError as error:
         why = error.message
-    except re.error as error:
+    except RegexError as error:
         why = f"its pattern: {error}"
     return Finding(desire.item, desire.instance, status, message=why)
 

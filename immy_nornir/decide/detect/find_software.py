@@ -37,6 +37,7 @@ from immy_nornir.model.items import (
 )
 from immy_nornir.model.plan import Desire
 from immy_nornir.model.values import Json
+from immy_nornir.text.regex import compile_regex
 
 _LONGEST_VERSION = 200
 
@@ -49,7 +50,7 @@ def wants_versions(desire: Desire) -> bool:
 def software_finding(desire: Desire, item: Software, answers: Answers) -> Finding:
     """What is there of one software.
 
-    Raises: DetectionError where it cannot be told; re.error for a pattern that cannot be read.
+    Raises: DetectionError where it cannot be told; RegexError for a pattern that cannot be read.
     """
     found = _installed(desire, item, answers)
     available: list[Mapping[str, Json]] = []
@@ -213,7 +214,7 @@ def _equals(field: str, code: str) -> Matcher:
 
 
 def _searches(pattern: str) -> Matcher:
-    search = re.compile(pattern, re.IGNORECASE).search
+    search = compile_regex(pattern, ignore_case=True, groups=False).search
     return lambda _, entry: search(as_text(entry.get("name")) or "")
 
 

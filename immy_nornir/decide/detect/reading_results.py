@@ -12,6 +12,9 @@ from immy_nornir.model.items import RegistryValue
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import Answer, AnswerStatus
 
+_LONGEST = 5_000
+"""Of the name of an installed program."""
+
 
 class DetectionError(Exception):
     """One item cannot be judged by what was read; the text becomes its finding, which is unknown."""
@@ -51,10 +54,16 @@ class Answers:
         entries = listed.result if listed is not None and isinstance(listed.result, list) else []
         maps = [one for one in entries if isinstance(one, dict)]
         named = [((as_text(one.get("name")) or "").lower(), one) for one in maps if not one.get("error")]
+        # Every item looks through every name: one of a megabyte is none, and would cost a second each time.
+        endless = [one for name, one in named if len(name) > _LONGEST]
+        named = [(name, one) for name, one in named if len(name) <= _LONGEST] if endless else named
         unread = [
             Unread(str(one["error"]), as_text(one.get("key")) or "", as_text(one.get("upgrade_code")) or "")
             for one in maps
             if one.get("error")
+        ]
+        unread += [
+            Unread(f"a name has more than {_LONGEST:,} characters", as_text(one.get("key")) or "") for one in endless
         ]
         unread += [Unread(f"an entry is no map: {one!r:.80}") for one in entries if not isinstance(one, dict)]
         return cls(by_id, registry, tuple(named), tuple(unread))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from immy_nornir.errors import PatternError
 from immy_nornir.model.inventory import Inventory
+from immy_nornir.text.regex import Regex, RegexError, compile_regex
 
 LOCALHOST = ("127.0.0.1", "localhost", "::1")
 
@@ -91,7 +92,8 @@ def split(pattern: str) -> list[str]:
     elif split_port(pattern):
         pieces = [pattern]
     else:
-        pieces = _PIECES.findall(pattern)
+        closed = pattern.rfind("]") + 1  # what opens behind it is never closed: not worth a look for each
+        pieces = _PIECES.findall(pattern[:closed] + pattern[closed:].replace("[", " "))
     return [piece.strip() for piece in pieces if piece.strip()]
 
 
@@ -170,7 +172,10 @@ class _Finder:
             name = piece[1:] if piece[0] in "!&" else piece
             if not name:
                 raise PatternError(f"the pattern '{piece}' has no name after its sign", "write for example 'all:!old'")
-            if name.startswith("~") or name in self._inventory.computers:
+            if name.startswith("~"):
+                _regex(name)
+                continue
+            if name in self._inventory.computers:
                 continue
             expression, _ = _subscript(name)
             known = expression in self._inventory.groups or expression in self._inventory.computers
@@ -230,11 +235,15 @@ class _Finder:
 def _matching(names: Iterable[str], expression: str) -> list[str]:
     if expression[0] != "~" and not any(sign in expression for sign in _GLOB):
         return [expression] if expression in names else []
-    try:
-        match = re.compile(expression[1:] if expression[0] == "~" else fnmatch.translate(expression)).match
-    except re.error as problem:
-        raise PatternError(f"the pattern '{expression}' cannot be read: {problem}", "correct the expression") from None
+    match = _regex(expression).match if expression[0] == "~" else re.compile(fnmatch.translate(expression)).match
     return [name for name in names if match(name)]
+
+
+def _regex(expression: str) -> Regex:
+    try:
+        return compile_regex(expression[1:], groups=False)
+    except RegexError as problem:
+        raise PatternError(f"the pattern '{expression:.100}' cannot be read: {problem}", problem.advice) from None
 
 
 def _subscript(piece: str) -> tuple[str, tuple[int, int | None] | None]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from immy_nornir.decide.resolve.patterns import LOCALHOST
 from immy_nornir.errors import SecretError
+from immy_nornir.fleet.inventory.host_names import MAX_NAMES
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.protocols import Vault
 from immy_nornir.model.values import SecretRef, Value
@@ -19,6 +20,14 @@ UNREAD = "this file is left out"
 """How the problem of an encrypted file begins that could not be read; it stops nothing but what needs the file."""
 _COLUMN_BITS = 12
 _LINE_BITS = 32
+
+
+MAX_ENTRIES = 5 * MAX_NAMES
+"""How often computers may be named in all groups together."""
+
+
+MAX_ABOVE = 1_000
+"""How many groups may be above one."""
 
 
 class Spots:
@@ -121,6 +130,8 @@ class Draft:
         self.spots = Spots()
         self.problems: list[Problem] = []
         self.localhost: str | None = None
+        self._entries = 0
+        self._full = False
         self.group("all")
         self.group("ungrouped")
         self.add_child("all", "ungrouped", Place(""))
@@ -145,6 +156,21 @@ class Draft:
         self.problems.append(problem)
         return problem
 
+    @property
+    def room(self) -> int:
+        """How many computers may still be named, those that are named again counting too."""
+        return max(MAX_ENTRIES - self._entries, 0)
+
+    def overflow(self, place: Place, message: str) -> None:
+        """Record that an inventory has too many names, once, and give them up: nothing can be done with a part."""
+        if not self._full:
+            self._full = True
+            self._entries = MAX_ENTRIES
+            self.error(place, message, "write fewer names, or split the fleet")
+            self.computers.clear()
+            for group in self.groups.values():
+                group.computers.clear()
+
     def group(self, name: str) -> GroupDraft:
         """The group of this name, created when new."""
         group = self.groups.get(name)
@@ -161,7 +187,9 @@ class Draft:
             )
         elif above is below:
             self.error(place, f"the group '{child}' is a child of itself", "remove it from its own children")
-        elif below in above.ancestors():
+        elif len(over := above.ancestors()) > MAX_ABOVE:
+            self.error(place, f"more than {MAX_ABOVE:,} groups are above '{child}'", "write fewer levels of groups")
+        elif below in over:
             self.error(
                 place,
                 f"the group '{child}' cannot be below '{parent}': '{parent}' is already below '{child}'",
@@ -176,6 +204,13 @@ class Draft:
     ) -> None:
         """Add computers to a group; a port counts where the computer is first named, as in Ansible."""
         owner = self.groups[group]
+        self._entries += len(names)
+        if len(self.computers) + len(names) > MAX_NAMES:
+            new = sum(name not in self.computers for name in names)
+            if len(self.computers) + new > MAX_NAMES:
+                place = self.spots.place(at) if at is not None else Place("")
+                self.overflow(place, f"here the inventory has more than {MAX_NAMES:,} computers")
+                return
         for name in names:
             computer = self.computers.get(name)
             if computer is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from immy_nornir.decide.resolve.patterns import split_port
 from immy_nornir.fleet.inventory.draft import Draft, Variables, spot
-from immy_nornir.fleet.inventory.host_names import BadNameError, expand
+from immy_nornir.fleet.inventory.host_names import BadNameError, TooManyNamesError, expand
 from immy_nornir.fleet.inventory.values import Reading, is_password_name, warn_clear_password
 from immy_nornir.model.places import Place
 from immy_nornir.model.values import Value
@@ -141,7 +141,10 @@ class IniReader:
             self._draft.error(place, "the name of a computer is empty", "write a name")
             return
         try:
-            names, port = expand(tokens[0])
+            names, port = expand(tokens[0], self._draft.room)
+        except TooManyNamesError as problem:
+            self._draft.overflow(place, str(problem))
+            return
         except BadNameError as problem:
             self._draft.error(place, str(problem), "write for example pc[001:200]")
             return

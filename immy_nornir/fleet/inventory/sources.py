@@ -15,7 +15,8 @@ from immy_nornir.fleet.inventory.values import Reading
 from immy_nornir.fleet.inventory.yaml_files import YamlReader, root_of
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.values import VAULT_HEADER
-from immy_nornir.text.yaml import MappingNode
+from immy_nornir.text.files import read_file
+from immy_nornir.text.yaml import MappingNode, is_beyond
 
 _IGNORED = re.compile(
     r"^\.|^(?:host_vars|group_vars|vars_plugins)$|(?:\.pyc|\.pyo|\.swp|\.bak|~|\.rpm|\.md|\.txt|\.rst|\.orig|\.cfg|\.retry)$"
@@ -89,7 +90,7 @@ class SourcesReader:
     def _file(self, path: Path) -> None:
         file = str(path)
         try:
-            data = path.read_bytes()
+            data = read_file(path)
         except OSError as problem:
             self._draft.error(
                 Place(file), f"cannot be read: {(problem.strerror or '').lower()}", "check the permissions"
@@ -128,6 +129,9 @@ class SourcesReader:
             self._ini(file, data, self._draft)
             return
         root, problems, is_json = root_of(text, file)
+        if is_beyond(problems):
+            self._draft.problems.extend(problems)
+            return
         if isinstance(root, MappingNode) and root.value:
             self._draft.problems.extend(problems)
             self._mapping(root, file, is_json=is_json)

@@ -24,6 +24,7 @@ from immy_nornir.text.yaml import (
     BOOL,
     FLOAT,
     INT,
+    MAX_DIGITS,
     MERGE,
     NULL,
     STR,
@@ -38,6 +39,8 @@ from immy_nornir.text.yaml import (
     untagged,
 )
 
+_SHORT = 3_000
+"""No number in a shorter text has too many digits."""
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 _BINARY = "tag:yaml.org,2002:binary"
 _KNOWN_CONTAINERS = {
@@ -322,6 +325,9 @@ class Reading:
             return None, False
         if isinstance(parsed, str):
             return sys.intern(parsed), True
+        if len(text) > _SHORT and _holds_long_number(parsed):
+            self.draft.error(place, f"a number here has more than {MAX_DIGITS:,} digits", "put quotes around it")
+            return None, False
         return self._coerce(parsed, place), not isinstance(parsed, dict | list | tuple | set)
 
     def _coerce(self, value: object, place: Place) -> Value:
@@ -339,6 +345,14 @@ class Reading:
         if isinstance(value, bytes):
             return UnsafeText(value.decode("utf-8", "surrogateescape"))
         return str(value) if isinstance(value, complex) else cast(Value, value)
+
+
+def _holds_long_number(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_long_number, (*value.keys(), *value.values())))
+    if isinstance(value, list | tuple | set):
+        return any(map(_holds_long_number, value))
+    return isinstance(value, int) and value.bit_length() > MAX_DIGITS * 10 // 3
 
 
 def key_text(value: Value) -> str:

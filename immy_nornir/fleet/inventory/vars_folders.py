@@ -12,6 +12,7 @@ from immy_nornir.fleet.inventory.values import Reading
 from immy_nornir.fleet.inventory.yaml_files import root_of
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.values import VAULT_HEADER
+from immy_nornir.text.files import is_odd, read_file
 from immy_nornir.text.yaml import NULL, MappingNode, ScalarNode
 
 
@@ -54,7 +55,7 @@ class VariableFolder:
                 for file in _files_below(path, self._draft, {path.resolve()}):
                     result = read_variables(file, self._draft, self._reading).over(result)
                 return result
-            if path.is_file():
+            if path.is_file() or is_odd(path):
                 return read_variables(path, self._draft, self._reading)
         return NOTHING
 
@@ -64,7 +65,7 @@ def _files_below(folder: Path, draft: Draft, seen: set[Path]) -> list[Path]:
     for path in entries(folder, Place(str(folder)), draft.problems):
         if unread_below(path, draft):
             continue
-        if path.is_file():
+        if path.is_file() or is_odd(path):
             found.append(path)
         elif path.resolve() in seen:
             draft.warning(Place(str(path)), "leads to a folder that is read already", "remove the link")
@@ -78,7 +79,7 @@ def read_variables(path: Path, draft: Draft, reading: Reading) -> Variables:
     """One file of variables; its problems go to the draft."""
     file = str(path)
     try:
-        text = path.read_text("utf-8-sig")
+        text = read_file(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
         _unreadable(draft, path, problem)
         return NOTHING

@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Mapping
 
 from immy_nornir.fleet.inventory.draft import NOTHING, Draft
-from immy_nornir.fleet.inventory.host_names import BadNameError, expand
+from immy_nornir.fleet.inventory.host_names import BadNameError, TooManyNamesError, expand
 from immy_nornir.fleet.inventory.values import Reading
 from immy_nornir.model.places import Problem
 from immy_nornir.text import json
-from immy_nornir.text.yaml import NULL, STR, Dialect, MappingNode, Node, ScalarNode, compose
+from immy_nornir.text.yaml import NULL, STR, Dialect, MappingNode, Node, ScalarNode, compose, is_beyond
 
 _SECTIONS = ("hosts", "vars", "children")
 
@@ -18,7 +18,7 @@ _SECTIONS = ("hosts", "vars", "children")
 def root_of(text: str, file: str) -> tuple[Node | None, list[Problem], bool]:
     """The root node, the problems of the YAML, and whether the file is JSON (then its numbers are JSON's)."""
     node, problems = compose(text, file, Dialect.ANSIBLE)
-    if text.lstrip()[:1] not in ("{", "["):
+    if text.lstrip()[:1] not in ("{", "[") or is_beyond(problems):
         return node, problems, False
     try:
         data = json.parse(text)
@@ -103,7 +103,10 @@ class YamlReader:
             draft.error(reading.place(key), f"the name of the computer '{entry}' is not text", "put quotes around it")
             return
         try:
-            names, port = expand(entry)
+            names, port = expand(entry, draft.room)
+        except TooManyNamesError as problem:
+            draft.overflow(reading.place(key), str(problem))
+            return
         except BadNameError as problem:
             draft.error(reading.place(key), str(problem), "write for example pc[001:200] or 'pc1:5986'")
             return

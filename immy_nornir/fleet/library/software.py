@@ -56,6 +56,7 @@ from immy_nornir.model.places import Level, Place
 from immy_nornir.shapes.files import Source
 from immy_nornir.shapes.forms import Built, Either, Form, Key, ListOf, Record
 from immy_nornir.shapes.scalars import TEXT, VERSION, Choice, Text, Unreadable
+from immy_nornir.text.regex import RegexError, compile_regex
 from immy_nornir.text.yaml import Node
 
 ACT_TIMEOUT = 3600
@@ -117,9 +118,9 @@ def _detection(record: Record) -> Detection:
         return DisplayName(glob, publisher=publisher)
     if (regex := record.get(_DISPLAY_REGEX)) is not None:
         try:
-            re.compile(regex)
-        except re.error as error:
-            record.error(_DISPLAY_REGEX, f"not a regular expression: {error}")
+            compile_regex(regex, ignore_case=True, groups=False)
+        except RegexError as error:
+            record.error(_DISPLAY_REGEX, f"not a regular expression that can be used: {error}", error.advice)
         return DisplayName(regex, regex=True, publisher=publisher)
     if (code := record.get(_PRODUCT_CODE)) is not None:
         return ProductCode(code)

@@ -54,9 +54,10 @@ from immy_nornir.model.items import (
 )
 from immy_nornir.model.places import Place
 from immy_nornir.model.values import Value
-from immy_nornir.shapes.files import Source, relative
+from immy_nornir.shapes.files import Source, is_inside, relative
 from immy_nornir.shapes.forms import ANY, Built, Form, Key, ListOf, Record
 from immy_nornir.shapes.scalars import FLAG, TEXT, VERSION, Choice, Schema, Text, Unreadable, refuse
+from immy_nornir.text.files import read_file
 from immy_nornir.text.yaml import Node
 
 SET_TIMEOUT = 600
@@ -176,10 +177,10 @@ class _TextBeside:
     def read(self, node: Node, source: Source) -> str:
         name = Text(self.wants).read(node, source)
         path = source.path.parent / name
-        if not path.resolve().is_relative_to(source.root.resolve()):
+        if not is_inside(source.root, path):
             raise refuse(node, source, self.wants + " (inside the fleet)")
         try:
-            return path.read_bytes().decode("utf-8")
+            return read_file(path).decode("utf-8")
         except OSError as error:
             advice = "write the file, or correct the name"
             source.error(node, f"{relative(source.root, path)} cannot be opened: {error.strerror or error}", advice)

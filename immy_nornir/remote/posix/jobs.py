@@ -166,7 +166,7 @@ def _whole_characters(data: bytes) -> bytes:
 def _result(seen: Mapping[str, str], rows: Rows) -> JobResult | None:
     """A job's last word; None where it has not its form."""
     try:
-        word = json.parse(b64decode(seen["result"], validate=True).decode("utf-8", "replace"))
+        word = json.parse_answer(b64decode(seen["result"], validate=True).decode("utf-8", "replace"))
     except ValueError:
         return None
     if job_result_from(word) is None:
@@ -180,7 +180,7 @@ def _result(seen: Mapping[str, str], rows: Rows) -> JobResult | None:
 
 def _change(row: Sequence[str]) -> Json:
     name, before, after = (b64decode(word).decode("utf-8", "replace") for word in row[1:])
-    return {"name": name, "before": json.parse(before), "after": json.parse(after)}
+    return {"name": name, "before": json.parse_answer(before), "after": json.parse_answer(after)}
 
 
 def _last_line(line: str) -> Json:

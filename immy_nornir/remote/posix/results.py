@@ -238,7 +238,7 @@ def _package(row: Sequence[str]) -> Json:
 
 def _applications(packed: str) -> list[Json]:
     try:
-        listed = json.parse(b64decode(packed)).get("SPApplicationsDataType", [])
+        listed = json.parse_answer(b64decode(packed)).get("SPApplicationsDataType", [])
     except (ValueError, AttributeError) as problem:
         return [{"error": f"what system_profiler said cannot be read: {problem}"}]
     if not isinstance(listed, list) or told.too_deep(listed):

@@ -38,11 +38,17 @@ def stderr_text(stderr: bytes) -> str:
     text = stderr.decode("utf-8", "replace")
     if _CLIXML not in text:
         return text.strip()[:_LIMIT]
-    records = "".join(_plain(match.group(1)) for match in _RECORD.finditer(text))
+    records = "".join(_plain(match.group(1)) for match in _RECORD.finditer(text, 0, text.rfind("</S>") + 4))
     # A program's own stderr may stand in the middle of the document, so that it is no XML as a whole.
-    beside = _RECORD.sub("", _PROGRESS.sub("", text)).replace(_CLIXML, "")
-    beside = _ENVELOPE.sub("", beside)
+    beside = _without(_RECORD, "</S>", _without(_PROGRESS, "</MS></Obj>", text)).replace(_CLIXML, "")
+    beside = _without(_ENVELOPE, ">", beside)
     return "\n".join(part for part in (records.strip(), beside.strip()) if part)[:_LIMIT]
+
+
+def _without(piece: re.Pattern[str], end: str, text: str) -> str:
+    """The text without all such pieces, in linear time: behind the last end nothing that begins is ever whole."""
+    last = text.rfind(end) + len(end) if end in text else 0
+    return piece.sub("", text[:last]) + text[last:]
 
 
 def _plain(record: str) -> str:

@@ -24,6 +24,7 @@ from immy_nornir.decide import winrm_settings
 from immy_nornir.errors import AuthenticationError, CertificateError, RefusedError, UsageError
 from immy_nornir.model.values import SecretRef
 from immy_nornir.model.words import ADVICE, NEITHER, yes_or_no
+from immy_nornir.remote.winrm.envelopes import EnvelopeError, check
 from immy_nornir.remote.winrm.errors import ClearAnswerError, Stage, mapped
 from immy_nornir.remote.winrm.exchange_limits import at_most, bounded, cut
 from immy_nornir.remote.winrm.faults import web_page
@@ -255,6 +256,16 @@ def _is_sealed(content_type: str, protocol: str) -> bool:
     return content_type.lower().startswith("multipart/") and f'protocol="{protocol}"' in content_type
 
 
+def _bounded(error: WinRMTransportError) -> WinRMTransportError:
+    """The error with its text only where pywinrm, which makes a tree of it, may."""
+    try:
+        check(error.response_text)
+    except EnvelopeError as why:
+        if why.beyond and not web_page(error.response_text):
+            return WinRMTransportError("http", error.code, "")
+    return error
+
+
 class _Tuned(PywinrmTransport):
     """pywinrm's transport over our adapter; without a look at the environment for each message."""
 
@@ -320,6 +331,8 @@ class _Tuned(PywinrmTransport):
                     raise
                 page = cause.response.content.decode("utf-8", "replace")
                 raise WinRMTransportError("http", cause.response.status_code, page if web_page(page) else "") from None
+            except WinRMTransportError as error:
+                raise _bounded(error) from None
         return response
 
     def _get_message_response_text(self, response: requests.Response) -> bytes:

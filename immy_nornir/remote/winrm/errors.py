@@ -166,11 +166,13 @@ def _status(error: winrm.exceptions.WinRMTransportError, stage: Stage, at: str) 
     return GarbledError(f"{at}: HTTP {error.code} without a reason")
 
 
-def not_wsman(content: bytes, stage: Stage, endpoint: Named) -> GarbledError:
-    """The error for an answer that is no envelope; says so where it is a web page."""
+def not_wsman(content: bytes, stage: Stage, endpoint: Named, beyond: str = "") -> GarbledError:
+    """The error for an answer that is no envelope; says so where it is a web page, and why else it is not read."""
     at, page = f"{endpoint.host}, {stage.value}", web_page(content)
     if page:
         return GarbledError(f"{at}: the answer is not WS-Management but {page}", PAGE_ADVICE)
+    if beyond:
+        return GarbledError(f"{at}: the answer {beyond}, as none of WinRM has")
     return GarbledError(f"{at}: the answer is not WS-Management")
 
 

@@ -8,13 +8,11 @@ Not here: what the bytes mean; whether a request may be repeated.
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import math
 import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 import winrm.exceptions
@@ -30,6 +28,7 @@ from immy_nornir.remote.windows import powershell
 from immy_nornir.remote.windows.connection import PowerShellConnection
 from immy_nornir.remote.winrm import orphans
 from immy_nornir.remote.winrm.endpoint import Endpoint, close_sockets, endpoint_of, open_protocol
+from immy_nornir.remote.winrm.envelopes import SHELL, Envelope, EnvelopeError, read_envelope
 from immy_nornir.remote.winrm.errors import FOREIGN, CrowdedError, Stage, TooLargeError, is_passing, mapped, not_wsman
 from immy_nornir.remote.winrm.exchange_limits import MAXIMUM_BYTES
 
@@ -46,7 +45,6 @@ SHELL_IDLE_SECONDS = 300
 PAUSES = (0.05, 1.0)
 """Before a computer is asked for output again that answered at once without news: the first, and the longest."""
 
-_SHELL = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell"
 _TRANSFER = "http://schemas.xmlsoap.org/ws/2004/09/transfer"
 _ENVELOPE = (
     '<?xml version="1.0" encoding="utf-8"?>'
@@ -54,14 +52,14 @@ _ENVELOPE = (
     ' xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing"'
     ' xmlns:w="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd"'
     ' xmlns:p="http://schemas.microsoft.com/wbem/wsman/1/wsman.xsd"'
-    f' xmlns:rsp="{_SHELL}"><env:Header>'
+    f' xmlns:rsp="{SHELL}"><env:Header>'
     "<a:To>http://windows-host:5985/wsman</a:To><a:ReplyTo>"
     '<a:Address mustUnderstand="true">http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</a:Address>'
     '</a:ReplyTo><w:MaxEnvelopeSize mustUnderstand="true">153600</w:MaxEnvelopeSize>'
     "<a:MessageID>uuid:{message}</a:MessageID>"
     '<w:Locale mustUnderstand="false" xml:lang="en-US"/><p:DataLocale mustUnderstand="false" xml:lang="en-US"/>'
     "<w:OperationTimeout>PT{seconds}S</w:OperationTimeout>"
-    f'<w:ResourceURI mustUnderstand="true">{_SHELL}/cmd</w:ResourceURI>'
+    f'<w:ResourceURI mustUnderstand="true">{SHELL}/cmd</w:ResourceURI>'
     '<a:Action mustUnderstand="true">{action}</a:Action>{more}</env:Header><env:Body>{body}</env:Body></env:Envelope>'
 )
 _OPTION = '<w:Option Name="{0}">{1}</w:Option>'
@@ -75,7 +73,7 @@ _CREATE_BODY = (
 # Without FALSE for the first, a process cannot read what is sent to its stdin.
 _COMMAND_OPTIONS = (
     f"<w:OptionSet>{_OPTION.format('WINRS_CONSOLEMODE_STDIN', 'FALSE')}"
-    f"{_OPTION.format('WINRS_SKIP_CMD_SHELL', 'FALSE')}</w:OptionSet>"
+    f"{_OPTION.format('WINRS_SKIP_CMDSHELL', 'FALSE')}</w:OptionSet>"
 )
 
 
@@ -190,10 +188,7 @@ class WinrmTransport:
         return self._create(deadline)
 
     def _create(self, deadline: float) -> str:
-        root = self._post(Stage.OPEN, f"{_TRANSFER}/Create", _CREATE_OPTIONS, _CREATE_BODY, deadline)
-        selected = (node.text for node in root.iter() if node.get("Name") == "ShellId")
-        named = (node.text for node in root.iter() if node.tag == f"{{{_SHELL}}}ShellId")
-        shell = (next(selected, None) or next(named, None) or "").strip()
+        shell = self._post(Stage.OPEN, f"{_TRANSFER}/Create", _CREATE_OPTIONS, _CREATE_BODY, deadline).shell
         if not shell:
             raise GarbledError(f"{self._endpoint.host} opened a shell without telling its id")
         return shell
@@ -209,8 +204,7 @@ class WinrmTransport:
             f"<rsp:CommandLine><rsp:Command>powershell</rsp:Command><rsp:Arguments>{arguments}</rsp:Arguments>"
             "</rsp:CommandLine>"
         )
-        root = self._post(Stage.START, f"{_SHELL}/Command", self._selector(_COMMAND_OPTIONS), body, deadline)
-        command = (next((node.text for node in root.iter() if node.tag.endswith("}CommandId")), None) or "").strip()
+        command = self._post(Stage.START, f"{SHELL}/Command", self._selector(_COMMAND_OPTIONS), body, deadline).command
         if not command:
             raise GarbledError(f"{self._endpoint.host} started a command without telling its id")
         return command
@@ -228,7 +222,7 @@ class WinrmTransport:
                 f"{base64.b64encode(chunk).decode('ascii')}</rsp:Stream></rsp:Send>"
             )
             try:
-                self._post(Stage.SEND, f"{_SHELL}/Send", self._selector(), body, deadline)
+                self._post(Stage.SEND, f"{SHELL}/Send", self._selector(), body, deadline)
             except TooLargeError as error:
                 if size <= SMALLEST_SEND_BYTES:
                     # With more to come the request is not whole there, whatever became of this piece.
@@ -249,9 +243,11 @@ class WinrmTransport:
             if asked >= (deadline if known else first):
                 message = f"{self._endpoint.host} did not finish the request in time"
                 raise TransportTimeoutError(message, output=b"".join(streams.stdout))
-            root = self._poll(body, deadline)
-            if root is not None and not _collect(root, streams):
+            answer = self._poll(body, deadline)
+            if answer is not None and not answer.received:
                 raise GarbledError(f"{self._endpoint.host} answered the question for output with something else")
+            if answer is not None:
+                _collect(answer, streams)
             if streams.size > MAXIMUM_BYTES:
                 raise GarbledError(f"{self._endpoint.host} answered more than {MAXIMUM_BYTES} bytes")
             news = streams.size > known or streams.done
@@ -260,10 +256,10 @@ class WinrmTransport:
                 self._clock.sleep(pause)
         return RawAnswer(b"".join(streams.stdout), b"".join(streams.stderr), streams.exit_code)
 
-    def _poll(self, body: str, deadline: float) -> ET.Element | None:
+    def _poll(self, body: str, deadline: float) -> Envelope | None:
         """One Receive; None when nothing came within the operation time-out, which is normal."""
         try:
-            return self._post(Stage.RECEIVE, f"{_SHELL}/Receive", self._selector(), body, deadline)
+            return self._post(Stage.RECEIVE, f"{SHELL}/Receive", self._selector(), body, deadline)
         except TransportTimeoutError:
             return None
 
@@ -277,8 +273,8 @@ class WinrmTransport:
             self._drop()
 
     def _signal(self, command: str, deadline: float) -> None:
-        body = f'<rsp:Signal CommandId="{escape(command)}"><rsp:Code>{_SHELL}/signal/terminate</rsp:Code></rsp:Signal>'
-        self._post(Stage.START, f"{_SHELL}/Signal", self._selector(), body, deadline)
+        body = f'<rsp:Signal CommandId="{escape(command)}"><rsp:Code>{SHELL}/signal/terminate</rsp:Code></rsp:Signal>'
+        self._post(Stage.START, f"{SHELL}/Signal", self._selector(), body, deadline)
 
     def _bury(self) -> bool:
         """Delete the shells that were left on this computer; whether there was one that is not there any more."""
@@ -321,7 +317,7 @@ class WinrmTransport:
     def _selector(self, more: str = "") -> str:
         return f'{more}<w:SelectorSet><w:Selector Name="ShellId">{escape(self._shell)}</w:Selector></w:SelectorSet>'
 
-    def _post(self, stage: Stage, action: str, more: str, body: str, deadline: float) -> ET.Element:
+    def _post(self, stage: Stage, action: str, more: str, body: str, deadline: float) -> Envelope:
         """Send one message; every foreign exception leaves here as one of ours."""
         if self._protocol is None:
             raise DroppedError(f"the connection to {self._endpoint.host} was closed")
@@ -331,24 +327,14 @@ class WinrmTransport:
             answer = self._protocol.send_message(_message(action, more, body, seconds))
         except FOREIGN as error:
             raise mapped(error, stage, self._endpoint) from None
-        root = _envelope(answer)
-        if root is None:
-            raise not_wsman(answer, stage, self._endpoint)
-        return root
+        try:
+            return read_envelope(answer)
+        except EnvelopeError as error:
+            raise not_wsman(answer, stage, self._endpoint, error.beyond) from None
 
 
 def _message(action: str, more: str, body: str, seconds: int) -> str:
     return _ENVELOPE.format(message=uuid.uuid4(), seconds=seconds, action=action, more=more, body=body)
-
-
-def _envelope(answer: bytes) -> ET.Element | None:
-    """The answer's root; None where it is no envelope."""
-    try:
-        # The answer's XML has no DTD: expat refuses external entities, and the answers' size is bounded.
-        root = ET.fromstring(answer)  # noqa: S314
-    except ET.ParseError:
-        return None
-    return root if root.tag.endswith("}Envelope") else None
 
 
 def _delete(protocol: Protocol | None, shell: str) -> None:
@@ -363,25 +349,14 @@ def _delete(protocol: Protocol | None, shell: str) -> None:
             raise
 
 
-def _collect(root: ET.Element, streams: _Streams) -> bool:
-    """Add what came; False when it is no answer to a Receive."""
-    found = False
-    for node in root.iter():
-        if node.tag == f"{{{_SHELL}}}ReceiveResponse":
-            found = True
-        elif node.tag == f"{{{_SHELL}}}Stream" and node.text:
-            try:
-                data = base64.b64decode(node.text)
-            except binascii.Error as error:
-                raise GarbledError("a stream of the answer is no base64") from error
-            streams.size += len(data)
-            (streams.stderr if node.get("Name") == "stderr" else streams.stdout).append(data)
-        elif node.tag == f"{{{_SHELL}}}CommandState" and str(node.get("State")).endswith("CommandState/Done"):
-            streams.done = True
-        elif node.tag == f"{{{_SHELL}}}ExitCode":
-            with contextlib.suppress(ValueError):
-                streams.exit_code = int(node.text or "")
-    return found
+def _collect(answer: Envelope, streams: _Streams) -> None:
+    """Add what came."""
+    for name, data in answer.streams:
+        streams.size += len(data)
+        (streams.stderr if name == "stderr" else streams.stdout).append(data)
+    streams.done = streams.done or answer.done
+    if answer.exit_code is not None:
+        streams.exit_code = answer.exit_code
 
 
 def connect(address: Address, secrets: Secrets, clock: Clock) -> PowerShellConnection:

@@ -59,7 +59,7 @@ def test_selecting(inventory: Inventory, pattern: str, limit: str | None, expect
         ("web:!dbb", "'dbb' is no computer"),
         ("web:&nope1:nope2", "'nope1', 'nope2' are no computers"),
         ("web[9]", "asks for number 9, but 'web' has 4 computers"),
-        ("~pc(", "cannot be read: .*unterminated"),
+        ("~pc(", "cannot be read: missing"),
         ("", "the pattern is empty"),
         (" , ", "the pattern is empty"),
         ("web:!", "has no name after its sign"),
