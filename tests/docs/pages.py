@@ -140,8 +140,8 @@ YAML 1.1, as in Ansible; all other files are YAML 1.2, where `no` is a text. Con
 `ansible_connection` (`winrm`, `psrp` which is reached by WinRM, `ssh`, `local`), `ansible_host`, `ansible_port`,
 `ansible_user`, `ansible_password`, `ansible_winrm_*`, `ansible_ssh_*`, `ansible_become*`.
 
-Where a yes or a no is wanted, `true`, `yes`, `on`, `y`, `t`, `1` and `false`, `no`, `off`, `n`, `f`, `0` mean the same in
-every file, variable, option and condition, in any case. What is neither is an error; `immy_excluded` then holds. The
+Where a yes or a no is wanted, `true`, `yes`, `on`, `y`, `t`, `1` and `false`, `no`, `off`, `n`, `f`, `0` mean the same
+in every file, variable, option and condition, in any case. What is neither is an error; `immy_excluded` then holds. The
 result of a condition, and of each part that `and`, `or` and `not` join, is one of these words too.
 
 Variables of immy's own:
