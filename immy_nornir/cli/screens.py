@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 from immy_nornir.cli import table
 from immy_nornir.cli.times import Zone, clock
-from immy_nornir.model.playbooks import ActionType
-from immy_nornir.model.record.session import Outcome, OutcomeReason, Status
-from immy_nornir.model.record.words import STATES, STATUSES, said, word
-from immy_nornir.report.words import count
+from immy_nornir.model.record.status import STATUSES, Status
 
 if TYPE_CHECKING:
     from immy_nornir.decide.runs.run_state import RunState
@@ -35,7 +32,7 @@ def show_sessions(rows: Sequence[SessionRow], now: float) -> None:
             row.computer,
             row.tenant,
             row.type,
-            said(row.status, Status),
+            STATUSES[row.status],
             f"waits for {_waits(row)}" if row.status is Status.WAITING else row.reason,
         )
         for row in rows
@@ -51,10 +48,14 @@ def _waits(row: SessionRow) -> str:
 
 def of_session(row: SessionRow, jobs: Sequence[JobRow]) -> Iterator[str]:
     """One session with its actions and jobs."""
+    from immy_nornir.model.playbooks import ActionType
+    from immy_nornir.model.record.session import Outcome, OutcomeReason
+    from immy_nornir.model.record.words import STATES, said
+
     zone = Zone((row.created_at, row.started_at, row.ended_at))
     yield f"session {row.id} of {row.computer} ({row.tenant}), {row.type}, play '{row.play}'"
     waits = f"waits for {_waits(row)}" if row.status is Status.WAITING else row.reason
-    yield f"  {said(row.status, Status)}: {waits}" if waits else f"  {said(row.status, Status)}"
+    yield f"  {STATUSES[row.status]}: {waits}" if waits else f"  {STATUSES[row.status]}"
     times = [f"{what} {zone.when(at)}" for what, at in (("created", row.created_at), ("started", row.started_at)) if at]
     times.append(f"ended {zone.when(row.ended_at)}" if row.ended_at else "not ended")
     if row.started_at and row.ended_at:
@@ -91,6 +92,7 @@ def commands_of(spec: SessionSpec, items: Mapping[str, Item], entries: Sequence[
     from immy_nornir.decide.steps.state import State, fold
     from immy_nornir.model.items import Context
     from immy_nornir.model.record.entries import JobIntended, RebootIntended
+    from immy_nornir.model.record.words import word
 
     state, zone = State(spec, items), Zone(one.at for one in entries)
     yield f"# session {spec.id} on {spec.computer}; times are {zone.offset}"
@@ -137,13 +139,15 @@ def _took(row: RunRow, now: float) -> str:
 
 
 def _counted(counts: Mapping[Status, int]) -> str:
-    return ", ".join(f"{counts[one]:,} {word(one)}" for one in STATUSES if counts.get(one)) or "none"
+    return ", ".join(f"{counts[one]:,} {STATUSES[one]}" for one in STATUSES if counts.get(one)) or "none"
 
 
 def of_run(
     row: RunRow, state: RunState | None, counts: Mapping[Status, int], bad: Sequence[SessionRow], now: float
 ) -> Iterator[str]:
     """One run: who began it, how far it is, and the sessions that did not pass."""
+    from immy_nornir.report.words import count
+
     zone = Zone((row.started_at, row.ended_at))
     yield f"run {row.id}: {row.command}"
     ended = f"ended {zone.when(row.ended_at)}" if row.ended_at else "not ended"
@@ -157,14 +161,15 @@ def of_run(
     yield f"  {count(sum(counts.values()), 'session')}: {_counted(counts)}"
     for one in bad:
         waits = f"waits for {_waits(one)}" if one.status is Status.WAITING else one.reason
-        yield f"  {one.computer}: {word(one.status)}{f': {waits}' if waits else ''}"
+        yield f"  {one.computer}: {STATUSES[one.status]}{f': {waits}' if waits else ''}"
 
 
 def _waves(state: RunState, play: int) -> str:
+    from immy_nornir.report.words import count
+
     waves = state.spec.plays[play].waves
+    began, ended = state.began.get(play, 0), state.ended.get(play, 0)
     sessions = count(sum(map(len, waves)), "session")
-    how = (
-        f"{state.began.get(play, 0)} of {count(len(waves), 'wave')} begun, {state.ended.get(play, 0)} ended, {sessions}"
-    )
+    how = f"{began} of {count(len(waves), 'wave')} begun, {ended} ended, {sessions}"
     halted = state.why_halted(play)
     return f"{how}; halted: {halted}" if halted else how

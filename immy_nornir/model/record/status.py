@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -31,3 +32,17 @@ TERMINAL = frozenset(
         Status.SUPERSEDED,
     }
 )
+
+STATUSES: Mapping[Status, str] = {
+    Status.CREATED: "not begun",
+    Status.RUNNING: "running",
+    Status.WAITING: "waiting",
+    Status.PASSED: "passed",
+    Status.PARTIALLY_PASSED: "partially passed",
+    Status.FAILED: "failed",
+    Status.CANCELLED: "cancelled",
+    Status.MISSED: "missed",
+    Status.INTERRUPTED: "interrupted",
+    Status.SUPERSEDED: "superseded",
+}
+"""What a person reads for them (model.record.words)."""

@@ -10,19 +10,8 @@ from enum import StrEnum
 
 from immy_nornir.model.playbooks import ActionType
 from immy_nornir.model.record.session import Outcome, OutcomeReason, Status, WaitKind
+from immy_nornir.model.record.status import STATUSES as STATUSES  # noqa: PLC0414 - one of these tables
 
-STATUSES: Mapping[Status, str] = {
-    Status.CREATED: "not begun",
-    Status.RUNNING: "running",
-    Status.WAITING: "waiting",
-    Status.PASSED: "passed",
-    Status.PARTIALLY_PASSED: "partially passed",
-    Status.FAILED: "failed",
-    Status.CANCELLED: "cancelled",
-    Status.MISSED: "missed",
-    Status.INTERRUPTED: "interrupted",
-    Status.SUPERSEDED: "superseded",
-}
 OUTCOMES: Mapping[Outcome, str] = {
     Outcome.SUCCESS: "done",
     Outcome.FAILED: "failed",

@@ -99,7 +99,7 @@ def test_software_is_enumerated_once_and_resources_travel_together() -> None:
     wanted.append((desire("task/x"), task("x")))
     operations = detect(wanted).operations
     assert sorted(one.name for one in operations) == [
-        Read.FILE, Read.REGISTRY, Read.SCRIPT, Read.SERVICE, Read.SOFTWARE,
+        Read.FILE, Read.REGISTRY, Read.SCRIPT, Read.SCRIPT, Read.SERVICE, Read.SOFTWARE,
     ]  # fmt: skip
     assert len({one.id for one in operations}) == len(operations)
 
@@ -244,8 +244,20 @@ def test_a_template_that_fails_costs_only_its_item() -> None:
 
 def test_detection_scripts_never_get_secrets() -> None:
     params = {"key": SecretRef("env:KEY"), "deep": {"key": SecretRef("env:KEY")}, "plain": [1]}
-    (operation,) = detect([(desire("task/t", params=params), task("t"))]).operations
-    assert operation.params["params"] == {"key": None, "deep": {"key": None}, "plain": [1]}
+    operations = detect([(desire("task/t", params=params), task("t"))]).operations
+    assert [one.id for one in operations] == ["test:task/t", "get:task/t"]
+    for operation in operations:
+        assert operation.params["params"] == {"key": None, "deep": {"key": None}, "plain": [1]}
+
+
+def test_what_get_says_stands_beside_the_verdict_of_test_and_costs_it_nothing() -> None:
+    said = {"test:task/t": False, "get:task/t": {"state": "off"}}
+    got = finding(task("t"), said)
+    assert (got.status, got.value) == (S.NOT_COMPLIANT, {"state": "off"})
+    wanted: list[tuple[Any, Item]] = [(desire("task/t"), task("t"))]
+    answers = {**ok({"test:task/t": True}), "get:task/t": Answer("get:task/t", AnswerStatus.FAILED, error="boom")}
+    (got,) = detect(wanted).findings(answers)
+    assert (got.status, got.value) == (S.COMPLIANT, None)
 
 
 @pytest.mark.parametrize(
