@@ -46,7 +46,7 @@ def replay(database: Path, count: int) -> tuple[int, float]:
     from immy_nornir.history import queries
     from immy_nornir.history.store import History, Run
     from immy_nornir.session.engine import SystemClock
-    from immy_nornir.text.redact import Redactor
+    from immy_nornir.text.redaction.redact import Redactor
 
     with sqlite3.connect(database) as connection:
         (session,) = connection.execute("SELECT id FROM sessions").fetchone()

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from immy_nornir.cli.door import say
 from immy_nornir.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,13 +42,13 @@ def given_variables(texts: Sequence[str]) -> dict[str, Value]:
         else:
             given, places, told = _pairs(text), {}, []
         for problem in told:
-            click.echo(str(problem), err=True)
+            say(str(problem), err=True)
         for name, value in given.items():
             place = str(places.get(name, LINE))
             _refuse_unreadable(name, value, place)
             near = misspelled(name)
             if near:
-                click.echo(f"{place}: warning: nobody reads a variable '{name}'; {near}", err=True)
+                say(f"{place}: warning: nobody reads a variable '{name}'; {near}", err=True)
         found.update(given)
     return found
 

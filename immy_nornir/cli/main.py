@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir import __version__
+from immy_nornir.cli.door import say_error
 from immy_nornir.errors import FilesError, ImmyError, UsageError
 
 if TYPE_CHECKING:
@@ -120,33 +121,33 @@ def run(arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.Abort:
-        click.echo("immy: stopped", err=True)
+        say_error("immy: stopped")
         return 130
     except click.ClickException as error:
         error.show()
         return 2
     except FilesError as error:
         for problem in error.problems:
-            click.echo(str(problem), err=True)
-        click.echo(f"immy: {error.message}; nothing was run", err=True)
+            say_error(str(problem))
+        say_error(f"immy: {error.message}; nothing was run")
         return error.exit_code
     except ImmyError as error:
-        click.echo(f"immy: {error.message}", err=True)
+        say_error(f"immy: {error.message}")
         if error.advice:
-            click.echo(f"      try: {error.advice}", err=True)
+            say_error(f"      try: {error.advice}")
         return error.exit_code
     except KeyboardInterrupt:
-        click.echo("immy: stopped", err=True)
+        say_error("immy: stopped")
         return 130
     except SystemExit as ended:  # click's answer to a pipe that nobody reads
         return ended.code if isinstance(ended.code, int) else 1
     except Exception as error:  # noqa: BLE001 - the last resort: one line for the operator, the rest into a file
         if isinstance(error, OSError) and error.errno in _NO_SPACE:
             where = f"{error.filename} " if error.filename else "the output "
-            click.echo(f"immy: {where}cannot be written: {error.strerror}", err=True)
+            say_error(f"immy: {where}cannot be written: {error.strerror}")
             return 2
         log = _log_bug(known.get("state", Path(".immy")))
-        click.echo(f"immy: this is a bug of immy: {type(error).__name__}; details in {log}", err=True)
+        say_error(f"immy: this is a bug of immy: {type(error).__name__}; details in {log}")
         return 3
     return code if isinstance(code, int) else 0
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from immy_nornir.cli.door import known_secrets, say
 from immy_nornir.errors import FilesError, UsageError
 from immy_nornir.text.files import read_file
 
@@ -81,7 +82,7 @@ def load(
     _refuse(problems)
     # Only this item fails, on the computers where both hold; only what needs the file fails.
     for one in sorted({one for one in problems if not quiet and (is_tie(one) or one.message.startswith(UNREAD))}):
-        click.echo(f"{one}", err=True)
+        say(f"{one}", err=True)
     vault.learn(references_of(fleet, book))
     return fleet, book
 
@@ -159,10 +160,9 @@ def engine_of(
     from immy_nornir.remote.connect import connect
     from immy_nornir.secrets import SecretStore
     from immy_nornir.session.engine import Engine, SystemClock
-    from immy_nornir.text.redact import Redactor
 
     clock = SystemClock()
-    redactor = Redactor()
+    redactor = known_secrets()
     vault = current()
     vault.passwords.ask_now()  # while nothing else happens on the terminal
     secrets = SecretStore(redactor, root=root, vault=vault)
@@ -194,9 +194,9 @@ def tell_damage(engine: Engine) -> bool:
     """Say what was found damaged in the history, and what was done about it; whether anything was."""
     damaged = engine.history.damaged
     for told in list(damaged.values())[:_TOLD]:
-        click.echo(f"immy: {told}", err=True)
+        say(f"immy: {told}", err=True)
     if len(damaged) > _TOLD:
-        click.echo(f"immy: and {len(damaged) - _TOLD} more; immy sessions list shows them", err=True)
+        say(f"immy: and {len(damaged) - _TOLD} more; immy sessions list shows them", err=True)
     return bool(damaged)
 
 
@@ -209,7 +209,7 @@ def close(engine: Engine) -> None:
     journal = engine.history.left_in_journal()
     if journal is not None:
         told = "the history could not be written at the end; what it lacks is taken in by the next immy that starts"
-        click.echo(f"immy: {told}: {near(journal)}", err=True)
+        say(f"immy: {told}: {near(journal)}", err=True)
 
 
 FREEZE = "FREEZE"

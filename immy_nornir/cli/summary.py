@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from immy_nornir.cli import startup
-from immy_nornir.cli.plan import plan_lines, plan_of
+from immy_nornir.cli.approving.plan import plan_lines, plan_of
+from immy_nornir.cli.door import say, say_json
 from immy_nornir.errors import HistoryError
 from immy_nornir.model.record.session import EndReason, Status
 from immy_nornir.model.record.words import word
@@ -64,7 +63,7 @@ def record_code(engine: Engine, code: int) -> int:
     hole = engine.history.hole()
     if not hole:
         return code
-    click.echo(f"immy: the history of this run is not whole: {hole}", err=True)
+    say(f"immy: the history of this run is not whole: {hole}", err=True)
     return code if code in (1, 130) else 1
 
 
@@ -107,9 +106,9 @@ def end_left_runs(engine: Engine) -> None:
         try:
             if end_run(engine, run_id):
                 report = write_report(engine, run_id, ())
-                click.echo(f"run {run_id} had ended unseen; its report: {startup.near(report)}", err=True)
+                say(f"run {run_id} had ended unseen; its report: {startup.near(report)}", err=True)
         except (HistoryError, OSError) as error:
-            click.echo(f"immy: the end of run {run_id} was not written down: {error}", err=True)
+            say(f"immy: the end of run {run_id} was not written down: {error}", err=True)
 
 
 def end_runs(engine: Engine, run_ids: Iterable[str]) -> list[Path]:
@@ -127,7 +126,7 @@ def end_runs(engine: Engine, run_ids: Iterable[str]) -> list[Path]:
                 end_run(engine, run_id)
             reports.append(write_report(engine, run_id, ()))
         except (HistoryError, OSError) as error:
-            click.echo(f"immy: the end of run {run_id} was not written down: {error}", err=True)
+            say(f"immy: the end of run {run_id} was not written down: {error}", err=True)
     return reports
 
 
@@ -156,33 +155,33 @@ def show_summary(
             "report": str(reports[-1]) if reports else None,
             "sessions": rows,
         }
-        click.echo(json.indented(document, default=str))
+        say_json(json.indented(document, default=str))
         return
     recaps = [live.recap for live in sessions]
     statuses = Counter(one.status for one in recaps)
     outcomes = Counter(one.outcome for recap in recaps for one in recap.actions if one.outcome is not None)
     reboots = sum(one.reboots for one in recaps)
     said = ", ".join(f"{n} {word(s)}" for s, n in statuses.most_common())
-    click.echo(f"run {run_id}: {count(len(sessions), 'computer')}: {said}")
+    say(f"run {run_id}: {count(len(sessions), 'computer')}: {said}")
     told = ", ".join(f"{n} {word(o)}" for o, n in outcomes.most_common())
     if open_actions := sum(1 for recap in recaps for one in recap.actions if one.outcome is None):
         told += f"{', ' if told else ''}{open_actions} not done"
-    click.echo(f"  actions: {told or 'none'}; reboots: {reboots}")
+    say(f"  actions: {told or 'none'}; reboots: {reboots}")
     plans = [plan_of(live.computer, live.recap) for live in sessions] if planned else []
     for line in plan_lines(plans, verbose=verbose):
-        click.echo(line)
+        say(line)
     if verbose and not planned:
         for line in _done(sessions):
-            click.echo(line)
+            say(line)
     for text, names in _attention(sessions).items():
         shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-        click.echo(f"  {shown}: {text}")
-    click.echo(f"  history: {startup.near(engine.history.path)}")
+        say(f"  {shown}: {text}")
+    say(f"  history: {startup.near(engine.history.path)}")
     for report in reports:
-        click.echo(f"  report:  {startup.near(report)}")
+        say(f"  report:  {startup.near(report)}")
     left = sum(live.recap.status is Status.INTERRUPTED and live.refused is None for live in sessions)
     for line in startup.next_commands(left, sum(live.recap.deferred for live in sessions)):
-        click.echo(line)
+        say(line)
 
 
 def _done(sessions: Sequence[LiveSession]) -> Iterator[str]:

@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 
-import click
+from immy_nornir.cli.door import say
 
 
 def lines(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> Iterator[str]:
@@ -22,4 +22,4 @@ def show(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table: whole into a pipe, cut to the width of a terminal."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for line in lines(heads, rows, width):
-        click.echo(line)
+        say(line)

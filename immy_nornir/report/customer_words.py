@@ -162,6 +162,7 @@ WAITS: Mapping[str, Told] = {
     WaitKind.PAUSE: _fine("The maintenance goes on after a pause."),
     WaitKind.SLOT: _fine("The maintenance begins as soon as it is this computer's turn."),
     WaitKind.APPROVAL: _we("The maintenance waits for an approval on our side."),
+    WaitKind.BRAKES: _we("The maintenance waits for an approval on our side."),
 }
 
 ACTIONS: Mapping[str, str] = {

@@ -103,6 +103,7 @@ WAITS: Mapping[str, str] = {
     WaitKind.PAUSE: "the end of a pause",
     WaitKind.SLOT: "its turn",
     WaitKind.APPROVAL: "an approval",
+    WaitKind.BRAKES: "the brakes of its run",
 }
 """What a session waits for, after `Waits for`."""
 

@@ -16,7 +16,7 @@ from immy_nornir.model.values import SecretRef
 from immy_nornir.secrets.programs import ProgramError, output_of
 from immy_nornir.secrets.vault import Vault
 from immy_nornir.text.files import read_file
-from immy_nornir.text.redact import Redactor
+from immy_nornir.text.redaction.redact import Redactor
 from immy_nornir.text.references import SCHEMES, command_of
 from immy_nornir.text.yaml import Dialect, compose, scalar_at
 

@@ -22,7 +22,7 @@ from immy_nornir.model.protocols import Address, Clock, Connect, Secrets
 from immy_nornir.model.record.entries import Stamped
 from immy_nornir.model.record.run import RunSpec
 from immy_nornir.model.values import Value, texts_of
-from immy_nornir.text.redact import Redactor
+from immy_nornir.text.redaction.redact import Redactor
 
 LOOK_SECONDS = 5.0
 """How often the files of the fleet are looked at while sessions are under way."""

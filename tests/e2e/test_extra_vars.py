@@ -18,7 +18,7 @@ from immy_nornir.errors import SecretError, UsageError
 from immy_nornir.lab.lab import Lab
 from immy_nornir.model.values import SecretRef
 from immy_nornir.secrets import SecretStore
-from immy_nornir.text.redact import Redactor
+from immy_nornir.text.redaction.redact import Redactor
 from tests.e2e import world
 
 FILES: dict[str, object] = {

@@ -21,10 +21,10 @@ MISTAKES: list[tuple[str, object, list[tuple[int, str, str]]]] = [
         ),
         [
             (3, "maintenence", "maintenance"),
-            (4, "fulll", "full"),
+            (6, "fulll", "full"),
             (7, "sometimes", "automatic"),
-            (8, "tenans", "tenants"),
-            (8, "software/tol", "tool"),
+            (9, "tenans", "tenants"),
+            (10, "software/tol", "tool"),
         ],
     ),
     (

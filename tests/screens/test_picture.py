@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from immy_nornir.cli.picture import Picture, View, where
-from immy_nornir.cli.progress import drawn
+from immy_nornir.cli.live.picture import Picture, View, where
+from immy_nornir.cli.live.progress import drawn
 from immy_nornir.decide.runs.run_state import RunState, fold_run_all
 from immy_nornir.decide.steps.state import State, fold
 from immy_nornir.model.items import ItemKind

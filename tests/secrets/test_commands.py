@@ -13,7 +13,7 @@ from immy_nornir.errors import SecretError
 from immy_nornir.model.values import SecretRef, Value
 from immy_nornir.secrets import SecretStore
 from immy_nornir.secrets.vault import Vault
-from immy_nornir.text.redact import Redactor
+from immy_nornir.text.redaction.redact import Redactor
 from immy_nornir.text.references import NoReferenceError, reference_of
 
 

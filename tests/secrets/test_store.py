@@ -12,7 +12,7 @@ from immy_nornir.model.places import Place
 from immy_nornir.model.protocols import Secrets
 from immy_nornir.model.values import SecretRef
 from immy_nornir.secrets import SecretStore
-from immy_nornir.text.redact import Redactor
+from immy_nornir.text.redaction.redact import Redactor
 from tests.waiting import all_end
 
 

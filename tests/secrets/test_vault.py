@@ -14,7 +14,7 @@ from immy_nornir.model.values import SecretRef, vaulted
 from immy_nornir.secrets import SecretStore
 from immy_nornir.secrets.vault import Vault
 from immy_nornir.secrets.vault_passwords import Passwords, Source, sources_of
-from immy_nornir.text.redact import Redactor
+from immy_nornir.text.redaction.redact import Redactor
 
 from .vaulting import encrypted
 

@@ -18,7 +18,7 @@ from immy_nornir.session.hearing.job_output import (
     rest_of,
     whole_lines,
 )
-from immy_nornir.text.redact import Redactor
+from immy_nornir.text.redaction.redact import Redactor
 
 PIECE = 262_144
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from immy_nornir.text import json
-from immy_nornir.text.redact import MASK, Redactor
+from immy_nornir.text.redaction.redact import MASK, Redactor
 from tests.waiting import all_end
 
 

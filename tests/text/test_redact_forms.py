@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 
-from immy_nornir.text.redact import MASK, Redactor
+from immy_nornir.text.redaction.redact import MASK, Redactor
 
 SECRETS = {
     "plain": "S3cr3tX",

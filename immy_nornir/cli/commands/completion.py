@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem, ShellComplete, add_completion_class, get_completion_class
 
+from immy_nornir.cli.door import say
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -76,4 +78,4 @@ def completion(ctx: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None  # noqa: S101 - all of SHELLS are known
     made = kind(ctx.find_root().command, {}, "immy", VARIABLE)
-    click.echo(made.source_template % made.source_vars())
+    say(made.source_template % made.source_vars())

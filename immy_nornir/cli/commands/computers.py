@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from immy_nornir.cli import completing, options, startup
+from immy_nornir.cli.door import say, say_json
 from immy_nornir.errors import UsageError
 from immy_nornir.text import json
 
@@ -52,7 +53,7 @@ def accept(ctx: click.Context, computer: str, reason: str, sources: tuple[Path, 
         raise UsageError(f"{computer} was never seen: there is nothing that pins it")
     if form == "json":
         document = {"schema_version": SCHEMA_VERSION, "computer": computer, "before": before, "reason": reason.strip()}
-        click.echo(json.indented(document))
+        say_json(json.indented(document))
         return
     known = ", ".join(f"{name} {value}" for name, value in before.items() if value)
-    click.echo(f"{computer} was known by {known}; the machine that answers next is known from then on")
+    say(f"{computer} was known by {known}; the machine that answers next is known from then on")

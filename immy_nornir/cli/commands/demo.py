@@ -15,6 +15,7 @@ import click
 
 from immy_nornir.children import run_ours
 from immy_nornir.cli import startup
+from immy_nornir.cli.door import say
 from immy_nornir.errors import UsageError
 from immy_nornir.history.own_files import make_folder, write_own
 from immy_nornir.text import json
@@ -43,9 +44,7 @@ def demo(ctx: click.Context, playbook: str) -> None:
     immy = [sys.executable, "-m", "immy_nornir", "-C", str(root)]
     sources = [str(root / "inventory"), *_other_ports(root, state)]
     inventory = [word for source in sources for word in ("-i", source)]
-    click.echo(
-        "All computers of this demo are simulated: a lab on 127.0.0.0/8 speaks WS-Management for them.", err=True
-    )
+    say("All computers of this demo are simulated: a lab on 127.0.0.0/8 speaks WS-Management for them.", err=True)
     up = [*immy, "lab", "up", "--detach", "--state", str(state), *_PACE, *inventory]
     if run_ours(up):
         raise UsageError("the lab did not start", "another lab may run in this folder: immy lab down")
@@ -57,15 +56,15 @@ def demo(ctx: click.Context, playbook: str) -> None:
         code = 130
     finally:
         run_ours([*immy, "lab", "down", "--state", str(state)], quiet=True)
-    click.echo("Computers that did not pass are wrong on purpose: one for each way in which a computer can misbehave.")
-    click.echo("Try next:")
+    say("Computers that did not pass are wrong on purpose: one for each way in which a computer can misbehave.")
+    say("Try next:")
     command = "immy" if shutil.which("immy") else startup.near(Path(sys.argv[0]))
     for line in (
         "immy sessions list --run last",
         "immy sessions show sd-chair-1",
         "immy explain sd-xray-1 software/firefox",
     ):
-        click.echo(f"  {line.replace('immy', command, 1)}")
+        say(f"  {line.replace('immy', command, 1)}")
     ctx.exit(0 if code in (0, 1) else code)
 
 

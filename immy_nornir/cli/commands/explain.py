@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import completing, options, startup
+from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.extra_vars import given_variables
 from immy_nornir.errors import UsageError
 from immy_nornir.text import json
@@ -63,7 +64,7 @@ def explain(
     given = _Given(plays, startup.pairs(more), given_variables(extra))
     document = _explained(ctx, root, fleet, given, computer, item)
     if form == "json":
-        click.echo(json.indented({"schema_version": SCHEMA_VERSION, **document}, default=str))
+        say_json(json.indented({"schema_version": SCHEMA_VERSION, **document}, default=str))
     else:
         _tell(document)
 
@@ -233,50 +234,50 @@ def _shown(value: Any) -> Any:
 
 
 def _tell(document: dict[str, Any]) -> None:
-    click.echo(f"{document['item']} on {document['computer']} ({document['tenant']})")
+    say(f"{document['item']} on {document['computer']} ({document['tenant']})")
     if document["excluded"]:
-        click.echo("  excluded from maintenance (immy_excluded): sessions only take its inventory")
+        say("  excluded from maintenance (immy_excluded): sessions only take its inventory")
     by_age: dict[str, list[str]] = {}
     for name, age in document["facts"].items():
         by_age.setdefault(age, []).append(name)
     ages = "; ".join(f"{', '.join(names)} {age}" for age, names in by_age.items())
-    click.echo(f"  facts: {ages or 'never seen: conditions over facts are unknown'}")
+    say(f"  facts: {ages or 'never seen: conditions over facts are unknown'}")
     for choice in document["instances"]:
         label = f" instance '{choice['instance']}'" if choice["instance"] else ""
         winner = choice["winner"]
         if winner:
-            click.echo(f"  winner{label}: {_line(winner)}")
+            say(f"  winner{label}: {_line(winner)}")
         elif choice["unknown"]:
-            click.echo(f"  unknown{label}: {choice['unknown']}")
+            say(f"  unknown{label}: {choice['unknown']}")
         else:
-            click.echo(f"  no winner{label}: {choice['error'] or 'no candidate holds'}")
+            say(f"  no winner{label}: {choice['error'] or 'no candidate holds'}")
         for one in choice["undecided"]:
-            click.echo(f"    may win: {_line(one)}: {one['why']}")
+            say(f"    may win: {_line(one)}: {one['why']}")
         for one in choice["lost"]:
-            click.echo(f"    lost: {_line(one)}: {one['why']}")
+            say(f"    lost: {_line(one)}: {one['why']}")
     for one in document["elsewhere"]:
-        click.echo(f"    not here: {_line(one)}: its target does not name this computer")
+        say(f"    not here: {_line(one)}: its target does not name this computer")
     if not document["instances"] and not document["elsewhere"]:
-        click.echo("  no deployment names it")
+        say("  no deployment names it")
     for desire in document["desires"]:
         _tell_desire(desire)
     for play, rows in document["options"].items():
-        click.echo(f"  options with {play}:")
+        say(f"  options with {play}:")
         for name, row in rows.items():
             value = row["value"]
             shown = (", ".join(value) or "none") if isinstance(value, tuple) else str(value).lower()
-            click.echo(f"    {name} = {shown}  ({row['origin']})")
+            say(f"    {name} = {shown}  ({row['origin']})")
 
 
 def _tell_desire(desire: dict[str, Any]) -> None:
-    click.echo(f"  desired state of {desire['id']}: {desire['wants']}")
+    say(f"  desired state of {desire['id']}: {desire['wants']}")
     for text in desire["requested_by"]:
-        click.echo(f"    asked for as {text}")
+        say(f"    asked for as {text}")
     for name in ("not_applicable", "unknown", "error"):
         if desire[name]:
-            click.echo(f"    {name.replace('_', ' ')}: {desire[name]}")
+            say(f"    {name.replace('_', ' ')}: {desire[name]}")
     for name, param in desire["params"].items():
-        click.echo(f"    {name} = {param['value']}  ({param['origin']})")
+        say(f"    {name} = {param['value']}  ({param['origin']})")
 
 
 def _line(one: dict[str, Any]) -> str:

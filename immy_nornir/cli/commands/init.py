@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 import immy_nornir
+from immy_nornir.cli.door import say
 from immy_nornir.errors import UsageError
 
 FOLDERS = ("inventory", "playbooks", "tasks", "reports")
@@ -41,6 +42,6 @@ def init(folder: Path) -> None:
         (folder / ".gitignore").write_text(_IGNORED, encoding="utf-8", newline="\n")
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror or error}") from None
-    click.echo(f"A fleet of three tenants is in {folder}. Its computers are simulated. What next:", err=True)
+    say(f"A fleet of three tenants is in {folder}. Its computers are simulated. What next:", err=True)
     for command in (f"cd {shlex.quote(str(folder))}", "immy lint", "immy demo"):
-        click.echo(f"  {command}")
+        say(f"  {command}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from immy_nornir.cli import completing, options, vault
+from immy_nornir.cli.door import say, say_json
 from immy_nornir.decide.resolve.patterns import members, select
 from immy_nornir.errors import ImmyError
 from immy_nornir.fleet.inventory.addresses import AddressError, address_of
@@ -81,7 +82,7 @@ def list_(ctx: click.Context, pattern: str, sources: Sequence[str], limit: str |
         names = select(loaded, pattern, limit, read_file=_read_file)
         if form == "ansible":
             chosen = None if pattern == "all" and limit is None else names
-            click.echo(json.indented(ansible_list(loaded, chosen), 4, sort_keys=True))
+            say_json(json.indented(ansible_list(loaded, chosen), 4, sort_keys=True))
             return
         rows, problems = _rows(loaded, names)
         if form == "text":
@@ -111,7 +112,7 @@ def graph(ctx: click.Context, pattern: str, sources: Sequence[str], form: str, *
             root = "all"
         if form == "text":
             for line in tree.lines(root, 0):
-                click.echo(line)
+                say(line)
         else:
             _emit({"schema_version": SCHEMA_VERSION, "graph": tree.json(root)}, form)
 
@@ -150,9 +151,9 @@ def show(ctx: click.Context, computer: str, sources: Sequence[str], form: str) -
 
 def _show_text(computer: Computer, row: _Row) -> None:
     for label, cell in zip(_Row.HEAD, row.cells(), strict=True):
-        click.echo(f"{label.lower()}: {cell}")
+        say(f"{label.lower()}: {cell}")
     if computer.variables:
-        click.echo()
+        say()
     _table(
         [
             (name, json.line(_shown(name, value), ascii=False), _origin(computer, name) or "")
@@ -284,11 +285,14 @@ def _origin(computer: Computer, name: str) -> str | None:
 def _table(rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _emit(value: dict[str, Any], form: str) -> None:
-    click.echo(json.indented(value, ascii=False) if form == "json" else dump(value).rstrip("\n"))
+    if form == "json":
+        say_json(json.indented(value, ascii=False))
+    else:
+        say(dump(value).rstrip("\n"))
 
 
 # --- loading and ending --------------------------------------------------------------------------------------
@@ -318,7 +322,7 @@ def _read_file(name: str) -> list[str]:
 
 def _tell(problems: Iterable[Problem]) -> None:
     for problem in problems:
-        click.echo(str(problem), err=True)
+        say(str(problem), err=True)
 
 
 def _end(ctx: click.Context, problems: Sequence[Problem]) -> None:
@@ -332,10 +336,10 @@ def _guarded(ctx: click.Context) -> Iterator[None]:
     try:
         yield
     except ImmyError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         ctx.exit(error.exit_code)
 
 
 def _fail(ctx: click.Context, message: str, advice: str) -> NoReturn:
-    click.echo(f"error: {message} ({advice})", err=True)
+    say(f"error: {message} ({advice})", err=True)
     ctx.exit(2)

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from immy_nornir.cli import options
+from immy_nornir.cli.door import say, say_json
 from immy_nornir.errors import FilesError, ImmyError, UsageError
 from immy_nornir.history.own_files import make_folder, open_own
 from immy_nornir.lab.control import CERTIFICATE_FILE, Control, ask
@@ -107,7 +108,7 @@ def _load(sources: Sequence[Path]) -> FleetSpecs:
     from immy_nornir.fleet.inventory.addresses import address_of
     from immy_nornir.fleet.inventory.load import load_inventory
     from immy_nornir.secrets.store import SecretStore
-    from immy_nornir.text.redact import Redactor
+    from immy_nornir.text.redaction.redact import Redactor
 
     paths = list(sources) or [Path("inventory")]
     missing = [str(path) for path in paths if not path.exists()]
@@ -143,12 +144,12 @@ def _serve(
         shutil.copyfile(running.certificate_path, state / CERTIFICATE_FILE)
         control = Control(running, state)
         control.start()
-        click.echo(_sentence(running.status(), os.getpid()), err=True)
+        say(_sentence(running.status(), os.getpid()), err=True)
         # A wait without a time-out cannot be interrupted on every system.
         while not control.stopped.wait(1.0):
             pass
     except KeyboardInterrupt:
-        click.echo("the lab stops", err=True)
+        say("the lab stops", err=True)
     finally:
         running.stop()
         if control is not None:
@@ -178,7 +179,7 @@ def _detach(arguments: Sequence[str], state: Path) -> None:
     while time.monotonic() < end:
         answer = ask(state, "status")
         if answer and answer["pid"] == process.pid:
-            click.echo(_sentence(answer, process.pid), err=True)
+            say(_sentence(answer, process.pid), err=True)
             return
         if process.poll() is not None:
             break
@@ -196,14 +197,14 @@ def status(state: Path, form: str) -> None:
     if answer and "port" not in answer:
         answer = None
     if form == "json":
-        click.echo(json.indented({"schema_version": 1, "running": answer is not None, **(answer or {})}, 1))
+        say_json(json.indented({"schema_version": 1, "running": answer is not None, **(answer or {})}, 1))
     elif answer is None:
-        click.echo("no lab is running")
+        say("no lab is running")
     else:
-        click.echo(_sentence(answer, answer["pid"]))
-        click.echo(f"log: {answer['log']}")
+        say(_sentence(answer, answer["pid"]))
+        say(f"log: {answer['log']}")
         for name, count in answer["shells"].items():
-            click.echo(f"{name}: {count} open shell(s)")
+            say(f"{name}: {count} open shell(s)")
     if answer is None:
         sys.exit(1)
 
@@ -213,14 +214,14 @@ def status(state: Path, form: str) -> None:
 def down(state: Path) -> None:
     """End the lab."""
     if ask(state, "down") is None:
-        click.echo("no lab is running", err=True)
+        say("no lab is running", err=True)
         return
     end = time.monotonic() + _STOP_SECONDS
     while ask(state, "status") is not None:
         if time.monotonic() > end:
             raise UsageError("the lab does not end", "look at its output in the state folder")
         time.sleep(0.05)
-    click.echo("the lab is down", err=True)
+    say("the lab is down", err=True)
 
 
 def _sentence(answer: dict[str, Any], pid: int) -> str:
@@ -236,5 +237,5 @@ def main() -> None:
     try:
         lab(prog_name="immy lab")
     except ImmyError as error:
-        click.echo(str(error), err=True)
+        say(str(error), err=True)
         sys.exit(error.exit_code)

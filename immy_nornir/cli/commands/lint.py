@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from immy_nornir.cli import options, vault
+from immy_nornir.cli.door import say, say_in_colours, say_json
 from immy_nornir.cli.startup import root_of
 from immy_nornir.decide import winrm_settings
 from immy_nornir.fleet.checks.addresses import shared_addresses
@@ -76,12 +77,13 @@ def lint(ctx: click.Context, sources: tuple[Path, ...], form: str) -> None:
     problems = problems_of(root_of(ctx), sources or None)
     counts = Counter(problem.level for problem in problems)
     if form == "json":
-        click.echo(json.indented(_document(problems, counts)))
+        say_json(json.indented(_document(problems, counts)))
     else:
         for problem in problems:
-            text = f"{problem.place}: {click.style(problem.level, fg=_COLOURS[problem.level])}: {problem.message}"
-            click.echo(f"{text}; {problem.advice}" if problem.advice else text)
-        click.echo(", ".join(_counted(counts[level], level) for level in Level), err=True)
+            advice = f"; {problem.advice}" if problem.advice else ""
+            level = (problem.level.value, _COLOURS[problem.level])
+            say_in_colours([(f"{problem.place}: ", ""), level, (f": {problem.message}{advice}", "")])
+        say(", ".join(_counted(counts[level], level) for level in Level), err=True)
     if counts[Level.ERROR]:
         raise click.exceptions.Exit(2)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from immy_nornir.cli import startup
+from immy_nornir.cli.door import say
 from immy_nornir.errors import UsageError
 
 _NAME = r"[a-z0-9][a-z0-9_.+-]*"
@@ -124,6 +125,6 @@ def _write(root: Path, item: str, folder: Path, files: Mapping[str, str]) -> Non
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror or error}") from None
     wish = "state: latest" if item.startswith("software/") else "mode: audit"
-    click.echo(f"{folder} holds {', '.join(files)}. What next:", err=True)
-    click.echo("  change them, and look: immy lint", err=True)
-    click.echo(f"  deploy it in playbooks/deployments/: - {{item: {item}, target: COMPUTERS, {wish}}}", err=True)
+    say(f"{folder} holds {', '.join(files)}. What next:", err=True)
+    say("  change them, and look: immy lint", err=True)
+    say(f"  deploy it in playbooks/deployments/: - {{item: {item}, target: COMPUTERS, {wish}}}", err=True)

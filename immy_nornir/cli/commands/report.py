@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from immy_nornir.cli import completing
+from immy_nornir.cli.door import say
 from immy_nornir.cli.startup import root_of, state_of
 from immy_nornir.errors import ImmyError, UsageError
 
@@ -167,9 +168,9 @@ def _write(text: str, output: Path | None) -> None:
             raise ImmyError(
                 f"{output} cannot be written: {error.strerror}", "give a file in a folder that exists"
             ) from error
-        click.echo(f"report written to {output}", err=True)
+        say(f"report written to {output}", err=True)
     elif sys.stdout.isatty():
-        click.echo(text, nl=False)
+        say(text, nl=False)
     else:
         # A pipe gets UTF-8, as the document says of itself, whatever the system's own encoding is.
         sys.stdout.flush()

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import completing, options, startup, streams
-from immy_nornir.cli.answers import Asker
-from immy_nornir.cli.approval import account_of, approve, approver_of, set_approver
+from immy_nornir.cli.approving.answers import Asker
+from immy_nornir.cli.approving.approval import account_of, approve, approver_of, set_approver
+from immy_nornir.cli.door import say
 from immy_nornir.cli.extra_vars import given_variables, without_values
 from immy_nornir.cli.summary import end_left_runs, end_runs, exit_code, record_code, show_summary, write_report
 from immy_nornir.errors import HistoryError, UsageError
@@ -26,7 +27,7 @@ from immy_nornir.model.playbooks import Offline, OnFailure, Play, UserContext
 from immy_nornir.model.record.run import Brakes, Pace
 
 if TYPE_CHECKING:
-    from immy_nornir.cli.progress import Lines, Live
+    from immy_nornir.cli.live.progress import Lines, Live
     from immy_nornir.session.engine import Engine
     from immy_nornir.session.runs import LiveRun, PlayRun
     from immy_nornir.session.specs import Asking
@@ -233,7 +234,7 @@ def _begin(
     end_left_runs(engine)
     said = [] if wishes.quiet else [*taken_up[:5], *([f"and {len(taken_up) - 5} more"] if taken_up[5:] else [])]
     for sentence in said:
-        click.echo(sentence, err=True)
+        say(sentence, err=True)
     return run
 
 
@@ -242,7 +243,7 @@ def watched(
     engine: Engine, sessions: int, runs: Sequence[LiveRun] = (), *, quiet: bool = False, verbose: bool = False
 ) -> Iterator[Lines | Live]:
     """What surrounds the work on so many sessions: progress is shown, and Ctrl-C stops in stages."""
-    from immy_nornir.cli.progress import progress_for
+    from immy_nornir.cli.live.progress import progress_for
 
     startup.collect_rarely()
     restore = startup.on_interrupt(stops(engine))
@@ -267,13 +268,13 @@ def _run(engine: Engine, run: LiveRun, wishes: _Wishes) -> int:
         batches.execute(engine, run, spec.pace, Approvals(engine, [account_of(run)], asker))
     code = exit_code(sessions, spec.check)
     if run.unwritten:
-        click.echo(f"immy: the run's end was not written down: {run.unwritten}", err=True)
+        say(f"immy: the run's end was not written down: {run.unwritten}", err=True)
     report = None
     try:
         report = write_report(engine, spec.id, [live.id for live in sessions]) if wishes.report else None
     except (HistoryError, OSError) as error:
         # What became of the computers is said all the same, and the exit code is theirs.
-        click.echo(f"immy: the report was not written: {error}", err=True)
+        say(f"immy: the report was not written: {error}", err=True)
     end_runs(engine, [live.spec.run_id for live in sessions if live.spec.run_id != spec.id])
     reports = [report] if report else []
     with streams.outlived():
@@ -315,4 +316,4 @@ def stops(engine: Engine) -> list[Callable[[], None]]:
 def _say(text: str) -> None:
     # The terminal may be what went away, or what was being written when the signal came.
     with contextlib.suppress(OSError, RuntimeError):
-        click.echo(text, err=True)
+        say(text, err=True)

@@ -10,6 +10,7 @@ import click
 
 from immy_nornir.cli import completing, options, screens, startup
 from immy_nornir.cli.commands.report import run_named
+from immy_nornir.cli.door import say, say_json
 from immy_nornir.model.record.status import Status
 from immy_nornir.text import json
 
@@ -41,11 +42,11 @@ def list_(ctx: click.Context, limit: int, form: str) -> None:
         rows, counts = reader.runs(limit), reader.statuses_of_runs()
     if form == "json":
         listed = [{**dataclasses.asdict(row), "sessions": counts.get(row.id, {})} for row in rows]
-        click.echo(json.indented({"schema_version": SCHEMA_VERSION, "runs": listed}))
+        say_json(json.indented({"schema_version": SCHEMA_VERSION, "runs": listed}))
     elif rows:
         screens.show_runs(rows, counts, time.time())
     else:
-        click.echo("no runs", err=True)
+        say("no runs", err=True)
 
 
 @runs.command()
@@ -67,12 +68,12 @@ def show(ctx: click.Context, run: str | None, form: str) -> None:
     if form == "json":
         plays = [] if state is None else [dataclasses.asdict(one) for one in state.spec.plays]
         told = {"run": dataclasses.asdict(row), "plays": plays, "sessions": counts}
-        click.echo(json.indented({"schema_version": SCHEMA_VERSION, **told}))
+        say_json(json.indented({"schema_version": SCHEMA_VERSION, **told}))
         return
     for line in screens.of_run(row, state, counts, bad, time.time()):
-        click.echo(line)
+        say(line)
     left = sum(number for status, number in counts.items() if status is not Status.PASSED) - len(bad)
     if left > 0:
-        click.echo(f"  and {left:,} more: {startup.command(f'sessions list --run {row.id}')}")
+        say(f"  and {left:,} more: {startup.command(f'sessions list --run {row.id}')}")
     for line in startup.next_commands(counts.get(Status.INTERRUPTED, 0), counts.get(Status.WAITING, 0)):
-        click.echo(line)
+        say(line)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from immy_nornir.cli.door import say, say_json
 from immy_nornir.fleet.schema import SHAPES, schema_of
 from immy_nornir.text import json
 
@@ -21,15 +22,15 @@ def schema(kind: str | None, folder: Path | None) -> None:
     kinds = [kind] if kind else list(SHAPES)
     if folder is None:
         document = schema_of(kind) if kind else {each: schema_of(each) for each in kinds}
-        click.echo(json.indented(document))
+        say_json(json.indented(document))
         return
     folder.mkdir(parents=True, exist_ok=True)
     for each in kinds:
         path = folder / f"{each}.schema.json"
         path.write_text(json.indented(schema_of(each)) + "\n", encoding="utf-8", newline="\n")
-        click.echo(str(path))
+        say(str(path))
     shown = {f"{folder.as_posix()}/{each}.schema.json": _globs(each) for each in kinds}
-    click.echo(f"VS Code (YAML extension), settings.json:\n{json.indented({'yaml.schemas': shown})}", err=True)
+    say(f"VS Code (YAML extension), settings.json:\n{json.indented({'yaml.schemas': shown})}", err=True)
 
 
 def _globs(kind: str) -> list[str]:

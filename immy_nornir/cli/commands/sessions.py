@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import completing, options, screens, startup, streams
+from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.times import Zone
 from immy_nornir.errors import UsageError
 from immy_nornir.model.record.status import Status
@@ -77,12 +78,12 @@ def list_(
         if not rows:
             _check_names(reader, run=run_id, computer=computer, tenant=tenant)
     if form == "json":
-        click.echo(json.indented({"schema_version": SCHEMA_VERSION, "sessions": [_plain(row) for row in rows]}))
+        say_json(json.indented({"schema_version": SCHEMA_VERSION, "sessions": [_plain(row) for row in rows]}))
         return
     if rows:
         screens.show_sessions(rows, time.time())
     else:
-        click.echo("no sessions", err=True)
+        say("no sessions", err=True)
 
 
 def _check_names(reader: Reader, **asked: str | None) -> None:
@@ -118,7 +119,7 @@ def show(ctx: click.Context, session: str, form: str, *, commands: bool) -> None
         record = reader.record(row.id) if commands else None
     if record is not None:
         for line in screens.commands_of(*record):
-            click.echo(line)
+            say(line)
         return
     if form == "json":
         document = {
@@ -126,10 +127,10 @@ def show(ctx: click.Context, session: str, form: str, *, commands: bool) -> None
             "session": _plain(row),
             "jobs": [dataclasses.asdict(one) for one in jobs],
         }
-        click.echo(json.indented(document))
+        say_json(json.indented(document))
         return
     for line in screens.of_session(row, jobs):
-        click.echo(line)
+        say(line)
 
 
 @sessions.command()
@@ -148,12 +149,12 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
             for entry in entries:
                 seen = entry.seq
                 if form == "json":
-                    click.echo(json.line({"schema_version": SCHEMA_VERSION, **dataclasses.asdict(entry)}))
+                    say_json(json.line({"schema_version": SCHEMA_VERSION, **dataclasses.asdict(entry)}))
                 else:
                     if zone is None:
                         zone = Zone((entry.at, time.time()))
-                        click.echo(f"times are {zone.offset}")
-                    click.echo(f"{zone.when(entry.at)}  {entry.text}")
+                        say(f"times are {zone.offset}")
+                    say(f"{zone.when(entry.at)}  {entry.text}")
             if not follow or (
                 not entries and find(reader, row.id).status not in (Status.RUNNING, Status.WAITING, Status.CREATED)
             ):
@@ -208,9 +209,9 @@ def resume(
             code = 1 if (held or damaged) and code != 130 else code
         else:
             code = 1 if damaged else 0
-            click.echo("no session is interrupted", err=True)
+            say("no session is interrupted", err=True)
             if form == "json":
-                click.echo(json.line({"schema_version": SCHEMA_VERSION, "sessions": []}))
+                say_json(json.line({"schema_version": SCHEMA_VERSION, "sessions": []}))
     finally:
         startup.close(engine)
     if engine.stop.level:
@@ -225,7 +226,7 @@ def _approved(
 
     Raises: UsageError where nothing may.
     """
-    from immy_nornir.cli.approval import account_of, approve_alone, approve_rest, approver_of, one_each
+    from immy_nornir.cli.approving.approval import account_of, approve_alone, approve_rest, approver_of, one_each
     from immy_nornir.model.record.run import Brakes
 
     engine.approver = approver_of(yes=yes, brakes=Brakes())
@@ -247,7 +248,7 @@ def _approved(
     if held and not (going or alone):
         raise held[0]
     for why in held:
-        click.echo(f"immy: {why}; it is left as it is", err=True)
+        say(f"immy: {why}; it is left as it is", err=True)
     return going, list(alone), accounts, bool(held)
 
 
@@ -274,7 +275,7 @@ def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], *, due: bool) -> lis
                 rows += [row for row in waiting if not row.owner and row.waiting.startswith(f"{WaitKind.APPROVAL}:")]
     engine.names, unknown = startup.known_computers(fleet.inventory, {row.computer for row in rows})
     if unknown:
-        click.echo(f"not in the inventory any more, left as they are: {', '.join(unknown)}", err=True)
+        say(f"not in the inventory any more, left as they are: {', '.join(unknown)}", err=True)
     return [row for row in rows if row.computer not in unknown]
 
 
@@ -286,7 +287,7 @@ def _resume(
     form: str,
     accounts: Sequence[Account],
 ) -> int:
-    from immy_nornir.cli.answers import Asker
+    from immy_nornir.cli.approving.answers import Asker
     from immy_nornir.cli.commands.run import watched
     from immy_nornir.cli.summary import end_runs, exit_code, record_code, show_summary
     from immy_nornir.plugins import batches
@@ -298,7 +299,7 @@ def _resume(
         batches.resume(engine, runs, alone, pace, Approvals(engine, accounts, asker))
     for run in runs:
         if run.unwritten:
-            click.echo(f"immy: the end of run {run.state.spec.id} was not written down: {run.unwritten}", err=True)
+            say(f"immy: the end of run {run.state.spec.id} was not written down: {run.unwritten}", err=True)
     reports = end_runs(engine, [live.spec.run_id for live in lives])
     with streams.outlived():
         show_summary(engine, "resumed", lives, reports, form)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from immy_nornir.model.protocols import Connection
     from immy_nornir.model.values import Json
     from immy_nornir.model.wire import Answer, JobSpec, JobStatus, Lease, ReadOperation
-    from immy_nornir.text.redact import Redactor
+    from immy_nornir.text.redaction.redact import Redactor
 
 
 class Heard:

@@ -1,7 +1,7 @@
 """The secrets of a session become known before it speaks to anybody: its connection's, and those of deployments.
 
 What cannot be read is told when it is needed. Not here: where values come from (secrets), how texts are cleaned
-(text.redact).
+(text.redaction).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CLEAR = (
 
 
 def learn(engine: Engine, spec: SessionSpec) -> bool:
-    """Make the secrets known that a session may come to speak of; whether any of them is weak (text.redact)."""
+    """Make the secrets known that a session may come to speak of; whether any of them is weak (text.redaction)."""
     variables, weak = engine.computer(spec.computer).variables, False
     for name in CLEAR:
         for value in (variables.get(name), spec.vars.get(name)):

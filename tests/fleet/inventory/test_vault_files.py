@@ -19,7 +19,7 @@ from immy_nornir.secrets.vault import Vault
 from immy_nornir.secrets.vault_passwords import Passwords, Source
 from immy_nornir.shapes.files import Source as File
 from immy_nornir.shapes.forms import ANY
-from immy_nornir.text.redact import Redactor
+from immy_nornir.text.redaction.redact import Redactor
 from immy_nornir.text.yaml import Dialect, compose, plain
 from tests.secrets.vaulting import encrypted, tagged
 

@@ -13,9 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from immy_nornir.cli.picture import Picture, View
+from immy_nornir.cli.door import say
+from immy_nornir.cli.live.picture import Picture, View
 from immy_nornir.cli.times import offset_of
 from immy_nornir.history.sentences import sentence
 from immy_nornir.model.record.entries import (
@@ -36,6 +35,7 @@ from immy_nornir.model.record.entries import (
     Waiting,
 )
 from immy_nornir.model.record.session import Outcome, Status, WaitKind
+from immy_nornir.text.visible import visible
 
 if TYPE_CHECKING:
     from immy_nornir.decide.runs.run_state import RunState
@@ -81,7 +81,7 @@ class Lines:
         self._lock = threading.Lock()
 
     def __enter__(self) -> Lines:
-        click.echo(f"times are local ({offset_of(time.time())})", err=True)
+        say(f"times are local ({offset_of(time.time())})", err=True)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -102,7 +102,7 @@ class Lines:
             if isinstance(stamped.entry, Finished | Interrupted) and not _is_superseded(stamped.entry):
                 self._ended += 1
                 count = f" [{self._ended}/{self._total}]"
-            click.echo(f"{clock} {state.spec.computer}: {sentence(stamped.entry, state)}{count}", err=True)
+            say(f"{clock} {state.spec.computer}: {sentence(stamped.entry, state)}{count}", err=True)
 
 
 class Quiet(Lines):
@@ -165,9 +165,9 @@ def drawn(view: View) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    heads = [Text(line, no_wrap=True, overflow="ellipsis") for line in view.heads]
+    heads = [Text(visible(line), no_wrap=True, overflow="ellipsis") for line in view.heads]
     if view.stopping:
-        heads.append(Text(view.stopping, style="bold yellow"))
+        heads.append(Text(visible(view.stopping), style="bold yellow"))
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
     widest = max((len(row.name) for row in view.rows), default=0)
     table.add_column("computer", no_wrap=True, min_width=min(widest, 24), max_width=32, overflow="ellipsis")
@@ -176,7 +176,12 @@ def drawn(view: View) -> Any:
     table.add_column("what", no_wrap=True, overflow="ellipsis", ratio=1)
     for row in view.rows:
         style = "red" if row.failed else ""
-        table.add_row(Text(row.name, style=style), row.elapsed, Text(row.stage, style=style or "cyan"), Text(row.what))
+        table.add_row(
+            Text(visible(row.name), style=style),
+            row.elapsed,
+            Text(row.stage, style=style or "cyan"),
+            Text(visible(row.what)),
+        )
     bar = Padding(ProgressBar(total=max(view.total, 1), completed=view.ended), 0)
     return Group(bar, *heads, table)
 

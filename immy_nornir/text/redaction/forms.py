@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from immy_nornir.text.unwrap import DEPTH, SEPARATORS, packed, resolved
+from immy_nornir.text.redaction.unwrap import DEPTH, SEPARATORS, packed, resolved
 
 SHORT: Final = 6
 """Values shorter than this are weak, and no form that is shorter is looked for."""

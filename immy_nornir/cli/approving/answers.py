@@ -11,9 +11,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-import click
-
-from immy_nornir.cli.plan import ComputerPlan, plan_lines
+from immy_nornir.cli.approving.plan import ComputerPlan, plan_lines
+from immy_nornir.cli.door import say
 
 if TYPE_CHECKING:
     from immy_nornir.session.approvals import No, Question, Yes
@@ -39,7 +38,7 @@ class Asker:
         if question.over:
             with self._pause():
                 _show(question, verbose=False)
-                click.echo(f"Not done: {question.over}.", err=True)
+                say(f"Not done: {question.over}.", err=True)
             return No(question.over)
         with self._pause():
             _show(question, verbose=False)
@@ -58,7 +57,7 @@ class Asker:
     def _answer(self, prompt: str) -> str | None:
         """A line from the terminal, in lower case; None when everything is to stop, or nobody is there any more."""
         _forget_what_was_typed()
-        click.echo(prompt, err=True, nl=False)
+        say(prompt, err=True, nl=False)
         said: list[str] = []
 
         def read() -> None:
@@ -83,13 +82,13 @@ def _show(question: Question, *, verbose: bool) -> None:
     parts = [_count(len(plans), "computer"), _count(len({live.spec.tenant for live, _ in question.asking}), "tenant")]
     parts += [f"{number:,} {kind}" for kind, number in kinds.most_common()]
     parts += [f"{_count(reboots, 'computer')} may reboot" if reboots else "no reboots"]
-    click.echo(f"{question.about}: {', '.join(parts)}:", err=True)
+    say(f"{question.about}: {', '.join(parts)}:", err=True)
     for line in plan_lines(plans, verbose=verbose):
-        click.echo(line, err=True)
+        say(line, err=True)
     if question.unplanned:
         names = question.unplanned[:_UNPLANNED]
         more = f" and {len(question.unplanned) - _UNPLANNED} more" if question.unplanned[_UNPLANNED:] else ""
-        click.echo(f"  not planned yet, asked about later: {', '.join(names)}{more}", err=True)
+        say(f"  not planned yet, asked about later: {', '.join(names)}{more}", err=True)
 
 
 def plans_of(question: Question) -> Sequence[ComputerPlan]:

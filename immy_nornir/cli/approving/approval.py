@@ -1,13 +1,12 @@
-"""Who approves what sessions plan: for `run`, and for what is taken up again; how it is asked is cli.answers."""
+"""Who approves what sessions plan: for `run`, and for what is taken up again; how it is asked is `answers`."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import click
-
 from immy_nornir.cli import startup
+from immy_nornir.cli.door import say
 from immy_nornir.errors import UsageError
 from immy_nornir.model.record.run import Approved, Brakes
 
@@ -30,11 +29,11 @@ def approve(preview: Preview, *, yes: bool, quiet: bool = False) -> Approved | N
     if not preview.changes and not preview.reboots:
         return None
     if not (yes and quiet):
-        click.echo(f"This run changes: {preview}.", err=True)
+        say(f"This run changes: {preview}.", err=True)
     if yes:
         return Approved("--yes", preview.changes, preview.reboots)
     _need_somebody()
-    click.echo("Nothing is changed before you have seen the plan and said yes.", err=True)
+    say("Nothing is changed before you have seen the plan and said yes.", err=True)
     return None
 
 
@@ -158,7 +157,7 @@ def _is_covered(engine: Engine, run: LiveRun, lives: Sequence[LiveSession]) -> b
         return True
     told = f"{changes} actions in all, {unplanned.reboots} computers that may reboot"
     approved = f"{before.changes} and {before.reboots} were approved"
-    click.echo(f"Run {run.state.spec.id} would now change more than was approved: {told}; {approved}.", err=True)
+    say(f"Run {run.state.spec.id} would now change more than was approved: {told}; {approved}.", err=True)
     return False
 
 
@@ -176,7 +175,7 @@ def _tell_changed(engine: Engine, lives: Iterable[LiveSession], *, yes: bool) ->
     if not planned.changes and not planned.reboots:
         return
     sessions = f"{len(anew):,} session{'' if len(anew) == 1 else 's'}"
-    click.echo(f"The files have changed: {sessions} will be planned anew: {planned}.", err=True)
+    say(f"The files have changed: {sessions} will be planned anew: {planned}.", err=True)
     if not yes and not as_they_were:
         _need_somebody()
 

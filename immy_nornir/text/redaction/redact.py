@@ -1,7 +1,7 @@
 """Secret values -> `[secret]` in every text that leaves the process: logs, records, messages, output of jobs.
 
 Knows only the values it was told of (`add`); secrets.SecretStore tells it of every value it reveals. Beside a value as
-it is, the forms are found in which programs write it: `text.forms` has them, `text.unwrap` undoes escapes. Not here:
+it is, the forms are found in which programs write it: `forms` has them, `unwrap` undoes escapes. Not here:
 guessing what might be a secret, and which texts are to be cleaned.
 """
 
@@ -12,9 +12,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from immy_nornir.text.forms import Form, Kind, forms_of, known, weakness
-from immy_nornir.text.needles import Gate, Needles
-from immy_nornir.text.unwrap import Packed, Rewritten, coarse, copies, hides_something, resolved
+from immy_nornir.text.redaction.forms import Form, Kind, forms_of, known, weakness
+from immy_nornir.text.redaction.needles import Gate, Needles
+from immy_nornir.text.redaction.unwrap import Packed, Rewritten, coarse, copies, hides_something, resolved
 
 MASK: Final = "[secret]"
 

@@ -11,8 +11,8 @@ from functools import cached_property
 
 from ahocorasick_rs import AhoCorasick, BytesAhoCorasick, Implementation, MatchKind
 
-from immy_nornir.text.forms import Form
-from immy_nornir.text.unwrap import coarse_piece
+from immy_nornir.text.redaction.forms import Form
+from immy_nornir.text.redaction.unwrap import coarse_piece
 
 _PIECE = 8
 _FEW = 1500

@@ -1,0 +1,1 @@
+"""Who approves what sessions plan: the question, its answer, and what is shown of a plan."""

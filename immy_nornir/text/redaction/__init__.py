@@ -1,0 +1,1 @@
+"""Known secrets -> masks, in whatever form a text has them; `redact` is the way in."""
