@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from immy_nornir.history import codec
+from immy_nornir.model.record.entries import WEAK_SECRET
 from immy_nornir.text import json
 
 _CHUNK = 500
@@ -47,6 +48,17 @@ class About:
     machines: Mapping[str, MachineRow] = field(default_factory=dict)
     """Computer -> machine."""
     others: Others = field(default_factory=Others)
+    weak: frozenset[str] = frozenset()
+    """Sessions of which a secret could be masked only as a whole word."""
+
+
+def weak(connection: sqlite3.Connection, sessions: Sequence[str]) -> frozenset[str]:
+    """The sessions that noted that a secret of theirs is weak."""
+    found: set[str] = set()
+    for marks, some in _chunks(sessions):
+        sql = f"SELECT session_id FROM entries WHERE kind='Noted' AND text=? AND session_id IN ({marks})"  # noqa: S608 - marks
+        found |= {one for (one,) in connection.execute(sql, [WEAK_SECRET, *some])}
+    return frozenset(found)
 
 
 def titles(connection: sqlite3.Connection, sessions: Sequence[str]) -> dict[str, str]:

@@ -314,10 +314,12 @@ class Reader:
         from immy_nornir.history import about
 
         try:
+            ids = [one.id for one in sessions]
             return about.About(
-                about.titles(self._connection, [one.id for one in sessions]),
+                about.titles(self._connection, ids),
                 about.machines(self._connection, sorted({one.computer for one in sessions})),
                 about.others(self._connection, tenant) if tenant else about.Others(),
+                about.weak(self._connection, ids),
             )
         except sqlite3.Error as error:
             raise HistoryError(f"{self._path} cannot be read: {error}", "is it a history of immy?") from error

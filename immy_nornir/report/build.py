@@ -61,6 +61,7 @@ def build(
     With `only_tenant` the sessions are that tenant's, and nothing of others or of the operator is in it. Tenants and
     computers are sorted by name as people sort them (pc2 before pc10); the order of `sessions` is free.
     """
+    weak = sorted({one.computer for one in sessions if one.id in about.weak}, key=_natural)
     if only_tenant:
         run, sessions, jobs = narrow(run, sessions, jobs, about.others)
     titles = {item: readable(title) for item, title in about.titles.items()}
@@ -84,6 +85,7 @@ def build(
         not_compliant=causes.not_compliant(parts),
         owed=tuple(dict.fromkeys(one.computer for one in parts if one.reboot_owed)),
         only_tenant=readable(only_tenant),
+        weak_secrets=tuple(map(readable, weak)),
     )
 
 

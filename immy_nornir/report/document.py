@@ -2,6 +2,7 @@
 
     schema_version   1
     generated_at     when the report was made
+    weakly_masked    computers with a secret that is short or a common word: masked only as a whole word
     only_tenant      the tenant that the report was narrowed to, or null; then what is the operator's is empty in run,
                      and ids of sessions and jobs are made of the run's id and the computer's name
     run              id, command, playbook, fleet, commit, user, machine, status, note, started_at, ended_at, seconds
@@ -82,6 +83,7 @@ def _head(report: Report) -> dict[str, Json]:
         "schema_version": report.schema_version,
         "generated_at": iso(report.generated_at),
         "only_tenant": report.only_tenant or None,
+        "weakly_masked": list(report.weak_secrets),
         "run": _run(report.run),
         "totals": _totals(report.totals),
         "causes": [_cause(one) for one in report.causes],

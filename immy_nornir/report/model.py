@@ -250,6 +250,8 @@ class Report:
     """What audits found, by item."""
     owed: tuple[str, ...] = ()
     """Computers with something done that still needs a reboot."""
+    weak_secrets: tuple[str, ...] = ()
+    """Computers with a secret that is short or a common word, and so masked only as a whole word."""
     only_tenant: str = ""
     """The one tenant that the report was narrowed to; empty for the whole run.
 

@@ -24,6 +24,7 @@ from immy_nornir.history.store import Busy
 from immy_nornir.model.playbooks import Stage
 from immy_nornir.model.record.entries import (
     SUPERSEDE,
+    WEAK_SECRET,
     ApprovalDenied,
     ApprovalGiven,
     Entry,
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
 
 _ANSWERED = (WaitKind.APPROVAL, WaitKind.BRAKES)
 """Waits that end with an answer."""
-WEAK = "a secret of this session is short or a common word: it is masked only where it stands as a whole word"
 _CRASHES = 3
 """How many operations of one session may raise something unexpected before it ends as failed."""
 
@@ -370,7 +370,7 @@ class LiveSession:
         self.append(Resumed(self.engine.history.owner, claimed.epoch, after, self._anew))
         self.leg.epoch = claimed.epoch
         if self._weak and claimed.epoch == 1:
-            self.append(Noted(WEAK))
+            self.append(Noted(WEAK_SECRET))
         return None
 
     def _catch_up(self) -> None:

@@ -282,6 +282,9 @@ class StopAsked:
     """The session that takes its place, where one does."""
 
 
+WEAK_SECRET = "a secret of this session is short or a common word: it is masked only as a whole word"  # noqa: S105 - about one
+
+
 @dataclass(frozen=True, slots=True)
 class Noted:
     """Something worth reading in the log; folds to nothing."""
