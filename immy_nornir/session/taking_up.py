@@ -18,6 +18,7 @@ from immy_nornir.history.queries import Asked as Question
 from immy_nornir.history.queries import SessionRow
 from immy_nornir.model.record.run import RunEnded, RunTakenUp
 from immy_nornir.model.record.session import TERMINAL, EndReason, SessionSpec, Status
+from immy_nornir.session.hearing.known_secrets import refuse_clear
 from immy_nornir.session.inputs import changes
 from immy_nornir.session.live import LiveSession
 from immy_nornir.session.recap import recap_of
@@ -49,7 +50,10 @@ def make_specs(engine: Engine, run_id: str, plays: Sequence[PlayRun], asking: As
 
 
 def make_sessions(engine: Engine, plays: Sequence[PlayRun]) -> tuple[list[SessionSpec], list[str]]:
-    """Give every play its sessions: those that are to be stored, and sentences about those that are taken up again."""
+    """Give every play its sessions: those that are to be stored, and sentences about those that are taken up again.
+
+    Raises: UsageError for a variable that is a known secret in clear.
+    """
     said: list[str] = []
     fresh: list[SessionSpec] = []
     left = _left_over(engine, {spec.computer for run in plays for spec in run.specs})
@@ -71,6 +75,7 @@ def make_sessions(engine: Engine, plays: Sequence[PlayRun]) -> tuple[list[Sessio
                 before = LiveSession(engine, old)
                 before.before, live.before = live.before, before
                 said.append(f"{computer}: session {old.spec.id}, which was left unfinished, is settled first")
+    refuse_clear(engine, fresh)
     return fresh, said
 
 

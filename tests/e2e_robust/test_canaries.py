@@ -174,3 +174,12 @@ def test_a_known_secret_in_clear_fails_its_item_and_stands_nowhere(tmp_path: Pat
         assert "parameter 'text' is a known secret in clear" in row["reason"]
         stored = {place for place, text in everything_stored(one) if "Sup3rSecretKey" in text}
         assert stored == set()
+
+
+def test_a_variable_that_is_a_known_secret_in_clear_is_refused(tmp_path: Path) -> None:
+    with fleet(tmp_path, 1, FILES) as one:
+        one.environment["CANARY"] = "Sup3rSecretKey"
+        one.immy("run", "playbooks/all.yml", "--yes", "-e", "note=the key is Sup3rSecretKey", expect=2)
+        assert "the variable 'note' is a known secret in clear" in one.said
+        assert "Sup3rSecretKey" not in one.said
+        assert {place for place, text in everything_stored(one) if "Sup3rSecretKey" in text} == set()

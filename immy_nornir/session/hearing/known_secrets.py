@@ -7,10 +7,10 @@ What cannot be read is told when it is needed. Not here: where values come from 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from immy_nornir.errors import ImmyError
+from immy_nornir.errors import ImmyError, UsageError
 from immy_nornir.model.values import SecretRef, Value
 
 if TYPE_CHECKING:
@@ -45,6 +45,20 @@ def learn(engine: Engine, spec: SessionSpec) -> bool:
         found = [_reveal(engine, {name: value.value for name, value in some.items()}) for some in params]
         engine.learned[id(candidates)] = candidates, any(found)
     return weak or engine.learned[id(candidates)][1]
+
+
+def refuse_clear(engine: Engine, specs: Iterable[SessionSpec]) -> None:
+    """Refuse variables of a play or the command line that are known secrets in clear: the record keeps them.
+
+    Raises: UsageError.
+    """
+    for variables in {id(one.vars): one.vars for one in specs}.values():
+        for name, value in variables.items():
+            if engine.holds_secret(value):
+                raise UsageError(
+                    f"the variable '{name}' is a known secret in clear, which would stay in the record",
+                    "give a reference to it",
+                )
 
 
 def _reveal(engine: Engine, values: Mapping[str, Value]) -> bool:
