@@ -11,6 +11,7 @@ from pathlib import Path
 
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.shapes.files import YAML_ENDINGS, did_you_mean
+from immy_nornir.text.files import why_odd
 
 _NO_NOTE = (".pyc", ".pyo")
 
@@ -30,11 +31,11 @@ def unreadable(path: Path, place: Place) -> Problem | None:
     """What keeps anybody from reading it, whatever its name is."""
     wanted = path.suffix.lower() in (*YAML_ENDINGS, ".json", "")
     level = Level.ERROR if wanted else Level.WARNING
+    if odd := why_odd(path):
+        return Problem(place, level, f"cannot be read: {odd}", "write a file, or remove it")
     if path.is_symlink() and not path.exists():
         target = path.readlink()
         return Problem(place, level, f"is a link that leads nowhere, to {target}", "correct the link, or remove it")
-    if not path.is_file() and not path.is_dir():
-        return Problem(place, level, "is neither a file nor a folder, and is not read", "write a file, or remove it")
     return None
 
 

@@ -81,7 +81,7 @@ def machines(connection: sqlite3.Connection, computers: Sequence[str]) -> dict[s
     seen: dict[str, float] = {}
     for marks, some in _chunks(computers):
         sql = f"SELECT computer, max(collected_at) FROM facts WHERE computer IN ({marks}) GROUP BY computer"  # noqa: S608 - marks
-        seen |= dict(connection.execute(sql, some).fetchall())
+        seen |= {one: at for one, at in connection.execute(sql, some) if isinstance(at, int | float)}
         sql = f"SELECT computer, value FROM facts WHERE section IN ('system', 'hardware') AND computer IN ({marks})"  # noqa: S608 - marks
         for computer, packed in connection.execute(sql, some):
             with contextlib.suppress(Exception):  # damaged facts cost themselves

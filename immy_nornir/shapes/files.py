@@ -49,7 +49,7 @@ def relative(root: Path, path: Path) -> str:
     """A path as places show it: relative to the fleet, with forward slashes."""
     try:
         return path.resolve().relative_to(root.resolve()).as_posix()
-    except ValueError:
+    except (ValueError, OSError, RuntimeError):  # elsewhere, or a link that leads to itself
         return relative_as_named(root, path)
 
 

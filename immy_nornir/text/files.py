@@ -37,6 +37,17 @@ def read_file(path: Path) -> bytes:
     return data
 
 
+def why_odd(path: Path) -> str:
+    """Why what is there is neither a file nor a folder, in small letters; empty where it is one or there is nothing."""
+    if not is_odd(path):
+        return ""
+    try:
+        _check(path.stat(), path)
+    except OSError as error:
+        return (error.strerror or "").lower()
+    return ""
+
+
 def is_odd(path: Path) -> bool:
     """Whether something is there that is neither a file nor a folder, or a link that leads to itself."""
     try:
