@@ -31,11 +31,15 @@ def unreadable(path: Path, place: Place) -> Problem | None:
     """What keeps anybody from reading it, whatever its name is."""
     wanted = path.suffix.lower() in (*YAML_ENDINGS, ".json", "")
     level = Level.ERROR if wanted else Level.WARNING
-    if odd := why_odd(path):
-        return Problem(place, level, f"cannot be read: {odd}", "write a file, or remove it")
+    odd = why_odd(path)
+    why = f": {odd}" if odd else ""
     if path.is_symlink() and not path.exists():
-        target = path.readlink()
-        return Problem(place, level, f"is a link that leads nowhere, to {target}", "correct the link, or remove it")
+        message = f"is a link that leads nowhere, to {path.readlink()}{why}"
+        return Problem(place, level, message, "correct the link, or remove it")
+    if odd:
+        return Problem(
+            place, level, f"is neither a file nor a folder, and is not read{why}", "write a file, or remove it"
+        )
     return None
 
 
