@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from immy_nornir.errors import UsageError
-from immy_nornir.model.values import SecretRef
+from immy_nornir.model.values import SecretRef, references
 from immy_nornir.secrets.vault import Vault
 from immy_nornir.secrets.vault_passwords import PROMPT, Passwords, Source, sources_of
 
 if TYPE_CHECKING:
     from immy_nornir.model.playbooks import Fleet, Playbook
-    from immy_nornir.model.values import Value
 
 _KEY = "vault"
 
@@ -65,18 +64,7 @@ def references_of(fleet: Fleet, book: Playbook | None = None) -> Iterator[Secret
     yield from fleet.inventory.secrets.values()
     for deployment in fleet.deployments:
         for sourced in deployment.params.values():
-            yield from _inside(sourced.value)
+            yield from references(sourced.value)
     for play in book.plays if book is not None else ():
         for sourced in play.vars.values():
-            yield from _inside(sourced.value)
-
-
-def _inside(value: Value) -> Iterator[SecretRef]:
-    if isinstance(value, SecretRef):
-        yield value
-    elif isinstance(value, Mapping):
-        for child in value.values():
-            yield from _inside(child)
-    elif isinstance(value, Iterable) and not isinstance(value, str):
-        for child in value:
-            yield from _inside(child)
+            yield from references(sourced.value)

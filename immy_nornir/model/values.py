@@ -102,3 +102,15 @@ def texts_of(value: Value) -> Iterator[str]:
     elif isinstance(value, Sequence):
         for child in value:
             yield from texts_of(child)
+
+
+def references(value: Value) -> Iterator[SecretRef]:
+    """All references to secrets in a value."""
+    if isinstance(value, SecretRef):
+        yield value
+    elif isinstance(value, Mapping):
+        for child in value.values():
+            yield from references(child)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for child in value:
+            yield from references(child)

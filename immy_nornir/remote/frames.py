@@ -173,7 +173,7 @@ def _frame(words: list[str]) -> dict[str, Json] | None:
         frame = json.parse_answer(raw)
     except ValueError:
         return None
-    if not isinstance(frame, dict) or not isinstance(frame.get("id"), str) or told.too_deep(frame):
+    if not isinstance(frame, dict) or not isinstance(frame.get("id"), str):
         return None
     return frame
 

@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping
 
 from immy_nornir.model.values import Json
+from immy_nornir.text import json
 
-DEEPEST = 100
-"""So deep an answer may be nested: what goes on with it calls itself for each step."""
 LARGEST = 2**63 - 1
 """Of a whole number that is stored."""
 _TEXTS = {"os", "version", "build", "architecture", "chassis", "manufacturer", "model", "powershell"}
@@ -18,17 +17,7 @@ _NUMBERS = {"memory_gb", "disk_free_gb", "time"}
 
 def too_deep(value: Json) -> bool:
     """Whether lists and maps are nested deeper than is read."""
-    level, depth = [value], 0
-    while level:
-        depth += 1
-        if depth > DEEPEST:
-            return True
-        inner: list[Json] = []
-        for one in level:
-            children = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
-            inner += [child for child in children if isinstance(child, dict | list)]
-        level = inner
-    return False
+    return json.is_deeper(value, json.MAX_DEPTH)
 
 
 def whole(value: Json, least: int = -LARGEST) -> int | None:

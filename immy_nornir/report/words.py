@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from immy_nornir.model.plan import Held, Reason
 from immy_nornir.model.playbooks import ActionType
 from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason, Status, WaitKind
+from immy_nornir.model.record.words import OUTCOMES as ON_SCREENS
 
 STATUSES: Mapping[str, tuple[str, str]] = {
     Status.FAILED: ("failed", "Nothing that was to be done succeeded, or the session could not go on."),
@@ -29,16 +30,8 @@ STATUSES: Mapping[str, tuple[str, str]] = {
 }
 """Status -> (label, meaning), the worst first."""
 
-OUTCOMES: Mapping[str, str] = {
-    Outcome.SUCCESS: "done",
-    Outcome.FAILED: "failed",
-    Outcome.UNKNOWN: "unknown",
-    Outcome.SKIPPED: "skipped",
-    Outcome.CANCELLED: "cancelled",
-    Outcome.NOT_COMPLIANT: "not compliant",
-    Outcome.LEFT: "left",
-    Outcome.NOTHING: "nothing to do",
-}
+OUTCOMES: Mapping[str, str] = {str(outcome): word for outcome, word in ON_SCREENS.items()}
+"""The same words as on screens."""
 
 OUTCOME_REASONS: Mapping[str, str] = {
     OutcomeReason.VERIFIED: "Done, and found in order afterwards.",

@@ -15,6 +15,7 @@ from immy_nornir.decide.steps import approval
 from immy_nornir.decide.steps.moment import Approver
 from immy_nornir.model.record.entries import ApprovalDenied, ApprovalGiven
 from immy_nornir.model.record.run import Approved, Brakes
+from immy_nornir.text.plain import counted
 
 if TYPE_CHECKING:
     from immy_nornir.decide.steps.approval import Wanted
@@ -183,9 +184,7 @@ class Approvals:
 def over(brakes: Brakes, changes: int, reboots: int) -> str:
     """The brake that these figures pass; empty where they pass none."""
     if brakes.max_changes is not None and changes > brakes.max_changes:
-        actions = f"{changes:,} action{'' if changes == 1 else 's'}"
-        return f"it would do {actions} in all, and --max-changes is {brakes.max_changes}"
+        return f"it would do {counted(changes, 'action')} in all, and --max-changes is {brakes.max_changes}"
     if brakes.max_reboots is not None and reboots > brakes.max_reboots:
-        computers = f"{reboots:,} computer{'' if reboots == 1 else 's'}"
-        return f"it might reboot {computers} in all, and --max-reboots is {brakes.max_reboots}"
+        return f"it might reboot {counted(reboots, 'computer')} in all, and --max-reboots is {brakes.max_reboots}"
     return ""

@@ -14,6 +14,7 @@ from immy_nornir.decide.resolve.winning_deployments import Asked, choose
 from immy_nornir.model.deployments import StateKind, TaskMode
 from immy_nornir.model.items import ItemKind, Platform, RebootNeed, Software
 from immy_nornir.model.playbooks import ActionType, Reboot
+from immy_nornir.text.plain import counted
 
 if TYPE_CHECKING:
     from immy_nornir.model.deployments import Deployment
@@ -39,19 +40,15 @@ class Preview:
 
     def __str__(self) -> str:
         most = [
-            _count(number, word)
+            counted(number, word)
             for number, word in ((self.software, "installation"), (self.uninstalls, "uninstall"), (self.tasks, "task"))
             if number
         ]
-        parts = [_count(self.computers, "computer"), _count(self.tenants, "tenant")]
+        parts = [counted(self.computers, "computer"), counted(self.tenants, "tenant")]
         if most:
             parts.append(f"at the most {', '.join(most)}")
-        parts.append(f"{_count(self.reboots, 'computer')} may reboot" if self.reboots else "no reboots")
+        parts.append(f"{counted(self.reboots, 'computer')} may reboot" if self.reboots else "no reboots")
         return ", ".join(parts)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}" + ("" if number == 1 else "s")
 
 
 def preview(engine: Engine, specs: Iterable[SessionSpec]) -> Preview:

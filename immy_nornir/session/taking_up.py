@@ -151,7 +151,7 @@ def left_runs(engine: Engine, rows: Sequence[SessionRow], *, in_waves: bool) -> 
         specs, heirs = reader.run_specs() if in_waves else [], reader.heirs()
     for spec in specs:  # newest first
         # The wave of a session that was superseded is that of the one in its place.
-        ids = {_heir(heirs, one): one for play in spec.plays for wave in play.waves for one in wave}
+        ids = {_heir(heirs, one): one for one in spec.sessions}
         mine = [wanted[one] for one in ids if one in wanted and one not in taken]
         taken.update(ids)
         if not mine and not _nothing_left(engine, list(ids)):
@@ -179,7 +179,7 @@ def newest_runs(
     with engine.history.read() as reader:
         heirs = reader.heirs()
         for spec in reader.run_specs():
-            ids = (_heir(heirs, one) for play in spec.plays for wave in play.waves for one in wave)
+            ids = (_heir(heirs, one) for one in spec.sessions)
             ours = [left.pop(one) for one in ids if one in left]
             if ours:
                 yield spec, spec.id, ours
@@ -261,7 +261,7 @@ def runs_without_end(engine: Engine) -> list[str]:
         found = []
         for row in reversed(rows):
             spec = specs.get(row.id)
-            ids = [] if spec is None else [one for play in spec.plays for wave in play.waves for one in wave]
+            ids = [] if spec is None else spec.sessions
             sessions = [*reader.sessions(Question(run_id=row.id)), *reader.sessions_of(ids)]
             if row.status == "interrupted" and all(one.status in TERMINAL for one in sessions):
                 found.append(row.id)

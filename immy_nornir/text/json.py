@@ -23,7 +23,6 @@ _EXPONENT = re.compile(rb"e-[0-9](?:[],}\n]|\Z)")
 """Numbers below a ten-thousandth, which the standard library writes with an exponent of two digits."""
 MAX_DEPTH = 100
 """How many levels the answer of a computer may have."""
-_MOST = 2**63
 _INDENT = 2
 _STEP = 4
 _LONG = re.compile(rb"[0-9]{19}")
@@ -137,26 +136,15 @@ def parse_answer(text: str | bytes) -> Any:
     value = parse(text)
     opening = (text.count("["), text.count("{")) if isinstance(text, str) else (text.count(b"["), text.count(b"{"))
     # Few answers have so many brackets that they could be too deep.
-    if sum(opening) > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+    if sum(opening) > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
         raise ValueError(f"the text is nested deeper than {MAX_DEPTH} levels")
     return value
 
 
-def whole(value: Any) -> int | None:
-    """A whole number that a computer sent, where it is one of 64 bits: longer ones no database holds."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and -_MOST <= value < _MOST else None
-
-
-def real(value: Any) -> float | None:
-    """A number that a computer sent, where a float holds it."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return None if (number := whole(value)) is None else float(number)
-
-
-def _is_deeper(value: Any, most: int) -> bool:
+def is_deeper(value: Any, most: int) -> bool:
+    """Whether lists and maps are nested in more levels than `most`; any depth is looked at without recursion."""
     level: list[Any] = [value]
-    for _ in range(most + 1):
+    for _ in range(most):
         level = [
             child
             for one in level

@@ -23,3 +23,8 @@ def plain(value: object) -> str:
             return json.line(value, ascii=False, default=plain)
         case _:
             return str(value)
+
+
+def counted(number: int, word: str) -> str:
+    """A number of things: `1 computer`, `1,200 computers`."""
+    return f"{number:,} {word}" + ("" if number == 1 else "s")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from immy_nornir.cli.approving.plan import ComputerPlan, plan_lines
 from immy_nornir.cli.door import say
+from immy_nornir.text.plain import counted
 
 if TYPE_CHECKING:
     from immy_nornir.session.approvals import No, Question, Yes
@@ -79,9 +80,9 @@ def _show(question: Question, *, verbose: bool) -> None:
     plans = plans_of(question)
     kinds = Counter(action.type.value for plan in plans for action in plan.actions)
     reboots = sum(bool(one.reboots or one.may_reboot) for one in plans)
-    parts = [_count(len(plans), "computer"), _count(len({live.spec.tenant for live, _ in question.asking}), "tenant")]
+    parts = [counted(len(plans), "computer"), counted(len({live.spec.tenant for live, _ in question.asking}), "tenant")]
     parts += [f"{number:,} {kind}" for kind, number in kinds.most_common()]
-    parts += [f"{_count(reboots, 'computer')} may reboot" if reboots else "no reboots"]
+    parts += [f"{counted(reboots, 'computer')} may reboot" if reboots else "no reboots"]
     say(f"{question.about}: {', '.join(parts)}:", err=True)
     for line in plan_lines(plans, verbose=verbose):
         say(line, err=True)
@@ -101,10 +102,6 @@ def plans_of(question: Question) -> Sequence[ComputerPlan]:
         reboots = max(0, recap.reboots_planned - recap.reboots) if wants.reboots else 0
         plans.append(ComputerPlan(live.computer, actions, reboots, wants.reboots))
     return plans
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}" + ("" if number == 1 else "s")
 
 
 def _forget_what_was_typed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from immy_nornir.cli import startup
 from immy_nornir.cli.door import say
 from immy_nornir.errors import UsageError
 from immy_nornir.model.record.run import Approved, Brakes
+from immy_nornir.text.plain import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,12 +55,13 @@ def set_approver(engine: Engine, lives: Iterable[LiveSession], approver: Approve
     """
     from immy_nornir.decide.steps.moment import Approver
 
+    was_yes = functools.cache(lambda run_id: _was_yes(engine, run_id))  # many sessions are of few runs
     for live in lives:
         if live.spec.type.executes and not live.spec.check:
             live.approver = approver
         older = live.before
         while older is not None:
-            older.approver = Approver.NOT_NEEDED if _was_yes(engine, older.spec.run_id) else Approver.ABSENT
+            older.approver = Approver.NOT_NEEDED if was_yes(older.spec.run_id) else Approver.ABSENT
             older = older.before
 
 
@@ -73,8 +76,7 @@ def account_of(run: LiveRun) -> Account:
     from immy_nornir.session.approvals import Account
 
     spec = run.state.spec
-    ids = [one for play in spec.plays for wave in play.waves for one in wave]
-    return Account(spec.id, spec.brakes, list(run.sessions.values()), ids, run.append)
+    return Account(spec.id, spec.brakes, list(run.sessions.values()), spec.sessions, run.append)
 
 
 def one_each(accounts: Iterable[Account]) -> list[Account]:
@@ -117,8 +119,7 @@ def approve_alone(engine: Engine, lives: Sequence[LiveSession], *, yes: bool) ->
         brakes = Brakes() if spec is None else spec.brakes
         covered = yes or _was_yes(engine, run_id)
         uncovered += _set_approvers(engine, ours, brakes, covered=covered, yes=yes)
-        ids = [] if spec is None else [one for play in spec.plays for wave in play.waves for one in wave]
-        accounts.append(Account(run_id, brakes, ours, ids))
+        accounts.append(Account(run_id, brakes, ours, () if spec is None else spec.sessions))
     _tell_changed(engine, acting, yes=yes)
     if uncovered and len(uncovered) == len(acting):
         _refuse_unapproved(engine, uncovered)
@@ -129,8 +130,11 @@ def _set_approvers(
     engine: Engine, lives: Sequence[LiveSession], brakes: Brakes, *, covered: bool, yes: bool
 ) -> list[LiveSession]:
     """Say who approves; the sessions that nobody has approved: those too that somebody was to be asked about."""
-    asking = [live for live in lives if not yes and (not covered or live.state.asked)]
-    set_approver(engine, (live for live in lives if live not in asking), approver_of(yes=True, brakes=brakes))
+    asking: list[LiveSession] = []
+    approved: list[LiveSession] = []
+    for live in lives:
+        (approved if yes or (covered and not live.state.asked) else asking).append(live)
+    set_approver(engine, approved, approver_of(yes=True, brakes=brakes))
     set_approver(engine, asking, approver_of(yes=False, brakes=brakes))
     return asking
 
@@ -149,7 +153,7 @@ def _is_covered(engine: Engine, run: LiveRun, lives: Sequence[LiveSession]) -> b
     unplanned = preview(engine, [live.spec for live in lives if live.state.plan is None])
     actions = (one for live in lives for one in live.state.actions.values())
     with engine.history.read() as reader:
-        begun, _, _ = reader.work_of(run.state.spec.id, account_of(run).sessions)
+        begun, _, _ = reader.work_of(run.state.spec.id, run.state.spec.sessions)
     left = sum(one.plan.to_do and not one.attempt and one.ended is None for one in actions)
     changes = len(begun) + unplanned.changes + left
     # Reboots that were planned since come of what was found then, under the same approval.
@@ -174,8 +178,7 @@ def _tell_changed(engine: Engine, lives: Iterable[LiveSession], *, yes: bool) ->
     planned = preview(engine, anew)
     if not planned.changes and not planned.reboots:
         return
-    sessions = f"{len(anew):,} session{'' if len(anew) == 1 else 's'}"
-    say(f"The files have changed: {sessions} will be planned anew: {planned}.", err=True)
+    say(f"The files have changed: {counted(len(anew), 'session')} will be planned anew: {planned}.", err=True)
     if not yes and not as_they_were:
         _need_somebody()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from immy_nornir.model.record.words import word
+from immy_nornir.text.plain import counted
 
 if TYPE_CHECKING:
     from immy_nornir.session.recap import ActionLine, Recap
@@ -71,4 +72,4 @@ def _work(one: ActionLine) -> str:
 
 def _computers(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
-    return f"{len(names):,} computer{'' if len(names) == 1 else 's'}: {', '.join(names[:_NAMED])}{more}"
+    return f"{counted(len(names), 'computer')}: {', '.join(names[:_NAMED])}{more}"

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from immy_nornir.decide.runs.run_state import RunState
 from immy_nornir.model.record.run import PlaySpec, RunEntry, RunHalted, WaveBegan, WaveEnded
+from immy_nornir.text.plain import counted
 
 
 class Standing(StrEnum):
@@ -98,9 +99,9 @@ def _ended(play: PlaySpec, number: int, wave: int, standing_of: StandingOf) -> t
     settled = failed + stands.count(Standing.FINE)
     ended = WaveEnded(number, wave, settled, failed)
     away = f" ({missed:,} more could not be worked on)" if missed else ""
-    told = f"{failed:,} of {settled:,} computer{'' if settled == 1 else 's'} of a wave failed{away}"
+    told = f"{failed:,} of {counted(settled, 'computer')} of a wave failed{away}"
     if denied:
-        return RunHalted(None, f"{denied:,} computer{'' if denied == 1 else 's'} of a wave: not approved"), ended
+        return RunHalted(None, f"{counted(denied, 'computer')} of a wave: not approved"), ended
     if settled and 100.0 * failed / settled > play.max_fail_percentage:
         return RunHalted(None, f"{told}: more than max_fail_percentage {play.max_fail_percentage:g}"), ended
     if failed and failed + missed == len(sessions):

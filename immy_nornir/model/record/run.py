@@ -64,6 +64,11 @@ class RunSpec:
     pace: Pace = field(default_factory=Pace)
     brakes: Brakes = field(default_factory=Brakes)
 
+    @property
+    def sessions(self) -> list[str]:
+        """Ids of the sessions of all its waves, in their order."""
+        return [one for play in self.plays for wave in play.waves for one in wave]
+
 
 @dataclass(frozen=True, slots=True)
 class Approved:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from immy_nornir.model.values import texts_of
 from immy_nornir.model.wire import JobState
 
 if TYPE_CHECKING:
@@ -105,25 +106,12 @@ def clean_reading(redactor: Redactor, value: Json) -> Json:
 
     A weak secret that is the whole of a text stays: it may be a version, a number, a state, and decisions rest on it.
     """
-    texts: list[str] = []
-    _gather(value, texts)
-    together = "\n".join(texts)
+    together = "\n".join(texts_of(value))
     return value if redactor.clean(together) == together else _cleaned(value, lambda text: _clean_text(redactor, text))
 
 
 def _clean_text(redactor: Redactor, text: str) -> str:
     return redactor.clean(text) if any(one.isspace() for one in text) else redactor.clean(text, weak=False)
-
-
-def _gather(value: Json, into: list[str]) -> None:
-    if type(value) is str:
-        into.append(value)
-    elif isinstance(value, Mapping):
-        for child in value.values():
-            _gather(child, into)
-    elif isinstance(value, list | tuple):
-        for child in value:
-            _gather(child, into)
 
 
 def _cleaned(value: Json, clean: Callable[[str], str]) -> Json:

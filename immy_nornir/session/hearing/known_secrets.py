@@ -7,11 +7,11 @@ What cannot be read is told when it is needed. Not here: where values come from 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from immy_nornir.errors import ImmyError, UsageError
-from immy_nornir.model.values import SecretRef, Value
+from immy_nornir.model.values import Value, references
 
 if TYPE_CHECKING:
     from immy_nornir.model.record.session import SessionSpec
@@ -67,15 +67,3 @@ def _reveal(engine: Engine, values: Mapping[str, Value]) -> bool:
         with contextlib.suppress(ImmyError):  # said when it is needed
             weak = engine.redactor.is_weak(engine.secrets.reveal(reference)) or weak
     return weak
-
-
-def references(value: Value) -> Iterator[SecretRef]:
-    """All references to secrets in a value."""
-    if isinstance(value, SecretRef):
-        yield value
-    elif isinstance(value, Mapping):
-        for child in value.values():
-            yield from references(child)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        for child in value:
-            yield from references(child)
