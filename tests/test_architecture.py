@@ -36,6 +36,7 @@ LAYERS: list[set[str]] = [
     {"remote"},
     {"session"},
     {"plugins"},
+    {"service"},
     {"lab"},
     {"cli"},
     {"__main__"},

@@ -113,6 +113,40 @@ def m003_computers_are_accepted(db: Database) -> None:
     )
 
 
+@migrations()
+def m004_orders(db: Database) -> None:
+    """What was ordered of sessions from other shells, and what their owners said to it."""
+    _all(
+        db,
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, by TEXT NOT NULL, kind TEXT NOT NULL, "
+        "session_id TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', arguments TEXT NOT NULL DEFAULT '{}', "
+        "answer TEXT NOT NULL DEFAULT '', ended_at REAL);\n"
+        "CREATE INDEX orders_open ON orders(session_id) WHERE ended_at IS NULL",
+    )
+
+
+@migrations()
+def m005_occasions(db: Database) -> None:
+    """What became of each time at which a schedule was due; the key keeps it from beginning twice."""
+    _all(
+        db,
+        "CREATE TABLE occasions (schedule TEXT NOT NULL, part TEXT NOT NULL, due_at REAL NOT NULL, told TEXT NOT NULL, "
+        "state TEXT NOT NULL, at REAL NOT NULL, run_id TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', "
+        "PRIMARY KEY (schedule, part, due_at)) WITHOUT ROWID;\n"
+        "CREATE INDEX occasions_of_run ON occasions(run_id) WHERE run_id <> ''",
+    )
+
+
+@migrations()
+def m006_freezes(db: Database) -> None:
+    """Computers at which nothing may be changed for a time, by whose word and why."""
+    _all(
+        db,
+        "CREATE TABLE freezes (id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, by TEXT NOT NULL, pattern TEXT NOT NULL, "
+        "until REAL, reason TEXT NOT NULL, lifted_at REAL, lifted_by TEXT NOT NULL DEFAULT '')",
+    )
+
+
 def _all(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

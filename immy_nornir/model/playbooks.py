@@ -10,6 +10,7 @@ from immy_nornir.model.deployments import Deployment
 from immy_nornir.model.inventory import Inventory, Sourced
 from immy_nornir.model.items import ItemKind, Library
 from immy_nornir.model.places import Place
+from immy_nornir.model.schedules import Schedule
 
 
 class Stage(StrEnum):
@@ -174,3 +175,4 @@ class Fleet:
     library: Library = field(default_factory=Library)
     deployments: tuple[Deployment, ...] = ()
     types: Mapping[str, MaintenanceType] = field(default_factory=dict)
+    schedules: tuple[Schedule, ...] = ()
