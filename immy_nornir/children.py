@@ -6,9 +6,12 @@ The one door to them beside the runners of computers (remote): a variable of the
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+
+from immy_nornir.errors import ImmyError
 
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TZ", "TMPDIR", "IMMY_SPOOL", "XDG_RUNTIME_DIR")
 _KEPT_ON_WINDOWS = ("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "TEMP", "TMP", "USERPROFILE")
@@ -35,12 +38,30 @@ def clean_environment() -> dict[str, str]:
 
 def git(folder: Path, *arguments: str) -> str:
     """What Git says of a folder; empty where there is no Git, or it says no."""
+    try:
+        return git_or_raise(folder, *arguments)
+    except GitError:
+        return ""
+
+
+class GitError(ImmyError):
+    """Git said no, was too slow, or is not there."""
+
+
+def git_or_raise(folder: Path, *arguments: str, seconds: float = 10.0, remote: bool = False) -> str:
+    """What Git says of a folder; `remote`: with what it needs to speak to another machine as this user.
+
+    Raises: GitError with its last line, without names and passwords of addresses.
+    """
     quiet = [word for setting in _GIT_QUIET for word in ("-c", setting)]
     environment = clean_environment() | {
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ATTR_SOURCE": _NO_ATTRIBUTES,
     }
+    if remote:
+        environment |= {name: os.environ[name] for name in _GIT_REMOTE if name in os.environ}
+        environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
     command = ["git", *quiet, "-C", str(folder), *arguments]
     try:
         done = subprocess.run(
@@ -49,14 +70,25 @@ def git(folder: Path, *arguments: str) -> str:
             text=True,
             encoding="utf-8",
             errors="replace",
-            timeout=10,
+            timeout=seconds,
             check=False,
             env=environment,
             stdin=subprocess.DEVNULL,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    except FileNotFoundError:
+        raise GitError("there is no git on this machine", "install git") from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = f"no answer in {seconds:.0f} s" if isinstance(error, subprocess.TimeoutExpired) else str(error.strerror)
+        raise GitError(f"git {arguments[0]}: {why}") from None
+    if done.returncode != 0:
+        said = [line for line in done.stderr.strip().splitlines() if line.strip()] or [f"exit code {done.returncode}"]
+        told = next((line for line in said if line.startswith(("fatal:", "error:"))), said[-1])
+        raise GitError(f"git {arguments[0]}: {_USER_INFO.sub('//', told)}")
+    return done.stdout.strip()
+
+
+_GIT_REMOTE = ("SSH_AUTH_SOCK", "SSH_AGENT_PID", "GIT_SSH_COMMAND", "GIT_SSH", "GIT_ASKPASS", "XDG_CONFIG_HOME")
+_USER_INFO = re.compile(r"//[^/@\s]+@")
 
 
 def run_ours(command: Sequence[str], *, quiet: bool = False) -> int:

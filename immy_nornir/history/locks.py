@@ -48,6 +48,44 @@ def alone(path: Path, seconds: float = 30.0) -> Iterator[None]:
         os.close(handle)
 
 
+class SoleLock:
+    """Being the only process that does something in this state folder; the kernel frees it when the process dies."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle: int | None = None
+
+    def take(self) -> bool:
+        """Whether this process has it now. Raises: OSError, HistoryError where the file cannot be opened."""
+        if self._handle is None:
+            handle = open_own(self._path, os.O_RDWR)
+            if not _lock(handle):
+                os.close(handle)
+                return False
+            self._handle = handle
+        return True
+
+    def release(self) -> None:
+        """Let go; safe to repeat."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+def is_taken(path: Path) -> bool:
+    """Whether a living process has a sole lock."""
+    try:
+        handle = _opened(path)
+    except FileNotFoundError:
+        return False
+    except OSError:  # another user's
+        return True
+    try:
+        return not _lock(handle, alone=False)
+    finally:
+        os.close(handle)
+
+
 class OwnerLock:
     """This process's life, as a locked file `owners/ID.lock`; anybody can ask whether an owner lives."""
 
@@ -79,14 +117,7 @@ def _opened(path: Path) -> int:
 
 def is_alive(folder: Path, owner: str) -> bool:
     """Whether the process that took this owner's lock still runs; who cannot look takes nothing over."""
-    path = folder / f"{owner}.lock"
     try:
-        handle = _opened(path)
-    except FileNotFoundError:
-        return False
-    except (OSError, ValueError):  # no free descriptor here, or another user's, or a name that no file can have
+        return is_taken(folder / f"{owner}.lock")
+    except ValueError:  # a name that no file can have
         return True
-    try:
-        return not _lock(handle, alone=False)
-    finally:
-        os.close(handle)

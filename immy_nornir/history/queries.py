@@ -309,6 +309,12 @@ class Reader:
 
         return records.facts(self._connection, computer)
 
+    def zones(self) -> dict[str, str]:
+        """The time zones that computers have reported, as far as they are known."""
+        from immy_nornir.history import records
+
+        return records.zones(self._connection)
+
     def about(self, sessions: Sequence[SessionRow], tenant: str = "") -> About:
         """What a report of these sessions tells beside them; for one tenant also whom it must not name."""
         from immy_nornir.history import about

@@ -105,6 +105,15 @@ def facts(connection: sqlite3.Connection, computer: str) -> Facts:
     return Facts(values, ages)
 
 
+def zones(connection: sqlite3.Connection) -> dict[str, str]:
+    """The time zones that computers have reported, as far as they are known."""
+    found = {}
+    for computer, value in connection.execute("SELECT computer, value FROM facts WHERE section='system'"):
+        with contextlib.suppress(*DAMAGE):
+            found[computer] = str(json.parse(codec.unpack(value)).get("time_zone") or "")
+    return found
+
+
 def last_desires(
     connection: sqlite3.Connection, computer: str, before: str, now: tuple[Desire, ...]
 ) -> tuple[Desire, ...] | None:

@@ -17,10 +17,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from immy_nornir.decide.agenda import Watch
 from immy_nornir.decide.runs.run_state import RunState, fold_run_all
 from immy_nornir.decide.steps.state import State
 from immy_nornir.errors import HistoryError
-from immy_nornir.history import codec, locks, opening, own_files, projection, queries, records, schema, troubles
+from immy_nornir.history import (
+    agenda_rows,
+    codec,
+    locks,
+    opening,
+    own_files,
+    projection,
+    queries,
+    records,
+    schema,
+    troubles,
+)
+from immy_nornir.history.agenda_rows import Written
 from immy_nornir.history.leftovers import BLOB, Leftovers
 from immy_nornir.history.mounts import file_system
 from immy_nornir.history.writer import HURRY_SECONDS, PATIENCE_SECONDS, Writer, blob_line, journal_line, run_line
@@ -29,6 +42,7 @@ from immy_nornir.model.protocols import Clock
 from immy_nornir.model.record.entries import Stamped
 from immy_nornir.model.record.run import RunSpec, RunStamped
 from immy_nornir.model.record.session import SessionSpec
+from immy_nornir.model.schedules import KnownOccasion, Occasion, OccasionState
 
 FILE = queries.FILE
 _GUARD = (
@@ -131,8 +145,11 @@ class History:
 
     # --- runs and sessions ---
 
-    def begin_run(self, spec: RunSpec, sessions: Sequence[SessionSpec] = ()) -> None:
-        """Store a run as running, and its sessions as created: no computer of it is ever missing from the record."""
+    def begin_run(self, spec: RunSpec, sessions: Sequence[SessionSpec] = (), occasion: Occasion | None = None) -> None:
+        """Store a run as running, and its sessions as created: no computer of it is ever missing from the record.
+
+        With the occasion that it begins for, in one transaction. Raises: HistoryError where that has begun before.
+        """
         sql = (
             "INSERT INTO runs (id, started_at, command, playbook, fleet, commit_id, user, machine, owner, spec, "
             "status) VALUES (?,?,?,?,?,?,?,?,?,?,'running')"
@@ -141,7 +158,35 @@ class History:
         about = [projection.storable(one) for one in told]  # a folder's name may be no text
         packed = codec.pack(codec.text(spec))
         row = (sql, (spec.id, self._clock.now(), *about, self.owner, packed))
-        self._writer.commit([row, *projection.session_rows(sessions, self.owner, spec)], "")
+        statements = [row, *projection.session_rows(sessions, self.owner, spec)]
+        if occasion is None:
+            self._writer.commit(statements, "")
+            return
+        now = self._clock.now()
+        known = KnownOccasion(occasion, OccasionState.BEGAN, now, spec.id)
+        self._writer.commit([*statements, agenda_rows.row(known)], "", agenda_rows.guard(occasion, now))
+
+    def skip(self, occasion: Occasion, why: str) -> None:
+        """Store that an occasion never begins. Raises: HistoryError where it has begun, or was skipped before."""
+        now = self._clock.now()
+        known = KnownOccasion(occasion, OccasionState.SKIPPED, now, reason=self._clean(why))
+        self._writer.commit([agenda_rows.row(known)], "", agenda_rows.guard(occasion, now))
+
+    def agenda(self, schedules: Sequence[str], since: float) -> Written:
+        """What is written down about schedules and sessions that wait, as far as the agenda needs it."""
+
+        def read(connection: sqlite3.Connection) -> Written:
+            return Written(
+                agenda_rows.watches(connection),
+                agenda_rows.known_since(connection, schedules, since),
+                agenda_rows.deferred(connection, self._clock.now()),
+            )
+
+        return self._writer.call(read)
+
+    def watch(self, schedule: str, watch: Watch) -> None:
+        """Store since when a schedule says what it says."""
+        self._writer.commit([agenda_rows.watch_row(schedule, watch)], "")
 
     def create_sessions(self, specs: Sequence[SessionSpec]) -> None:
         """Store sessions as created."""

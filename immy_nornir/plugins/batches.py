@@ -5,6 +5,7 @@ Not here: which sessions these are (session.runs), threads and waiting (session.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -36,7 +37,7 @@ def nornir_of(names: Sequence[str], runner: RunnerPlugin) -> Nornir:
 
 def crew_of(engine: Engine, pace: Pace) -> Crew:
     """The crew of a command."""
-    return Crew(pace.workers, pace.per_tenant, pace.splay, lambda: engine.stop.level, engine.clock)
+    return Crew(pace.workers, pace.per_tenant, lambda: engine.stop.level, engine.clock)
 
 
 def work_of(engine: Engine, pace: Pace, crew: Crew, approvals: Approvals | None = None) -> Work:
@@ -45,7 +46,7 @@ def work_of(engine: Engine, pace: Pace, crew: Crew, approvals: Approvals | None 
     def work(name: str, sessions: Mapping[str, LiveSession]) -> None:
         tenants = {computer: live.spec.tenant for computer, live in sessions.items()}
         glance = tuple if approvals is None else functools.partial(approvals.look, name, sessions)
-        runner = ImmyRunner(tenant_of=tenants.__getitem__, crew=crew, glance=glance)
+        runner = ImmyRunner(splay=pace.splay, tenant_of=tenants.__getitem__, crew=crew, glance=glance)
         nornir_of(list(sessions), runner).run(task=maintain, name=name, sessions=sessions, wait=pace.wait)
         if engine.stop.level > 1:
             for live in sessions.values():
@@ -54,10 +55,15 @@ def work_of(engine: Engine, pace: Pace, crew: Crew, approvals: Approvals | None 
     return work
 
 
-def execute(engine: Engine, run: LiveRun, pace: Pace, approvals: Approvals | None = None) -> None:
-    """Work on a run, wave after wave; afterwards every session has a status of its own."""
-    with crew_of(engine, pace) as crew:
-        run.go(work_of(engine, pace, crew, approvals))
+def execute(
+    engine: Engine, run: LiveRun, pace: Pace, approvals: Approvals | None = None, crew: Crew | None = None
+) -> None:
+    """Work on a run, wave after wave; afterwards every session has a status of its own.
+
+    By a crew of its own, or with others by the one that is given.
+    """
+    with contextlib.nullcontext(crew) if crew is not None else crew_of(engine, pace) as at_work:
+        run.go(work_of(engine, pace, at_work, approvals))
 
 
 def resume(
@@ -66,23 +72,26 @@ def resume(
     alone: Sequence[LiveSession],
     pace: Pace,
     approvals: Approvals | None = None,
+    crew: Crew | None = None,
 ) -> None:
     """Go on with runs that were left, oldest first, and with the sessions that no wave holds any more.
 
     Sessions of one computer follow each other, oldest first.
     """
     before, after = by_age(alone, runs)
-    _by_themselves(engine, before, pace, approvals)
+    _by_themselves(engine, before, pace, approvals, crew)
     for run in runs:
         if not engine.stop.level:
             take_up(run)
-            execute(engine, run, replace(run.state.spec.pace, workers=pace.workers, wait=pace.wait), approvals)
-    _by_themselves(engine, after, pace, approvals)
+            execute(engine, run, replace(run.state.spec.pace, workers=pace.workers, wait=pace.wait), approvals, crew)
+    _by_themselves(engine, after, pace, approvals, crew)
 
 
-def _by_themselves(engine: Engine, alone: Sequence[LiveSession], pace: Pace, approvals: Approvals | None) -> None:
-    with crew_of(engine, pace) as crew:
-        work = work_of(engine, pace, crew, approvals)
+def _by_themselves(
+    engine: Engine, alone: Sequence[LiveSession], pace: Pace, approvals: Approvals | None, crew: Crew | None
+) -> None:
+    with contextlib.nullcontext(crew) if crew is not None else crew_of(engine, pace) as at_work:
+        work = work_of(engine, pace, at_work, approvals)
         for sessions in computers_alone(alone):
             if not engine.stop.level:
                 work("resume", sessions)

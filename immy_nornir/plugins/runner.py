@@ -66,7 +66,7 @@ def is_parked(results: MultiResult) -> bool:
 class ImmyRunner:
     """Nornir RunnerPlugin; options: `num_workers`, `per_tenant` (0: no limit), `splay` (seconds).
 
-    With a crew it joins that one, whose options count; without, it has one of its own for each run.
+    With a crew it joins that one, whose workers and limits count; without, it has one of its own for each run.
     """
 
     def __init__(
@@ -94,10 +94,10 @@ class ImmyRunner:
         seats = [Seat(host.name, _Legs(task, host, broken), self._tenant_of(host.name)) for host in hosts]
         results = AggregatedResult(task.name)
         if self._crew is not None:
-            results.update(self._crew.run(seats, self._glance))
+            results.update(self._crew.run(seats, self._glance, self.splay))
         else:
-            with Crew(self.num_workers, self.per_tenant, self.splay, self._stop) as crew:
-                results.update(crew.run(seats))
+            with Crew(self.num_workers, self.per_tenant, self._stop) as crew:
+                results.update(crew.run(seats, splay=self.splay))
         for host in hosts:
             if host.name not in results:
                 results[host.name] = _lost(task, host)

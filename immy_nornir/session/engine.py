@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -136,6 +137,13 @@ class Engine:
             self.unreadable = f"the files have changed and cannot be read: {error.message}"
         finally:
             self._reload_lock.release()
+
+    @contextlib.contextmanager
+    def files_held(self) -> Iterator[None]:
+        """Nobody reads the fleet's files meanwhile; the next look finds them changed."""
+        with self._reload_lock:
+            yield
+            self._looked_at = 0.0
 
     def keep_definitions(self, definitions: Mapping[str, Item]) -> None:
         """Make definitions known to every session of this process, and to the history."""

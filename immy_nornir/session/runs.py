@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from immy_nornir.model.inventory import Computer
     from immy_nornir.model.playbooks import MaintenanceType, Play
     from immy_nornir.model.record.session import SessionSpec
+    from immy_nornir.model.schedules import Occasion
     from immy_nornir.session.engine import Engine
 
 Work = Callable[[str, Mapping[str, LiveSession]], None]
@@ -194,12 +195,20 @@ def supersede(live: LiveSession, by: str) -> None:
 
 
 def begin_run(
-    engine: Engine, spec: RunSpec, plays: Sequence[PlayRun], fresh: Sequence[SessionSpec], approved: Approved | None
+    engine: Engine,
+    spec: RunSpec,
+    plays: Sequence[PlayRun],
+    fresh: Sequence[SessionSpec],
+    approved: Approved | None,
+    occasion: Occasion | None = None,
 ) -> LiveRun:
-    """Store a run with its `fresh` sessions (session.taking_up made them), and what was approved beforehand."""
+    """Store a run with its `fresh` sessions (session.taking_up made them), and what was approved beforehand.
+
+    Raises: HistoryError, where the occasion that it begins for has begun before: nothing is stored then.
+    """
     state = RunState(replace(spec, plays=tuple(one.spec for one in plays)))
     sessions = {live.id: live for one in plays for live in one.sessions.values()}
-    engine.history.begin_run(state.spec, fresh)
+    engine.history.begin_run(state.spec, fresh, occasion)
     run = LiveRun(engine, state, sessions)
     if approved is not None:
         run.append(approved)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -42,41 +41,11 @@ def approve(preview: Preview, *, yes: bool, quiet: bool = False) -> Approved | N
 def approver_of(*, yes: bool, brakes: Brakes) -> Approver:
     """Who says that a session may do what it plans."""
     from immy_nornir.decide.steps.moment import Approver
+    from immy_nornir.session.beforehand import approver_beforehand
 
     if yes:
-        return Approver.NOT_NEEDED if brakes == Brakes() else Approver.BRAKES
+        return approver_beforehand(brakes)
     return Approver.PERSON if startup.is_terminal() else Approver.ABSENT
-
-
-def set_approver(engine: Engine, lives: Iterable[LiveSession], approver: Approver) -> None:
-    """Say of sessions that change something who approves what they plan.
-
-    Older ones that are settled before them only do what always follows what was done, if that was approved then.
-    """
-    from immy_nornir.decide.steps.moment import Approver
-
-    was_yes = functools.cache(lambda run_id: _was_yes(engine, run_id))  # many sessions are of few runs
-    for live in lives:
-        if live.spec.type.executes and not live.spec.check:
-            live.approver = approver
-        older = live.before
-        while older is not None:
-            older.approver = Approver.NOT_NEEDED if was_yes(older.spec.run_id) else Approver.ABSENT
-            older = older.before
-
-
-def _was_yes(engine: Engine, run_id: str) -> bool:
-    """Whether `--yes` approved all of a run; of one from before runs were records nobody knows it."""
-    state = engine.history.run_of(run_id)
-    return state is None or (state.approved is not None and state.approved.by == "--yes")
-
-
-def account_of(run: LiveRun) -> Account:
-    """A run whose sessions are asked about."""
-    from immy_nornir.session.approvals import Account
-
-    spec = run.state.spec
-    return Account(spec.id, spec.brakes, list(run.sessions.values()), spec.sessions, run.append)
 
 
 def one_each(accounts: Iterable[Account]) -> list[Account]:
@@ -96,9 +65,13 @@ def approve_rest(engine: Engine, run: LiveRun, *, yes: bool) -> None:
 
     Raises: UsageError where somebody would have to be asked, nobody can be, and nothing that was approved is left.
     """
+    from immy_nornir.session.beforehand import more_than_approved
+
     lives = _acting(run.sessions.values())
-    covered = yes or _is_covered(engine, run, lives)
-    asking = _set_approvers(engine, lives, run.state.spec.brakes, covered=covered, yes=yes)
+    more = "" if yes else more_than_approved(engine, run, lives)
+    if more:
+        say(f"Run {run.state.spec.id} {more}.", err=True)
+    asking = _set_approvers(engine, lives, run.state.spec.brakes, covered=more == "", yes=yes)
     _tell_changed(engine, lives, yes=yes)
     if asking:
         _refuse_unapproved(engine, lives)
@@ -110,6 +83,7 @@ def approve_alone(engine: Engine, lives: Sequence[LiveSession], *, yes: bool) ->
     Raises: as `approve_rest`.
     """
     from immy_nornir.session.approvals import Account
+    from immy_nornir.session.beforehand import was_approved
     from immy_nornir.session.taking_up import newest_runs
 
     acting = _acting(lives)
@@ -117,7 +91,7 @@ def approve_alone(engine: Engine, lives: Sequence[LiveSession], *, yes: bool) ->
     uncovered: list[LiveSession] = []
     for spec, run_id, ours in newest_runs(engine, acting):
         brakes = Brakes() if spec is None else spec.brakes
-        covered = yes or _was_yes(engine, run_id)
+        covered = yes or was_approved(engine, run_id)
         uncovered += _set_approvers(engine, ours, brakes, covered=covered, yes=yes)
         accounts.append(Account(run_id, brakes, ours, () if spec is None else spec.sessions))
     _tell_changed(engine, acting, yes=yes)
@@ -130,6 +104,8 @@ def _set_approvers(
     engine: Engine, lives: Sequence[LiveSession], brakes: Brakes, *, covered: bool, yes: bool
 ) -> list[LiveSession]:
     """Say who approves; the sessions that nobody has approved: those too that somebody was to be asked about."""
+    from immy_nornir.session.beforehand import set_approver
+
     asking: list[LiveSession] = []
     approved: list[LiveSession] = []
     for live in lives:
@@ -141,28 +117,6 @@ def _set_approvers(
 
 def _acting(lives: Iterable[LiveSession]) -> list[LiveSession]:
     return [live for live in lives if live.spec.type.executes and not live.spec.check and not live.rests]
-
-
-def _is_covered(engine: Engine, run: LiveRun, lives: Sequence[LiveSession]) -> bool:
-    """Whether the `--yes` of a run covers its rest: what was done, with what may be, is not more than it was then."""
-    from immy_nornir.session.preview import preview
-
-    before = run.state.approved
-    if before is None or before.by != "--yes":
-        return False
-    unplanned = preview(engine, [live.spec for live in lives if live.state.plan is None])
-    actions = (one for live in lives for one in live.state.actions.values())
-    with engine.history.read() as reader:
-        begun, _, _ = reader.work_of(run.state.spec.id, run.state.spec.sessions)
-    left = sum(one.plan.to_do and not one.attempt and one.ended is None for one in actions)
-    changes = len(begun) + unplanned.changes + left
-    # Reboots that were planned since come of what was found then, under the same approval.
-    if changes <= before.changes and unplanned.reboots <= before.reboots:
-        return True
-    told = f"{changes} actions in all, {unplanned.reboots} computers that may reboot"
-    approved = f"{before.changes} and {before.reboots} were approved"
-    say(f"Run {run.state.spec.id} would now change more than was approved: {told}; {approved}.", err=True)
-    return False
 
 
 def _tell_changed(engine: Engine, lives: Iterable[LiveSession], *, yes: bool) -> None:

@@ -17,7 +17,7 @@ import click
 
 from immy_nornir.cli import completing, options, startup, streams
 from immy_nornir.cli.approving.answers import Asker
-from immy_nornir.cli.approving.approval import account_of, approve, approver_of, set_approver
+from immy_nornir.cli.approving.approval import approve, approver_of
 from immy_nornir.cli.door import say
 from immy_nornir.cli.extra_vars import given_variables, without_values
 from immy_nornir.cli.summary import end_left_runs, end_runs, exit_code, record_code, show_summary, write_report
@@ -201,6 +201,7 @@ def _begin(
     from immy_nornir.history.store import new_id
     from immy_nornir.model.record.run import RunSpec
     from immy_nornir.session import runs, taking_up
+    from immy_nornir.session.beforehand import set_approver
     from immy_nornir.session.preview import preview
 
     _refuse_frozen(root, plays, asking)
@@ -261,6 +262,7 @@ def watched(
 def _run(engine: Engine, run: LiveRun, wishes: _Wishes) -> int:
     from immy_nornir.plugins import batches
     from immy_nornir.session.approvals import Approvals
+    from immy_nornir.session.beforehand import account_of
 
     spec, sessions = run.state.spec, list(run.sessions.values())
     with watched(engine, len(sessions), [run], quiet=wishes.quiet, verbose=wishes.verbose) as progress:

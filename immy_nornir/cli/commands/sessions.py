@@ -226,8 +226,9 @@ def _approved(
 
     Raises: UsageError where nothing may.
     """
-    from immy_nornir.cli.approving.approval import account_of, approve_alone, approve_rest, approver_of, one_each
+    from immy_nornir.cli.approving.approval import approve_alone, approve_rest, approver_of, one_each
     from immy_nornir.model.record.run import Brakes
+    from immy_nornir.session.beforehand import account_of
 
     engine.approver = approver_of(yes=yes, brakes=Brakes())
     held: list[UsageError] = []

@@ -74,14 +74,12 @@ class Crew:
         self,
         workers: int = 32,
         per_tenant: int = 0,
-        splay: float = 0.0,
         stop: Callable[[], int] = lambda: 0,
         clock: Clock | None = None,
         names: Names | None = None,
     ) -> None:
-        """`per_tenant` 0: no limit; `splay`: seconds over which the seats of a run are spread; `stop`: its level."""
+        """`per_tenant` 0: no limit; `stop`: its level."""
         self._workers = max(1, workers)
-        self._splay = splay
         self._stop = stop
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._probe = Probe(self._answered, self._clock, names)
@@ -111,8 +109,12 @@ class Crew:
                 batch.changed.notify_all()
         self._probe.close()
 
-    def run(self, seats: Sequence[Seat[T]], glance: Callable[[], Iterable[str]] = tuple) -> dict[str, T]:
+    def run(
+        self, seats: Sequence[Seat[T]], glance: Callable[[], Iterable[str]] = tuple, splay: float = 0.0
+    ) -> dict[str, T]:
         """Call every seat until it ends; what they ended with, by name, in the order in which they ended.
+
+        The first calls are spread over `splay` seconds.
 
         Several threads may do this at one time. A seat that raised is missing, and so is one that had not ended when
         the stop level reached 2. From level 1 on, whoever waits is called at once, to find out for itself. `glance` is
@@ -122,7 +124,7 @@ class Crew:
         try:
             with self._lock:
                 self._batches.append(batch)
-                self._begin(seats, batch)
+                self._begin(seats, batch, splay)
             while self._goes_on(batch):
                 self._call_again(batch, glance())
         finally:
@@ -156,12 +158,12 @@ class Crew:
 
     # --- all below: under the lock ---
 
-    def _begin(self, seats: Sequence[Seat[T]], batch: _Batch) -> None:
+    def _begin(self, seats: Sequence[Seat[T]], batch: _Batch, splay: float) -> None:
         now = self._clock.monotonic()
         for seat in seats:
             place = _Place(seat, batch)
-            if self._splay > 0:
-                self._waiting.put(place, now + random.uniform(0.0, self._splay))  # noqa: S311 - spreading, not secrecy
+            if splay > 0:
+                self._waiting.put(place, now + random.uniform(0.0, splay))  # noqa: S311 - spreading, not secrecy
             else:
                 self._turns.put(seat.tenant, place)
         if seats:

@@ -186,8 +186,8 @@ def test_splay_spreads_the_starts_and_keeps_no_thread() -> None:
     pauses = [random.uniform(0.0, 0.5) for _ in range(6)]  # noqa: S311 - what the crew will draw
     random.seed(1)
     began = time.monotonic()
-    with Crew(1, splay=0.5) as crew:
-        starts = crew.run([Seat(str(number), lambda _: time.monotonic()) for number in range(6)])
+    with Crew(1) as crew:
+        starts = crew.run([Seat(str(number), lambda _: time.monotonic()) for number in range(6)], splay=0.5)
     assert list(starts) == [str(number) for number in sorted(range(6), key=pauses.__getitem__)]
     assert all(starts[str(number)] >= began + pause for number, pause in enumerate(pauses))
 

@@ -1,0 +1,126 @@
+"""What is written down about schedules: since when each is watched, and what became of its occasions.
+
+The key of an occasion is its schedule, part and due time: it begins once, in one transaction with its run. What was
+skipped while the clock was far ahead may still begin (decide.agenda).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from immy_nornir.decide.agenda import Deferred, Watch
+from immy_nornir.history.projection import Statement, storable
+from immy_nornir.model.schedules import KnownOccasion, Occasion, OccasionState
+from immy_nornir.text import json
+
+_FUTURE_SECONDS = 60.0
+_WATCH = "watch:"
+_COLUMNS = "schedule, part, due_at, told, state, at, run_id, reason"
+_INSERT = f"INSERT OR REPLACE INTO occasions ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A session that somebody may take up, with what it is of."""
+
+    deferred: Deferred
+    run_id: str
+    computer: str
+    schedule: str
+    """Of its run's occasion; empty where an operator began it."""
+    occasion_due_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a turn of the agenda reads."""
+
+    watches: Mapping[str, Watch]
+    known: Sequence[KnownOccasion]
+    left: Sequence[Left]
+
+
+def guard(one: Occasion, now: float) -> Statement:
+    """The question that has an answer while an occasion may begin, or be skipped: nothing is known about it."""
+    sql = (
+        "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM occasions WHERE schedule=? AND part=? AND due_at=? "
+        "AND NOT (state=? AND at>?))"
+    )
+    return sql, (
+        storable(one.schedule),
+        storable(one.part),
+        one.due_at,
+        OccasionState.SKIPPED.value,
+        now + _FUTURE_SECONDS,
+    )
+
+
+def row(known: KnownOccasion) -> Statement:
+    """The statement that stores what became of an occasion."""
+    one = known.occasion
+    texts = [storable(text) for text in (one.schedule, one.part, one.told, known.run_id, known.reason)]
+    schedule, part, told, run_id, reason = texts
+    return _INSERT, (schedule, part, one.due_at, told, known.state.value, known.at, run_id, reason)
+
+
+def watch_row(schedule: str, watch: Watch) -> Statement:
+    """The statement that stores since when a schedule says what it says."""
+    value = json.line({"rule": watch.rule, "since": watch.since})
+    return "INSERT OR REPLACE INTO meta (name, value) VALUES (?,?)", (storable(f"{_WATCH}{schedule}"), value)
+
+
+def watches(connection: sqlite3.Connection) -> dict[str, Watch]:
+    """Since when each schedule is watched; one whose row is damaged is watched from now on."""
+    found = {}
+    for name, value in connection.execute("SELECT name, value FROM meta WHERE name LIKE 'watch:%'"):
+        try:
+            read = json.parse(value)
+            found[name.removeprefix(_WATCH)] = Watch(str(read["rule"]), float(read["since"]))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def known_since(connection: sqlite3.Connection, names: Iterable[str], since: float) -> list[KnownOccasion]:
+    """What became of the occasions of these schedules that were due since a time, in the order of their due times."""
+    sql = (
+        "SELECT o.schedule, o.part, o.due_at, o.told, o.state, o.at, o.run_id, o.reason, r.status='ended' "
+        "FROM occasions o LEFT JOIN runs r ON r.id=o.run_id WHERE o.schedule=? AND o.due_at>=? ORDER BY o.due_at"
+    )
+    found = []
+    for name in names:
+        for one in connection.execute(sql, (name, since)):
+            schedule, part, due_at, told, state, at, run_id, reason, ended = one
+            # Whatever a damaged row says: it does not begin again.
+            kind = OccasionState.SKIPPED if state == OccasionState.SKIPPED.value else OccasionState.BEGAN
+            occasion = Occasion(schedule, part, due_at, told)
+            found.append(KnownOccasion(occasion, kind, at, run_id, reason, ended=bool(ended)))
+    return found
+
+
+def deferred(connection: sqlite3.Connection, now: float) -> list[Left]:
+    """The sessions that wait with nobody at them, and those that a process left which was at an occasion's run."""
+    sql = (
+        "SELECT s.id, s.run_id, s.computer, s.status, s.waiting, s.due_at, o.schedule, o.due_at FROM sessions s "
+        "LEFT JOIN occasions o ON o.run_id=s.run_id WHERE (s.status='waiting' AND s.owner='') "
+        "OR (s.status='interrupted' AND o.schedule IS NOT NULL)"
+    )
+    found = []
+    for session, run_id, computer, status, waiting, due_at, schedule, occasion_due in connection.execute(sql):
+        kind = str(waiting or "").partition(":")[0] if status == "waiting" else ""
+        due = float(due_at) if status == "waiting" and isinstance(due_at, int | float) else now
+        since = float(occasion_due) if isinstance(occasion_due, int | float) else None
+        found.append(Left(Deferred(session, kind, due), run_id, computer, schedule or "", since))
+    return found
+
+
+def of_runs(connection: sqlite3.Connection, run_ids: Iterable[str]) -> dict[str, Occasion]:
+    """The occasions that runs were begun for, by run."""
+    found = {}
+    for run_id in run_ids:
+        sql = "SELECT schedule, part, due_at, told FROM occasions WHERE run_id=? LIMIT 1"
+        for schedule, part, due_at, told in connection.execute(sql, (run_id,)):
+            found[run_id] = Occasion(schedule, part, due_at, told)
+    return found
