@@ -1,0 +1,1 @@
+"""Tests of the times at which schedules are due."""
