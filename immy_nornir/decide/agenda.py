@@ -47,6 +47,8 @@ class Deferred:
     due_at: float
     asked_at: float = 0.0
     """When it was taken up last."""
+    run: str = ""
+    """Of what waits for its turn: the run whose earlier wave has to come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +125,10 @@ def agenda(moment: AgendaMoment) -> Agenda:
         upcoming = next(iter(moment.occasions(schedule, moment.now, moment.now + 7 * 86400.0)), None)
         if upcoming is not None:
             next_at = min(next_at, upcoming.due_at)
-    ready = tuple(one.id for one in moment.deferred if _ready(one, moment))
+    ready = _with_turns([one for one in moment.deferred if _ready(one, moment)], moment.deferred)
     if ready:
-        todo.append(TakeUp(ready))
-    waiting = (_again(one) for one in moment.deferred if one.id not in set(ready))
+        todo.append(TakeUp(tuple(one.id for one in moment.deferred if one.id in ready)))
+    waiting = (_again(one) for one in moment.deferred if one.id not in ready)
     return Agenda(tuple(todo), min(next_at, min(waiting, default=math.inf)))
 
 
@@ -203,14 +205,30 @@ _ANSWERED = (WaitKind.APPROVAL, WaitKind.BRAKES)
 
 
 def _ready(one: Deferred, moment: AgendaMoment) -> bool:
-    if one.kind in _ANSWERED:
+    if one.kind in (*_ANSWERED, WaitKind.TURN):
         return False
     return one.id in moment.answered or _again(one) <= moment.now
 
 
+def due_now(waiting: Sequence[Deferred], now: float) -> set[str]:
+    """The ids of those that somebody who asks for what is due goes on with: each computer that is off is asked."""
+    away = [one.id for one in waiting if one.kind == WaitKind.CONNECTIVITY]
+    made = agenda(AgendaMoment(now, deferred=waiting, answered=frozenset(away)))
+    taken = {one for todo in made.todo if isinstance(todo, TakeUp) for one in todo.sessions}
+    return taken | {one.id for one in waiting if one.kind in _ANSWERED}
+
+
+def _with_turns(ready: Sequence[Deferred], all_: Sequence[Deferred]) -> set[str]:
+    """The ids of those, with what waits for its turn behind them."""
+    runs = {one.run for one in ready}
+    held = {one.run for one in all_ if one.kind != WaitKind.TURN}
+    turns = (one for one in all_ if one.kind == WaitKind.TURN and (one.run in runs or one.run not in held))
+    return {one.id for one in ready} | {one.id for one in turns}
+
+
 def _again(one: Deferred) -> float:
     """When a session is taken up though nothing was heard of its computer."""
-    if one.kind in _ANSWERED:
+    if one.kind in (*_ANSWERED, WaitKind.TURN):
         return math.inf
     if one.kind == WaitKind.CONNECTIVITY:
         return max(one.due_at, one.asked_at + CONNECTIVITY_SECONDS)

@@ -109,10 +109,10 @@ def deferred(connection: sqlite3.Connection, now: float) -> list[Left]:
     )
     found = []
     for session, run_id, computer, status, waiting, due_at, schedule, occasion_due in connection.execute(sql):
-        kind = str(waiting or "").partition(":")[0] if status == "waiting" else ""
+        kind = (str(waiting or "").partition(":")[0] or "unknown") if status == "waiting" else ""
         due = float(due_at) if status == "waiting" and isinstance(due_at, int | float) else now
         since = float(occasion_due) if isinstance(occasion_due, int | float) else None
-        found.append(Left(Deferred(session, kind, due), run_id, computer, schedule or "", since))
+        found.append(Left(Deferred(session, kind, due, run=run_id), run_id, computer, schedule or "", since))
     return found
 
 

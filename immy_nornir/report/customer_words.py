@@ -163,6 +163,7 @@ WAITS: Mapping[str, Told] = {
     WaitKind.SLOT: _fine("The maintenance begins as soon as it is this computer's turn."),
     WaitKind.APPROVAL: _we("The maintenance waits for an approval on our side."),
     WaitKind.BRAKES: _we("The maintenance waits for an approval on our side."),
+    WaitKind.TURN: _fine("The maintenance begins as soon as it is this computer's turn."),
 }
 
 ACTIONS: Mapping[str, str] = {

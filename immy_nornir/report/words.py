@@ -97,6 +97,7 @@ WAITS: Mapping[str, str] = {
     WaitKind.SLOT: "its turn",
     WaitKind.APPROVAL: "an approval",
     WaitKind.BRAKES: "the brakes of its run",
+    WaitKind.TURN: "an earlier wave",
 }
 """What a session waits for, after `Waits for`."""
 

@@ -8,6 +8,7 @@ threads that work are the crew's. Not here: when something is due (decide), whic
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import math
 import threading
@@ -254,7 +255,7 @@ class Service:
 
     def _with_asked(self, one: Deferred) -> Deferred:
         asked = self._asked.get(one.id)
-        return one if asked is None else type(one)(one.id, one.kind, one.due_at, asked)
+        return one if asked is None else dataclasses.replace(one, asked_at=asked)
 
     def _keys_at_work(self) -> dict[tuple[str, str], str]:
         found = {}

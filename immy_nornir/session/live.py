@@ -391,7 +391,9 @@ class LiveSession:
 
     def wait_for_turn(self, about: str) -> None:
         """Leave a session that was not begun for its turn, with no owner: whoever resumes its run takes it up."""
-        self.append(Waiting(WaitKind.WINDOW, self.engine.clock.now(), about, deferred=True))
+        known = self.state.waiting
+        if known is None or (known.kind, known.about) != (WaitKind.TURN, about):
+            self.append(Waiting(WaitKind.TURN, self.engine.clock.now(), about, deferred=True))
         self.defer()
 
     def _settle(self, status: Status | None = None, message: str = "", reason: EndReason | None = None) -> Settled:

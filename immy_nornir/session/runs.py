@@ -66,7 +66,7 @@ def in_order(names: Sequence[str], order: str) -> list[str]:
             return list(names)
 
 
-_HOLDS = (WaitKind.WINDOW, WaitKind.APPROVAL)
+_HOLDS = (WaitKind.WINDOW, WaitKind.APPROVAL, WaitKind.TURN)
 """Waits of a wave that those after it wait for, too."""
 
 
@@ -167,7 +167,7 @@ class LiveRun:
             if why := never.get(name, ""):
                 live.end(Status.CANCELLED, why, EndReason.HALTED)
             elif name in held:
-                live.wait_for_turn("its turn: an earlier wave waits for its window, or for approval")
+                live.wait_for_turn("an earlier wave, which waits for its window, or for approval")
             elif live.recap.status is not Status.INTERRUPTED:
                 live.interrupt("stopped by the operator before it began")
         if held:

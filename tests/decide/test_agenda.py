@@ -144,6 +144,7 @@ def test_what_was_skipped_while_the_clock_was_far_ahead_begins_when_its_time_com
         (Deferred("s", "approval", LAST - DAY), False, False),
         (Deferred("s", "approval", LAST - DAY), True, False),
         (Deferred("s", "", LAST - DAY), False, True),
+        (Deferred("s", "turn", LAST, run="r"), False, True),
         (Deferred("s", "a kind that nobody knows", LAST), False, True),
     ],
 )
@@ -154,6 +155,18 @@ def test_a_session_goes_on_when_its_time_has_come_or_its_computer_answers(
         moment(LAST, known=[*DONE, known(LAST)], deferred=[one], answered=frozenset({"s"} if answered else ()))
     )
     assert found.todo == ((TakeUp(("s",)),) if taken else ())
+
+
+def test_what_waits_for_its_turn_is_looked_at_when_something_before_it_moves() -> None:
+    turn = Deferred("second", "turn", LAST - DAY, run="r")
+    for first, taken in [
+        (Deferred("first", "window", LAST + 60, run="r"), None),
+        (Deferred("first", "approval", LAST - 60, run="r"), None),
+        (Deferred("first", "window", LAST - 60, run="r"), ("first", "second")),
+        (Deferred("other", "window", LAST + 60, run="another"), ("second",)),
+    ]:
+        todo = agenda(moment(LAST, known=[*DONE, known(LAST)], deferred=[first, turn])).todo
+        assert todo == (() if taken is None else (TakeUp(taken),))
 
 
 # --- whole worlds ---------------------------------------------------------------------------------------------

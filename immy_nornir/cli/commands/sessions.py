@@ -16,10 +16,12 @@ from immy_nornir.cli.times import Zone
 from immy_nornir.errors import UsageError
 from immy_nornir.model.record.status import Status
 from immy_nornir.text import json
+from immy_nornir.text.plain import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from immy_nornir.decide.agenda import Deferred
     from immy_nornir.history.queries import Reader, SessionRow
     from immy_nornir.model.playbooks import Fleet
     from immy_nornir.model.record.run import Pace
@@ -200,16 +202,18 @@ def resume(
     try:
         engine.history.mend()
         end_left_runs(engine)
-        rows = _left(engine, fleet, ids, due=due)
+        waiting = [] if ids or not due else _waiting(engine)
+        rows = _left(engine, fleet, ids, waiting)
+        early = _tell_early(waiting, engine.clock.now())
         runs, alone = left_runs(engine, rows, in_waves=not ids)
         damaged = startup.tell_damage(engine)
         runs, alone, accounts, held = _approved(engine, runs, alone, yes=yes)
         if runs or alone:
             code = _resume(engine, runs, alone, Pace(workers, wait=wait), form, accounts)
-            code = 1 if (held or damaged) and code != 130 else code
+            code = 1 if (held or damaged) and code != 130 else 5 if early and code in (0, 4) else code
         else:
-            code = 1 if damaged else 0
-            say("no session is interrupted", err=True)
+            code = 1 if damaged else 5 if early else 0
+            say("no session is due" if early else "no session is interrupted", err=True)
             if form == "json":
                 say_json(json.line({"schema_version": SCHEMA_VERSION, "sessions": []}))
     finally:
@@ -253,8 +257,9 @@ def _approved(
     return going, list(alone), accounts, bool(held)
 
 
-def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], *, due: bool) -> list[SessionRow]:
+def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], waiting: Sequence[Deferred]) -> list[SessionRow]:
     """The sessions that are meant; those of computers that the inventory has no more are told and left."""
+    from immy_nornir.decide.agenda import due_now
     from immy_nornir.history.queries import OPEN, Asked
     from immy_nornir.model.record.session import WaitKind
 
@@ -268,16 +273,33 @@ def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], *, due: bool) -> lis
                         "wait for its end, or stop that process",
                     )
         else:
-            wanted = [Status.INTERRUPTED, *([Status.WAITING] if due else [])]
-            found = reader.sessions(Asked(statuses=wanted))
-            rows = [row for row in found if row.status is not Status.WAITING or not row.owner]
-            if not due and startup.is_terminal():  # somebody is there who can be asked
-                waiting = reader.sessions(Asked(statuses=[Status.WAITING]))
-                rows += [row for row in waiting if not row.owner and row.waiting.startswith(f"{WaitKind.APPROVAL}:")]
+            rows = reader.sessions(Asked(statuses=[Status.INTERRUPTED]))
+            rows += reader.sessions_of(sorted(due_now(waiting, engine.clock.now())))
+            if not waiting and startup.is_terminal():  # somebody is there who can be asked
+                asking = reader.sessions(Asked(statuses=[Status.WAITING]))
+                rows += [row for row in asking if not row.owner and row.waiting.startswith(f"{WaitKind.APPROVAL}:")]
     engine.names, unknown = startup.known_computers(fleet.inventory, {row.computer for row in rows})
     if unknown:
         say(f"not in the inventory any more, left as they are: {', '.join(unknown)}", err=True)
     return [row for row in rows if row.computer not in unknown]
+
+
+def _waiting(engine: Engine) -> list[Deferred]:
+    """The deferred sessions that nobody is at."""
+    return [one.deferred for one in engine.history.agenda([], engine.clock.now()).left if one.deferred.kind]
+
+
+def _tell_early(waiting: Sequence[Deferred], now: float) -> bool:
+    """Say how many wait for a time that has not come, and when the first one does; whether any do."""
+    from immy_nornir.decide.agenda import due_now
+
+    ready = due_now(waiting, now)
+    early = [one.due_at for one in waiting if one.id not in ready and one.due_at > now]
+    if early:
+        zone = Zone([min(early)])
+        told = f"{counted(len(early), 'session')} left for a time that has not come yet"
+        say(f"{told}, the next at {zone.when(min(early))} ({zone.offset})", err=True)
+    return bool(early)
 
 
 def _resume(

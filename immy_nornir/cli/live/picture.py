@@ -38,6 +38,7 @@ _WAITS = {
     WaitKind.REBOOT: "for a reboot",
     WaitKind.SLOT: "for room on this machine",
     WaitKind.PAUSE: "for a pause",
+    WaitKind.TURN: "for an earlier wave",
 }
 """What sessions wait for, together. One whose job runs on its computer is at work."""
 

@@ -27,6 +27,8 @@ class WaitKind(StrEnum):
     """Somebody is to say that it may do what it plans."""
     BRAKES = "brakes"
     """The brakes of its run are to say so."""
+    TURN = "turn"
+    """An earlier wave of its run waits for its time."""
 
 
 class Outcome(StrEnum):
