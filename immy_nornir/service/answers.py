@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from immy_nornir.session.engine import Engine
 
 
+FIRST_PAUSE_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 600.0
+"""A port that takes connections is no proof that its computer can be worked with: it is asked ever more rarely."""
+
+
 class Answers:
     """Watches computers by the sessions that wait for them; `news` is set when one of them answers."""
 
@@ -24,6 +29,8 @@ class Answers:
         self._numbers: dict[str, int] = {}
         self._sessions: dict[int, str] = {}
         self._answered: set[str] = set()
+        self._pauses: dict[str, tuple[float, float]] = {}
+        """From when on a session that was taken up, and waits again, is watched; and how long that was put off."""
         self._last = 0
         self.news = threading.Event()
 
@@ -41,6 +48,7 @@ class Answers:
                 self._sessions.pop(number, None)
                 self._answered.discard(session)
                 self._probe.forget(number)
+            self._pauses = {session: pause for session, pause in self._pauses.items() if session in wanted}
             new = [(session, computer) for session, computer in wanted.items() if session not in self._numbers]
         for session, computer in new:
             self._begin(session, computer)
@@ -56,7 +64,8 @@ class Answers:
             self._last += 1
             self._numbers[session], self._sessions[self._last] = self._last, session
             number = self._last
-        self._probe.watch(number, address, self._engine.clock.monotonic())
+        at, _ = self._pauses.get(session, (0.0, 0.0))
+        self._probe.watch(number, address, max(at, self._engine.clock.monotonic()))
 
     def _heard(self, number: int) -> None:
         with self._lock:
@@ -71,6 +80,9 @@ class Answers:
             found = frozenset(self._answered)
             for session in found:
                 self._sessions.pop(self._numbers.pop(session, 0), None)
+                _, before = self._pauses.get(session, (0.0, FIRST_PAUSE_SECONDS / 2))
+                pause = min(2 * before, LONGEST_PAUSE_SECONDS)
+                self._pauses[session] = self._engine.clock.monotonic() + pause, pause
             self._answered.clear()
         return found
 

@@ -110,7 +110,8 @@ class Works:
 
     def _plays(self, schedule: Schedule) -> list[Play]:
         if not schedule.playbook:
-            return [Play(schedule.name, schedule.hosts, schedule.place, schedule.maintenance)]
+            named = Play(schedule.name, schedule.hosts, schedule.place, schedule.maintenance)
+            return [dataclasses.replace(named, items=schedule.items)]
         book = self.book_of(self.engine.fleet, Path(self.engine.fleet.root) / schedule.playbook)
         if not schedule.hosts:
             return list(book.plays)
