@@ -294,10 +294,6 @@ def test_a_service_that_is_killed_at_any_point_begins_nothing_twice_and_loses_no
         assert len({run for _, _, run in began}) == len(began)
         runs = {run for (run,) in one.sql("SELECT id FROM runs")}
         assert {run for _, _, run in began} == runs, "no run without its occasion, no occasion without its run"
-        jobs = (
-            Counter(str(event["job"]) for event in one.lab.events("job_started"))
-            if one.lab.events("job_started")
-            else Counter()
-        )
-        assert all(count == 1 for count in jobs.values())
+        jobs = Counter(str(event["job_id"]) for event in one.lab.events("job_created"))
+        assert set(jobs.values()) == {1}
         assert not {row["status"] for row in one.sessions()} & {"running", "created", "interrupted"}
