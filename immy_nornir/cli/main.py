@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "inventory": "Show computers, groups and variables as the inventory's files give them.",
     "sessions": "Look at maintenance sessions, and take up interrupted ones.",
     "runs": "Look at runs: the sessions that one command started together.",
+    "schedule": "Begin work by itself: what is due when, and the service that does it.",
     "computers": "Say something of single computers.",
     "report": "Show a run as a report.",
     "lab": "Start and stop simulated computers, to try everything without Windows.",

@@ -100,7 +100,7 @@ def known_since(connection: sqlite3.Connection, names: Iterable[str], since: flo
     return found
 
 
-def deferred(connection: sqlite3.Connection, now: float) -> list[Left]:
+def deferred(connection: sqlite3.Connection) -> list[Left]:
     """The sessions that wait with nobody at them, and those that a process left which was at an occasion's run."""
     sql = (
         "SELECT s.id, s.run_id, s.computer, s.status, s.waiting, s.due_at, o.schedule, o.due_at FROM sessions s "
@@ -110,7 +110,7 @@ def deferred(connection: sqlite3.Connection, now: float) -> list[Left]:
     found = []
     for session, run_id, computer, status, waiting, due_at, schedule, occasion_due in connection.execute(sql):
         kind = (str(waiting or "").partition(":")[0] or "unknown") if status == "waiting" else ""
-        due = float(due_at) if status == "waiting" and isinstance(due_at, int | float) else now
+        due = float(due_at) if status == "waiting" and isinstance(due_at, int | float) else 0.0
         since = float(occasion_due) if isinstance(occasion_due, int | float) else None
         found.append(Left(Deferred(session, kind, due, run=run_id), run_id, computer, schedule or "", since))
     return found

@@ -179,7 +179,7 @@ class History:
             return Written(
                 agenda_rows.watches(connection),
                 agenda_rows.known_since(connection, schedules, since),
-                agenda_rows.deferred(connection, self._clock.now()),
+                agenda_rows.deferred(connection),
             )
 
         return self._writer.call(read)

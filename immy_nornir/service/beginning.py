@@ -37,7 +37,7 @@ def begin(engine: Engine, work: Work, occasion: Occasion, pace: Pace, who: tuple
         for one in work.plays
     ]
     plays = [one for one in plays if one.computers]
-    asking = Asking(work.options)
+    asking = Asking(work.options, schedule.items)
     run_id = new_id(engine.clock.now())
     taking_up.make_specs(engine, run_id, plays, asking)
     planned = preview(engine, [spec for one in plays for spec in one.specs])

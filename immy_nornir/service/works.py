@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from immy_nornir.decide.resolve import host_variables, patterns
-from immy_nornir.decide.schedules import Member, occasions, parts_of
-from immy_nornir.decide.time_zones import WindowError, own_zone
+from immy_nornir.decide.resolve import patterns
+from immy_nornir.decide.schedules import occasions, parts_of
+from immy_nornir.decide.schedules.members import members_of
 from immy_nornir.errors import ImmyError, UsageError
 from immy_nornir.fleet.inventory.load import computer_named
+from immy_nornir.model.facts import Facts
 from immy_nornir.model.playbooks import Play
 
 if TYPE_CHECKING:
@@ -70,10 +71,10 @@ class Works:
         if key != self._key:
             self._known, self.problems = {}, {}
             with self.engine.history.read() as reader:
-                reported = reader.zones()
+                facts = {name: Facts({"system": {"time_zone": zone}}) for name, zone in reader.zones().items()}
             for schedule in self.engine.fleet.schedules:
                 try:
-                    self._known[schedule.name] = self._work(schedule, reported)
+                    self._known[schedule.name] = self._work(schedule, facts)
                 except ImmyError as error:
                     self.problems[schedule.name] = f"schedule {schedule.name}: {error}"
             self._key = key
@@ -101,17 +102,17 @@ class Works:
             self.engine.names = {**self.engine.names, name: found}
         return found
 
-    def _work(self, schedule: Schedule, reported: Mapping[str, str]) -> Work:
+    def _work(self, schedule: Schedule, facts: Mapping[str, Facts]) -> Work:
         plays = tuple(self._play(play) for play in self._plays(schedule))
         names = dict.fromkeys(name for one in plays for name in one.names)
-        members = [_member(self._named(name), reported.get(name)) for name in names]
+        members = members_of([self._named(name) for name in names], facts)
         options = {name: _text(one.value) for name, one in schedule.options.items()}
         return Work(schedule, plays, parts_of(schedule, members), options)
 
     def _plays(self, schedule: Schedule) -> list[Play]:
+        """Without the schedule's own options and items, which are as those of a command line: they go with the run."""
         if not schedule.playbook:
-            named = Play(schedule.name, schedule.hosts, schedule.place, schedule.maintenance)
-            return [dataclasses.replace(named, items=schedule.items)]
+            return [Play(schedule.name, schedule.hosts, schedule.place, schedule.maintenance)]
         book = self.book_of(self.engine.fleet, Path(self.engine.fleet.root) / schedule.playbook)
         if not schedule.hosts:
             return list(book.plays)
@@ -123,15 +124,6 @@ class Works:
         if kind is None:
             raise UsageError(f"there is no maintenance type '{play.maintenance}' ({play.place_of('maintenance')})")
         return Part(play, kind, tuple(patterns.select(fleet.inventory, play.hosts)))
-
-
-def _member(computer: Computer, reported: str | None) -> Member:
-    try:
-        said = str(host_variables.own(computer.variables, "immy_time_zone") or "")
-        zone = own_zone(said, reported)
-    except (ImmyError, WindowError):
-        zone = ""
-    return Member(computer.name, computer.tenant, zone)
 
 
 def _text(value: Value) -> str:

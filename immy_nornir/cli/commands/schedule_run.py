@@ -16,12 +16,13 @@ import click
 from immy_nornir.cli import options, startup
 from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.times import Zone
-from immy_nornir.errors import ImmyError, UsageError
+from immy_nornir.errors import FilesError, ImmyError, UsageError
 from immy_nornir.text import json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from immy_nornir.decide.resolve.winning_deployments import Targets
     from immy_nornir.model.playbooks import Fleet, Playbook
     from immy_nornir.model.schedules import Schedule
     from immy_nornir.service.loop import AtWork, Health
@@ -142,7 +143,17 @@ def _serve(
 
     sources = [root / one if served is not None else one for one in sources]
     fleet, _ = startup.load(root, sources)
+    _refuse(root, fleet)
     engine = startup.engine_of(root, state, fleet, {}, sources)
+    read: Callable[[], tuple[Fleet, Targets] | None] = engine.reload
+
+    def reload() -> tuple[Fleet, Targets] | None:
+        found = read()
+        if found is not None:
+            _refuse(root, found[0])
+        return found
+
+    engine.reload = reload
     if served is not None:
         _watch_ref(engine, served)
     startup.collect_rarely()
@@ -169,6 +180,18 @@ def _serve(
         startup.ignore_interrupts()
     _say_ended(engine, state)
     ctx.exit(0)
+
+
+def _refuse(root: Path, fleet: Fleet) -> None:
+    """Raise FilesError for errors of the schedules, as lint tells them."""
+    from immy_nornir.fleet.checks.schedules import check_schedules
+    from immy_nornir.fleet.load import load_playbook, playbook_files
+    from immy_nornir.model.places import Level
+
+    books = [load_playbook(root, file)[0] for file in playbook_files(root)]
+    problems = check_schedules(fleet, books, time.time(), read_file=startup.read_lines)
+    if any(one.level is Level.ERROR for one in problems):
+        raise FilesError([one for one in problems if one.level is not Level.NOTE])
 
 
 def _watch_ref(engine: Engine, served: Served) -> None:
