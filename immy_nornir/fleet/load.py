@@ -7,7 +7,7 @@ files; the caller decides by the problems' levels. Not here: secrets' values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from immy_nornir.fleet.library.software import read_software
 from immy_nornir.fleet.library.tasks import read_inventory_item, read_task
 from immy_nornir.fleet.maintenance_types import read_types
 from immy_nornir.fleet.playbooks import read_playbook
+from immy_nornir.fleet.schedules import read_schedules
 from immy_nornir.fleet.strays import stray_problems
 from immy_nornir.model.deployments import Deployment
 from immy_nornir.model.inventory import Inventory
@@ -24,14 +25,17 @@ from immy_nornir.model.items import InventoryItem, Item, Library, Platform
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet, MaintenanceType, Playbook
 from immy_nornir.model.protocols import Vault
-from immy_nornir.shapes.files import YAML_ENDINGS, item_folders, open_yaml, relative, yaml_files
+from immy_nornir.model.schedules import Schedule
+from immy_nornir.shapes.files import YAML_ENDINGS, Source, item_folders, open_yaml, relative, yaml_files
 from immy_nornir.text.files import is_odd
+from immy_nornir.text.yaml import Node
 
 SOFTWARE = "tasks/software"
 TASKS = "tasks/maintenance"
 INVENTORY_ITEMS = "tasks/inventory"
 DEPLOYMENTS = "playbooks/deployments"
 TYPES = "playbooks/types"
+SCHEDULES = "playbooks/schedules"
 
 
 def load_fleet(
@@ -61,6 +65,7 @@ def load_fleet(
         library=load_library(root, problems),
         deployments=load_deployments(root, inventory, problems),
         types=load_types(root, problems),
+        schedules=load_schedules(root, problems),
     )
     return fleet, sorted(set(problems))
 
@@ -99,8 +104,8 @@ def load_playbook(fleet_root: Path, file: Path) -> tuple[Playbook, list[Problem]
 
 
 def playbook_files(root: Path) -> list[Path]:
-    """The playbooks of a fleet: files directly in `playbooks/`, but the one with the maintenance types."""
-    return [path for path in yaml_files(root / "playbooks") if path.stem != "types"]
+    """The playbooks of a fleet: files directly in `playbooks/`, but those of the maintenance types and schedules."""
+    return [path for path in yaml_files(root / "playbooks") if path.stem not in ("types", "schedules")]
 
 
 def load_library(root: Path, problems: list[Problem]) -> Library:
@@ -148,9 +153,29 @@ def load_deployments(root: Path, inventory: Inventory, problems: list[Problem]) 
 def load_types(root: Path, problems: list[Problem]) -> Mapping[str, MaintenanceType]:
     """The built-in maintenance types and the fleet's own; problems are added to the list."""
     own: dict[str, MaintenanceType] = {}
-    for path in [root / f"{TYPES}{ending}" for ending in YAML_ENDINGS]:
+    for source, node in _named(root, TYPES, problems):
+        own.update(read_types(node, source))
+    return {**own, **BUILT_IN_TYPES}
+
+
+def load_schedules(root: Path, problems: list[Problem]) -> tuple[Schedule, ...]:
+    """The fleet's schedules in the order of their file; problems are added to the list."""
+    found: list[Schedule] = []
+    for source, node in _named(root, SCHEDULES, problems):
+        known = {one.name: one for one in found}
+        for one in read_schedules(node, source):
+            if one.name in known:
+                advice = f"the first is at {known[one.name].place}"
+                source.error(one.place, f"the schedule '{one.name}' stands twice", advice)
+            else:
+                found.append(one)
+    return tuple(found)
+
+
+def _named(root: Path, name: str, problems: list[Problem]) -> Iterator[tuple[Source, Node]]:
+    """A file by its name, with each of the endings that there are."""
+    for path in [root / f"{name}{ending}" for ending in YAML_ENDINGS]:
         if path.is_file() or is_odd(path):
             source, node = open_yaml(root, path, problems)
             if node is not None:
-                own.update(read_types(node, source))
-    return {**own, **BUILT_IN_TYPES}
+                yield source, node

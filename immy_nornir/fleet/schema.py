@@ -12,6 +12,7 @@ from immy_nornir.fleet.library.software import SOFTWARE_FORM
 from immy_nornir.fleet.library.tasks import INVENTORY_FORM, TASK_FORM
 from immy_nornir.fleet.maintenance_types import TYPES
 from immy_nornir.fleet.playbooks import PLAYS
+from immy_nornir.fleet.schedules import SCHEDULES
 from immy_nornir.shapes.scalars import Schema, Shape
 
 SHAPES: Mapping[str, tuple[Shape[object], str]] = {
@@ -21,6 +22,7 @@ SHAPES: Mapping[str, tuple[Shape[object], str]] = {
     "deployments": (DEPLOYMENTS, "playbooks/deployments/**/*.yml"),
     "playbook": (PLAYS, "playbooks/*.yml"),
     "types": (TYPES, "playbooks/types.yml"),
+    "schedules": (SCHEDULES, "playbooks/schedules.yml"),
 }
 """Kind of file -> the shape that reads it, and where such files stand."""
 

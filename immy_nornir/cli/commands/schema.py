@@ -35,5 +35,6 @@ def schema(kind: str | None, folder: Path | None) -> None:
 
 def _globs(kind: str) -> list[str]:
     globs = [SHAPES[kind][1]]
-    # The file of the maintenance types lies among the playbooks.
-    return [*globs, f"!{SHAPES['types'][1]}"] if kind == "playbook" else globs
+    # The files of the maintenance types and of the schedules lie among the playbooks.
+    others = [f"!{SHAPES[one][1]}" for one in ("types", "schedules")]
+    return [*globs, *others] if kind == "playbook" else globs

@@ -148,8 +148,8 @@ def _days_told(one: Calendar) -> str:
         parts.insert(0, weekdays_told(one.weekdays))
     if not parts:
         return "every day" if one.months == ALL_MONTHS else f"every day {of}"
-    told = " that is ".join(parts)
-    return told if one.months == ALL_MONTHS or of in told else f"{told} {of}"
+    whole = " that is ".join(parts)
+    return whole if one.months == ALL_MONTHS or of in whole else f"{whole} {of}"
 
 
 def weekdays_told(days: frozenset[int]) -> str:

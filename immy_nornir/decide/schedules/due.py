@@ -79,8 +79,13 @@ def occasions(schedule: Schedule, parts: Iterable[str], after: float, until: flo
 
     Pausing is not asked here. Raises ScheduleError, WindowError where the schedule cannot be understood.
     """
+    return (one for one, _ in remarked(schedule, parts, after, until))
+
+
+def remarked(schedule: Schedule, parts: Iterable[str], after: float, until: float) -> Iterator[tuple[Occasion, str]]:
+    """The same, each with what a clock change does to it, for people; empty where none does."""
     streams = [_of_part(schedule, part, after, until) for part in sorted(set(parts))]
-    return heapq.merge(*streams, key=lambda one: (one.due_at, one.part))
+    return heapq.merge(*streams, key=lambda one: (one[0].due_at, one[0].part))
 
 
 def next_occasion(schedule: Schedule, parts: Iterable[str], after: float) -> Occasion | None:
@@ -88,7 +93,7 @@ def next_occasion(schedule: Schedule, parts: Iterable[str], after: float) -> Occ
     return next(occasions(schedule, parts, after, after + FAR_DAYS * 86400.0), None)
 
 
-def _of_part(schedule: Schedule, part: str, after: float, until: float) -> Iterator[Occasion]:
+def _of_part(schedule: Schedule, part: str, after: float, until: float) -> Iterator[tuple[Occasion, str]]:
     zone, delay = zone_of_part(schedule, part), delay_of(schedule, part)
     rule = rule_of(schedule.when)
     over = over_at(rule)
@@ -106,7 +111,17 @@ def _of_part(schedule: Schedule, part: str, after: float, until: float) -> Itera
         if due > until:
             return
         if due > after:
-            yield Occasion(schedule.name, part, due, told(due, zone.key))
+            yield Occasion(schedule.name, part, due, told(due, zone.key)), _remark(wall, at, zone)
+
+
+def _remark(wall: datetime, at: float, zone: ZoneInfo) -> str:
+    early, late = (wall.replace(tzinfo=zone, fold=fold).timestamp() for fold in (0, 1))
+    if early == late:
+        return ""
+    there = f"{wall:%Y-%m-%d %H:%M} in {zone.key}"
+    if early < late:
+        return f"{there} comes twice, and it is due at the first"
+    return f"{there} does not exist, and it is due at {datetime.fromtimestamp(at, zone):%H:%M}"
 
 
 def _day(at: float, zone: ZoneInfo) -> date:

@@ -60,19 +60,17 @@ RULES: dict[str, Wanted] = {
 def minutes(zone: str, first: datetime, last: datetime) -> Iterator[tuple[float, list[datetime]]]:
     """Each minute with the wall clock times that come with it for the first time."""
     place, seen = ZoneInfo(zone), datetime.min  # noqa: DTZ901 - a wall clock
-    at = first - timedelta(days=2)
-    while at <= last:
+    begin = first - timedelta(days=2)
+    for number in range(int((last - begin).total_seconds()) // 60 + 1):
+        at = begin + number * timedelta(minutes=1)
         wall = at.astimezone(place).replace(tzinfo=None, fold=0)
-        fresh = []
+        fresh: list[datetime] = []
         if wall > seen:
-            one = wall if seen == datetime.min else seen + timedelta(minutes=1)  # noqa: DTZ901
-            while one <= wall:
-                fresh.append(one)
-                one += timedelta(minutes=1)
+            new = 1 if seen == datetime.min else int((wall - seen).total_seconds()) // 60  # noqa: DTZ901
+            fresh = [wall - timedelta(minutes=back) for back in reversed(range(new))]
             seen = wall
         if at >= first:
             yield at.timestamp(), fresh
-        at += timedelta(minutes=1)
 
 
 def check(zone: str, first: datetime, last: datetime) -> None:
