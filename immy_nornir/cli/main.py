@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "sessions": "Look at maintenance sessions, and take up interrupted ones.",
     "runs": "Look at runs: the sessions that one command started together.",
     "computers": "Say something of single computers.",
+    "schedule": "Show when the fleet's schedules are due, and have others start their work.",
     "report": "Show a run as a report.",
     "lab": "Start and stop simulated computers, to try everything without Windows.",
     "demo": "Run the sample fleet's full maintenance on simulated computers.",
