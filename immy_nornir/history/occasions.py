@@ -49,7 +49,6 @@ def _known(row: Sequence[Any]) -> KnownOccasion | None:
     try:
         known = OccasionState(state)
     except ValueError:
-        return KnownOccasion(
-            occasion, OccasionState.SKIPPED, moment, str(run_id), f"its row is damaged: state {state!r}"
-        )
+        why = f"its row is damaged: its state is {state!r:.40}"
+        return KnownOccasion(occasion, OccasionState.SKIPPED, moment, str(run_id), why)
     return KnownOccasion(occasion, known, moment, str(run_id), str(reason), bool(ended))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import datetime
 import importlib
+import shutil
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -107,9 +109,8 @@ def _known(ctx: click.Context, sources: Sequence[Path]) -> _Known:
     try:
         scheduled = tuple(_scheduled(one, fleet, books, reader) for one in fleet.schedules)
         last = reader.last_occasions() if reader is not None else {}
-        counts = {
-            one.run_id: reader.statuses_of_runs(one.run_id).get(one.run_id, {}) for one in last.values() if reader
-        }
+        runs = {one.run_id for one in last.values() if one.run_id}
+        counts = {run: reader.statuses_of_runs(run).get(run, {}) for run in runs} if reader is not None else {}
     finally:
         if reader is not None:
             reader.close()
@@ -206,9 +207,8 @@ def _unknown_zones(schedules: Sequence[Scheduled]) -> list[str]:
     if not names:
         return []
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return [
-        f"nobody knows the zone of {', '.join(names[:5])}{more}: {FALLBACK_ZONE} is taken until immy_time_zone says it"
-    ]
+    told = f"nobody knows the zone of {', '.join(names[:5])}{more}"
+    return [f"{told}: {FALLBACK_ZONE} is taken until they report one, or immy_time_zone says it"]
 
 
 def _listed(one: Scheduled, coming: Any, known: _Known) -> dict[str, object]:
@@ -319,3 +319,71 @@ def preview(
         say(f"'{plan.name}' is paused: {plan.paused}", err=True)
     if len(found) > _MOST:
         say(f"and more: at the most {_MOST:,} are shown; --days asks for fewer", err=True)
+
+
+# --- export -------------------------------------------------------------------------------------------------------
+
+
+@schedule.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--to", "kind", type=click.Choice(["systemd", "cron", "windows"]), required=True, help="For whom.")
+@click.option("--out", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Write files into DIR.")
+@options.sources
+@options.vault
+@click.pass_context
+def export(ctx: click.Context, names: tuple[str, ...], kind: str, out: Path | None, sources: tuple[Path, ...]) -> None:
+    """Write the schedules, or those called NAME, for systemd, cron or the Windows Task Scheduler.
+
+    They call `immy run` with the same arguments. For systemd there is also the unit of `immy schedule run`, which needs
+    none of the others. What such a scheduler cannot do is said in the files.
+    """
+    from immy_nornir.service.exports import jobs as jobs_
+    from immy_nornir.service.exports.cron import crontab
+    from immy_nornir.service.exports.systemd import units
+    from immy_nornir.service.exports.windows import tasks
+
+    known, now = _known(ctx, sources), time.time()
+    chosen = [one for name in names for one in named(known.schedules, name)] if names else list(known.schedules)
+    program, folder = _program(ctx), str(known.root.absolute())
+    more = tuple(word for one in sources for word in ("-i", str(one.absolute())))
+    made = (
+        jobs_.jobs_of(one.schedule, one.parts, program, now, more, _groups(known.fleet, one.members)) for one in chosen
+    )
+    jobs = jobs_.unlike([job for each in made for job in each])
+    if kind == "systemd":
+        files = units(jobs, [*program, "schedule", "run", *more], folder)
+    elif kind == "cron":
+        files = {"immy.crontab": crontab(jobs, folder)}
+    else:
+        files = tasks(jobs, folder, now)
+    for name, text in files.items():
+        if out is None:
+            if len(files) > 1:
+                say(f"# --- {name}" if kind != "windows" else f"<!-- {name} -->")
+            say(text.replace("\r\n", "\n"), nl=False)
+            continue
+        out.mkdir(parents=True, exist_ok=True)
+        path = out / name
+        path.write_text(text, encoding="utf-16" if name.endswith(".xml") else "utf-8", newline="")
+        say(str(path))
+    for job in jobs:
+        if job.refused:
+            say(f"immy: not exported: {job.title}: {job.refused}", err=True)
+
+
+def _groups(fleet: Fleet, members: Sequence[Member]) -> dict[str, set[str]]:
+    """The groups of some computers, with those of them that each holds."""
+    found: dict[str, set[str]] = {}
+    for one in members:
+        computer = fleet.inventory.computers.get(one.name)
+        for group in computer.groups if computer is not None else ():
+            found.setdefault(group, set()).add(one.name)
+    return found
+
+
+def _program(ctx: click.Context) -> list[str]:
+    """The command that runs immy, as another program has to call it."""
+    found = shutil.which("immy")
+    words = [found] if found is not None else [sys.executable, "-m", "immy_nornir"]
+    state = ctx.obj.get("state") if ctx.obj else None
+    return [*words, "--state", str(state)] if state is not None else words

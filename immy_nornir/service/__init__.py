@@ -1,0 +1,1 @@
+"""Schedules at work: the service that begins what is due, and files for others who begin it instead."""
