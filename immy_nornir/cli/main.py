@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "runs": "Look at runs: the sessions that one command started together.",
     "schedule": "Begin work by itself: what is due when, and the service that does it.",
     "computers": "Say something of single computers.",
+    "schedule": "Show when the fleet's schedules are due, and have others start their work.",
     "report": "Show a run as a report.",
     "lab": "Start and stop simulated computers, to try everything without Windows.",
     "demo": "Run the sample fleet's full maintenance on simulated computers.",

@@ -108,6 +108,16 @@ def playbook_files(root: Path) -> list[Path]:
     return [path for path in yaml_files(root / "playbooks") if path.stem not in ("types", "schedules")]
 
 
+def load_scheduled(root: Path, fleet: Fleet, problems: list[Problem]) -> dict[str, Playbook]:
+    """The playbooks that the fleet's schedules name, as far as there are such, by those names."""
+    files = {relative(root, path): path for path in playbook_files(root)}
+    found: dict[str, Playbook] = {}
+    for name in dict.fromkeys(one.playbook for one in fleet.schedules if one.playbook in files):
+        found[name], more = load_playbook(root, files[name])
+        problems.extend(more)
+    return found
+
+
 def load_library(root: Path, problems: list[Problem]) -> Library:
     """All software, tasks and inventory items below `root`/tasks; problems are added to the list."""
     items: dict[str, dict[Platform, Item]] = {}

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from immy_nornir.model.record.entries import Stamped
     from immy_nornir.model.record.run import RunSpec
     from immy_nornir.model.record.session import SessionSpec
+    from immy_nornir.model.schedules import KnownOccasion
 
 FILE = "history.db"
 OPEN = (Status.CREATED, Status.RUNNING, Status.WAITING)
@@ -197,6 +198,24 @@ class Reader:
         for start in range(0, len(ids), 500):
             found += self.sessions(Asked(ids=ids[start : start + 500]), actions=actions)
         return found
+
+    def occasions(self, since: float = 0.0) -> list[KnownOccasion]:
+        """What is known of schedules' occasions that were due then or later, in the order of their due times."""
+        from immy_nornir.history import occasions
+
+        try:
+            return occasions.since(self._connection, since)
+        except sqlite3.Error as error:
+            raise troubles.refusal(self._path, "read", error) from error
+
+    def last_occasions(self) -> dict[str, KnownOccasion]:
+        """The newest known occasion of each schedule, by its name."""
+        from immy_nornir.history import occasions
+
+        try:
+            return occasions.last(self._connection)
+        except sqlite3.Error as error:
+            raise troubles.refusal(self._path, "read", error) from error
 
     def heirs(self) -> dict[str, str]:
         """The sessions that took the place of superseded ones, by those."""

@@ -1,4 +1,1 @@
-"""What happens without an operator at the keyboard: schedules, sessions whose time has come, a served Git ref.
-
-Above Nornir's plugins, below the command line: nothing here prints, reads options or ends the process.
-"""
+"""Schedules at work: the service that begins what is due, and files for others who begin it instead."""

@@ -1,0 +1,119 @@
+"""Jobs -> units of systemd: the service that needs nothing else, and a timer with a service for each job.
+
+Sources: systemd.time(7) (calendar events with a time zone, from version 235), systemd.service(5) (quoting of command
+lines, `%` and `$` doubled), systemd.timer(5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from immy_nornir.decide.schedules.calendars import ALL_MONTHS, Calendar
+from immy_nornir.service.exports.jobs import Job, by_hours
+
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def units(jobs: Sequence[Job], service: Sequence[str], folder: str) -> dict[str, str]:
+    """File -> text; `service` is the command of the service, `folder` where commands run."""
+    files = {
+        "immy-schedule.service": _text(
+            "# The service: it begins what is due, and needs none of the timers. Enable either this, or timers.",
+            "[Unit]",
+            "Description=immy: schedules of a fleet",
+            "Wants=network-online.target",
+            "After=network-online.target",
+            "",
+            "[Service]",
+            "Type=exec",
+            f"WorkingDirectory={_path(folder)}",
+            f"ExecStart={command(service)}",
+            "# The first signal lets nothing new begin; what runs on computers goes on there.",
+            "KillMode=mixed",
+            "TimeoutStopSec=5min",
+            "Restart=on-failure",
+            "RestartSec=30s",
+            "",
+            "[Install]",
+            "WantedBy=multi-user.target",
+        )
+    }
+    for job in jobs:
+        head = [f"# {_line(one)}" for one in (job.title, f"when: {job.schedule.when}", *job.remarks)]
+        if job.refused:
+            files[f"immy-{job.name}.timer"] = _text(*head, f"# not exported: {_line(job.refused)}")
+            continue
+        times = [f"OnCalendar={one}" for one in calendar_events(job)]
+        files[f"immy-{job.name}.timer"] = _text(
+            *head,
+            "[Unit]",
+            f"Description={_line(job.title).replace('%', '%%')}",
+            "",
+            "[Timer]",
+            *times,
+            "AccuracySec=1s",
+            "# What was missed while this machine was off is not made up for; immy schedule run does it.",
+            "Persistent=false",
+            "",
+            "[Install]",
+            "WantedBy=timers.target",
+        )
+        files[f"immy-{job.name}.service"] = _text(
+            *head,
+            "[Unit]",
+            f"Description={_line(job.title).replace('%', '%%')}",
+            "Wants=network-online.target",
+            "After=network-online.target",
+            "",
+            "[Service]",
+            "# While it is at work the timer starts no second one.",
+            "Type=oneshot",
+            f"WorkingDirectory={_path(folder)}",
+            f"ExecStart={command(job.words)}",
+            "# Deferred sessions are left, and computers that were away, are no failures.",
+            "SuccessExitStatus=5 6",
+        )
+    return files
+
+
+def calendar_events(job: Job) -> Iterator[str]:
+    """What stands behind OnCalendar=."""
+    for one in job.moments:
+        yield f"{one.told[:16]}:00 {job.zone}"
+    for one_calendar in job.calendars:
+        yield from _events(one_calendar, job.zone)
+
+
+def _events(one: Calendar, zone: str) -> Iterator[str]:
+    weekdays = ",".join(_DAYS[day] for day in sorted(one.weekdays))
+    months = "*" if one.months == ALL_MONTHS else ",".join(f"{month:02}" for month in sorted(one.months))
+    days = ",".join(f"{day:02}" for day in sorted(one.days)) or "*"
+    for hours, minutes in by_hours(one.times):
+        at_hours = "*" if len(hours) == 24 else ",".join(f"{hour:02}" for hour in hours)
+        at = f"{at_hours}:{','.join(f'{minute:02}' for minute in minutes)}:00"
+        yield f"{f'{weekdays} ' if weekdays else ''}*-{months}-{days} {at} {zone}"
+
+
+def command(words: Sequence[str]) -> str:
+    """A command line as systemd reads it: nothing in a word is expanded."""
+    return " ".join(quoted(word) for word in words)
+
+
+def quoted(word: str) -> str:
+    """One word, in double quotes where it needs them."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    escaped = "".join(f"\\x{ord(each):02x}" if ord(each) < 32 or ord(each) == 127 else each for each in escaped)
+    return escaped if word and all(each.isalnum() or each in "-_./:=,@+" for each in word) else f'"{escaped}"'
+
+
+def _path(folder: str) -> str:
+    return folder.replace("%", "%%")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _text(*lines: str) -> str:
+    return "\n".join(lines) + "\n"
