@@ -7,7 +7,7 @@ skipped while the clock was far ahead may still begin (decide.agenda).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from immy_nornir.decide.agenda import Deferred, Watch
@@ -83,23 +83,6 @@ def watches(connection: sqlite3.Connection) -> dict[str, Watch]:
     return found
 
 
-def known_since(connection: sqlite3.Connection, names: Iterable[str], since: float) -> list[KnownOccasion]:
-    """What became of the occasions of these schedules that were due since a time, in the order of their due times."""
-    sql = (
-        "SELECT o.schedule, o.part, o.due_at, o.told, o.state, o.at, o.run_id, o.reason, r.status='ended' "
-        "FROM occasions o LEFT JOIN runs r ON r.id=o.run_id WHERE o.schedule=? AND o.due_at>=? ORDER BY o.due_at"
-    )
-    found = []
-    for name in names:
-        for one in connection.execute(sql, (name, since)):
-            schedule, part, due_at, told, state, at, run_id, reason, ended = one
-            # Whatever a damaged row says: it does not begin again.
-            kind = OccasionState.SKIPPED if state == OccasionState.SKIPPED.value else OccasionState.BEGAN
-            occasion = Occasion(schedule, part, due_at, told)
-            found.append(KnownOccasion(occasion, kind, at, run_id, reason, ended=bool(ended)))
-    return found
-
-
 def deferred(connection: sqlite3.Connection) -> list[Left]:
     """The sessions that wait with nobody at them, and those that a process left which was at an occasion's run."""
     sql = (
@@ -113,14 +96,4 @@ def deferred(connection: sqlite3.Connection) -> list[Left]:
         due = float(due_at) if status == "waiting" and isinstance(due_at, int | float) else 0.0
         since = float(occasion_due) if isinstance(occasion_due, int | float) else None
         found.append(Left(Deferred(session, kind, due, run=run_id), run_id, computer, schedule or "", since))
-    return found
-
-
-def of_runs(connection: sqlite3.Connection, run_ids: Iterable[str]) -> dict[str, Occasion]:
-    """The occasions that runs were begun for, by run."""
-    found = {}
-    for run_id in run_ids:
-        sql = "SELECT schedule, part, due_at, told FROM occasions WHERE run_id=? LIMIT 1"
-        for schedule, part, due_at, told in connection.execute(sql, (run_id,)):
-            found[run_id] = Occasion(schedule, part, due_at, told)
     return found

@@ -25,6 +25,7 @@ from immy_nornir.history import (
     agenda_rows,
     codec,
     locks,
+    occasions,
     opening,
     own_files,
     projection,
@@ -172,13 +173,13 @@ class History:
         known = KnownOccasion(occasion, OccasionState.SKIPPED, now, reason=self._clean(why))
         self._writer.commit([agenda_rows.row(known)], "", agenda_rows.guard(occasion, now))
 
-    def agenda(self, schedules: Sequence[str], since: float) -> Written:
+    def agenda(self, since: float) -> Written:
         """What is written down about schedules and sessions that wait, as far as the agenda needs it."""
 
         def read(connection: sqlite3.Connection) -> Written:
             return Written(
                 agenda_rows.watches(connection),
-                agenda_rows.known_since(connection, schedules, since),
+                occasions.since(connection, since),
                 agenda_rows.deferred(connection),
             )
 

@@ -170,7 +170,7 @@ class Service:
         works = self.works.now()
         schedules = [one.schedule for one in works.values()]
         longest = max((one.start_within + one.stagger for one in schedules), default=0.0)
-        written = self.engine.history.agenda([one.name for one in schedules], now - LOOKBACK_SECONDS - longest)
+        written = self.engine.history.agenda(now - LOOKBACK_SECONDS - longest)
         left = {one.deferred.id: one for one in self._left(written)} if self.takes_up else {}
         self._answers.watch([one for one in left.values() if one.deferred.kind == "connectivity"])
         made = agenda(

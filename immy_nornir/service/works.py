@@ -104,8 +104,9 @@ class Works:
 
     def _work(self, schedule: Schedule, facts: Mapping[str, Facts]) -> Work:
         plays = tuple(self._play(play) for play in self._plays(schedule))
+        nothing = Facts({})
         names = dict.fromkeys(name for one in plays for name in one.names)
-        members = members_of([self._named(name) for name in names], facts)
+        members = members_of([self._named(name) for name in names], lambda name: facts.get(name, nothing))
         options = {name: _text(one.value) for name, one in schedule.options.items()}
         return Work(schedule, plays, parts_of(schedule, members), options)
 

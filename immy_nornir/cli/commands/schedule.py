@@ -1,4 +1,4 @@
-"""`immy schedule list|preview|export`: when the fleet's schedules are due, and how others can start their work.
+"""`immy schedule list|preview|export`: when schedules are due, and how others can start their work.
 
 The group finds commands in other modules by MORE, so that they know this one and not the other way round.
 """
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from immy_nornir.model.schedules import KnownOccasion, Schedule
 
 SCHEMA_VERSION = 1
-MORE: Mapping[str, tuple[str, str]] = {}
+MORE: Mapping[str, tuple[str, str]] = {
+    "run": ("immy_nornir.cli.commands.schedule_run", "run"),
+    "status": ("immy_nornir.cli.commands.schedule_run", "status"),
+}
 """Commands of other modules: name -> module and attribute."""
 _MOST = 10_000
 """Occasions that a preview shows at the most."""
@@ -53,7 +56,7 @@ class _Group(click.Group):
 
 @click.group(cls=_Group)
 def schedule() -> None:
-    """Show when the fleet's schedules are due, and have others start their work."""
+    """Begin work by itself: when schedules are due, the service that begins them, and how others can."""
 
 
 # --- what all of them know ----------------------------------------------------------------------------------------

@@ -286,7 +286,7 @@ def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], waiting: Sequence[De
 
 def _waiting(engine: Engine) -> list[Deferred]:
     """The deferred sessions that nobody is at."""
-    return [one.deferred for one in engine.history.agenda([], engine.clock.now()).left if one.deferred.kind]
+    return [one.deferred for one in engine.history.agenda(engine.clock.now()).left if one.deferred.kind]
 
 
 def _tell_early(waiting: Sequence[Deferred], now: float) -> bool:
