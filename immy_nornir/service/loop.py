@@ -180,7 +180,7 @@ class Service:
                 self.works.occasions,
                 written.watches,
                 written.known,
-                self._keys_at_work(),
+                self._keys_at_work(written),
                 self._held(works, now),
                 [self._with_asked(one.deferred) for one in left.values()],
                 self._answers.taken(),
@@ -257,12 +257,11 @@ class Service:
         asked = self._asked.get(one.id)
         return one if asked is None else dataclasses.replace(one, asked_at=asked)
 
-    def _keys_at_work(self) -> dict[tuple[str, str], str]:
-        found = {}
-        for one in self.at_work:
-            if one.occasion is not None and one.thread.is_alive():
-                found[one.occasion.schedule, one.occasion.part] = one.runs[0].state.spec.id
-        return found
+    def _keys_at_work(self, written: Written) -> dict[tuple[str, str], str]:
+        """Of runs that were taken up too; one whose sessions all wait for their time is not at work."""
+        runs = {run.state.spec.id for one in self.at_work for run in one.runs}
+        began = (one for one in written.known if one.run_id in runs)
+        return {(one.occasion.schedule, one.occasion.part): one.run_id for one in began}
 
     def _held(self, works: Mapping[str, Work], now: float) -> dict[str, str]:
         frozen = self.engine.frozen() or self.engine.unreadable

@@ -189,10 +189,10 @@ def test_freeze_holds_what_changes_and_what_only_looks_begins(tmp_path: Path) ->
 def test_deferred_sessions_go_on_when_their_time_comes_or_their_computer_answers(tmp_path: Path) -> None:
     quiet = EACH_MINUTE.replace("* * * * *", "0 3 1 1 *")
     with fleet(tmp_path, 3, schedules(quiet), specs={"pc002": {"misbehave": ("off",)}}) as one:
-        soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=15)
         later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=5)
         run = ("run", "playbooks/all.yml", "--yes", "--no-report")
         process = serving(one)
+        soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=25)
         one.immy(*run, "--limit", "pc001", "--window", soon.isoformat(), expect=5)
         one.immy(*run, "--limit", "pc002", "--offline", "apply_on_connect", expect=5)
         one.immy(*run, "--limit", "pc003", "--window", later.isoformat(), expect=5)
@@ -266,7 +266,7 @@ def test_a_git_ref_is_served_and_the_last_good_commit_stays(tmp_path: Path) -> N
         frozen = pushed(one, "frozen")
         eventually(lambda: status(one)["commit"] == frozen, "it serves the next good one")
         run = ("run", "playbooks/all.yml", "--yes", "--no-report")
-        soon = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=5)).isoformat()
+        soon = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=25)).isoformat()
         (one.root / "FREEZE").unlink()  # of the operator's own folder: the ref says it still
         one.immy(*run, "--window", soon, expect=5)
         eventually(lambda: "FREEZE in origin/main" in json.dumps(one.sessions()), "FREEZE of the ref is obeyed")
