@@ -67,6 +67,8 @@ class AgendaMoment:
     deferred: Sequence[Deferred] = ()
     answered: frozenset[str] = frozenset()
     """Sessions whose computer was just seen to answer."""
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    """Why a schedule could not begin when it was tried last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,11 @@ def _due(
 
 
 def _why_missed(schedule: Schedule, late: str, moment: AgendaMoment) -> str:
-    return f"paused: {schedule.paused}" if schedule.paused else moment.held.get(schedule.name, "") or late
+    return f"paused: {schedule.paused}" if schedule.paused else _trouble(schedule, moment) or late
+
+
+def _trouble(schedule: Schedule, moment: AgendaMoment) -> str:
+    return moment.held.get(schedule.name) or moment.troubles.get(schedule.name, "")
 
 
 def _now(schedule: Schedule, one: Occasion, last: Occasion, moment: AgendaMoment) -> Iterator[Todo]:

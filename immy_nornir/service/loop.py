@@ -39,6 +39,8 @@ AGAIN_SECONDS = 60.0
 JUMP_SECONDS = 300.0
 """A clock that moved so far from the one that never jumps is let settle before anything begins by it."""
 SETTLE_SECONDS = 30.0
+MOST_RUNS = 64
+"""So many runs are at work at once; what is due beyond them begins when one has ended."""
 
 
 @dataclass(slots=True)
@@ -184,6 +186,7 @@ class Service:
                 self._held(works, now),
                 [self._with_asked(one.deferred) for one in left.values()],
                 self._answers.taken(),
+                {name: f"it could not begin: {why}" for name, (_, why) in self._failed.items()},
             )
         )
         for todo in made.todo:
@@ -194,7 +197,7 @@ class Service:
                     self.engine.history.watch(schedule, watch)
                 case Skip(occasion, why):
                     self._skip(occasion, why)
-                case Begin(occasion):
+                case Begin(occasion) if len(self.at_work) < MOST_RUNS:
                     self._begin(works[occasion.schedule], occasion, now)
                 case TakeUp(ids):
                     self._take_up([left[one] for one in ids], now)
@@ -240,6 +243,8 @@ class Service:
                 )
             except Exception as error:  # noqa: BLE001 - a bug in one run must not end the service
                 one.crashed = f"{type(error).__name__}: {self.engine.redactor.clean(str(error))}"
+                for live in one.lives:
+                    live.abandon()
 
         name = runs[0].state.spec.id if runs else "alone"
         one.thread = threading.Thread(target=work, name=f"immy-run-{name}", daemon=True)
@@ -308,6 +313,7 @@ class Service:
             *self.works.problems.values(),
             *filter(None, (self._trouble, self.engine.unreadable)),
         ]
+        self._failed = {name: one for name, one in self._failed.items() if now - one[0] < 3 * AGAIN_SECONDS}
         problems += [f"schedule {name} could not begin: {why}" for name, (_, why) in sorted(self._failed.items())]
         runs = [run.state.spec.id for one in self.at_work for run in one.runs]
         next_at = made.next_at if math.isfinite(made.next_at) else None
