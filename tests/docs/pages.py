@@ -108,8 +108,8 @@ selects among them. The narrower scope wins: one computer, then one tenant, then
 an error.""",
     "playbook": "A list of plays: which computers get which maintenance, and with which options.",
     "types": "Maintenance types of your own, beside `full`, `resolution`, `detection` and `inventory`.",
-    "schedules": """What begins by itself, and when; see [schedules](schedules.md). `when` is cron, a rule of RFC
-5545, or words such as `Patch Tuesday + 3 days at 22:00`.""",
+    "schedules": """What begins by itself, and when; see [schedules](schedules.md). `when` is cron, a rule of
+RFC 5545, or words such as `Patch Tuesday + 3 days at 22:00`.""",
 }
 
 _LATER: Mapping[str, str] = {
