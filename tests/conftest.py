@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.warm import COLD
+
 # How long an example takes, or is in the making, says something about the machine and nothing about us.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
@@ -30,6 +32,12 @@ for _scheme in ("http", "https", "all", "no"):
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--soak` runs full counts."""
     parser.addoption("--soak", action="store_true", help="run the full counts of kills, matrices and fuzzing")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """With full counts every process starts from nothing, as an operator's does."""
+    if config.getoption("--soak"):
+        os.environ[COLD] = "1"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
