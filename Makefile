@@ -7,7 +7,7 @@ IMMY := $(BIN)/immy
 # --tb=native: formatting a failure parses sources, which CPython 3.11 does badly beside other threads.
 PARALLEL := -n 4 --dist loadfile --tb=native
 
-.PHONY: help demo test tests fast lint bench soak coverage clean lock
+.PHONY: help demo test tests without fast lint bench soak coverage clean lock
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -28,6 +28,9 @@ test: $(STAMP) ## everything: lint, types, all tests with coverage
 
 tests: $(STAMP) ## all tests, without lint and coverage
 	$(BIN)/python -m pytest $(PARALLEL) -q
+
+without: $(STAMP) ## what uses a PowerShell where there is one; to be run where there is none, after all else
+	$(BIN)/python -m pytest $(PARALLEL) -q -m pwsh
 
 fast: $(STAMP) ## the tests that take less than a minute together
 	$(BIN)/python -m pytest $(PARALLEL) -q -m "not slow"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.powershell import PWSH, is_behind
 from tests.warm import COLD
 
 # How long an example takes, or is in the making, says something about the machine and nothing about us.
@@ -41,12 +42,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Full counts run only when asked for, and may take hours then."""
+    """Full counts run only when asked for, and may take hours then; what uses a PowerShell is marked so."""
     asked = config.getoption("--soak")
     mark = pytest.mark.timeout(SOAK_SECONDS) if asked else pytest.mark.skip(reason="full counts: make soak")
     for item in items:
         if "soak" in item.keywords:
             item.add_marker(mark)
+        module = item.getparent(pytest.Module)
+        if "powershell" in getattr(item, "fixturenames", ()) or (module is not None and is_behind(module.obj)):
+            item.add_marker(pytest.mark.pwsh)
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +62,7 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def powershell() -> str:
     """A PowerShell, or a skip with the reason."""
-    found = os.environ.get("IMMY_PWSH") or shutil.which("pwsh")
+    found = PWSH or shutil.which("pwsh")
     if not found:
         pytest.skip("no PowerShell: set IMMY_PWSH or put pwsh on the PATH")
     return found

@@ -15,6 +15,7 @@ import pytest
 
 from .fleets import PASSWORD, Fleet, fleet, write
 
+pytestmark = pytest.mark.slow
 CANARY = "Zq7 \"ü'\\9&<kR"
 """A secret parameter of a task, with what every format writes in its own way."""
 FORMS = {
