@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.powershell import PWSH, is_behind
+from tests.samples import left_out
 from tests.warm import COLD
 
 # How long an example takes, or is in the making, says something about the machine and nothing about us.
@@ -45,6 +46,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Full counts run only when asked for, and may take hours then; what uses a PowerShell is marked so."""
     asked = config.getoption("--soak")
     mark = pytest.mark.timeout(SOAK_SECONDS) if asked else pytest.mark.skip(reason="full counts: make soak")
+    for item in left_out(items):
+        item.add_marker(pytest.mark.soak)
     for item in items:
         if "soak" in item.keywords:
             item.add_marker(mark)

@@ -278,6 +278,7 @@ ZONE = f"{CONTROL}\\TimeZoneInformation"
     ],
     ids=["a name", "the rest of a longer name", "clock changes", "none to be turned off", "turned off"],
 )
+@pytest.mark.sampled
 def test_the_time_zone_is_told_by_windows_own_name(
     tmp_path: Path, edition: str, values: dict[str, Json], zone: str
 ) -> None:
