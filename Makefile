@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 IMMY := $(BIN)/immy
 # --tb=native: formatting a failure parses sources, which CPython 3.11 does badly beside other threads.
-PARALLEL := -n 4 --dist loadfile --tb=native
+# Files with slow tests come first (tests/conftest.py), so that no long one is left to one worker at the end.
+PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder --tb=native
 
 .PHONY: help demo test tests without fast lint bench soak coverage clean lock
 .DEFAULT_GOAL := help

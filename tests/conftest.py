@@ -54,6 +54,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         module = item.getparent(pytest.Module)
         if "powershell" in getattr(item, "fixturenames", ()) or (module is not None and is_behind(module.obj)):
             item.add_marker(pytest.mark.pwsh)
+    slow = {item.path for item in items if "slow" in item.keywords}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
