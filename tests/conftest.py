@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.powershell import PWSH, is_behind
+from tests.samples import left_out
+from tests.warm import COLD
+
 # How long an example takes, or is in the making, says something about the machine and nothing about us.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
@@ -32,13 +36,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the full counts of kills, matrices and fuzzing")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """With full counts every process starts from nothing, as an operator's does."""
+    if config.getoption("--soak"):
+        os.environ[COLD] = "1"
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Full counts run only when asked for, and may take hours then."""
+    """Full counts run only when asked for, and may take hours then; what uses a PowerShell is marked so."""
     asked = config.getoption("--soak")
     mark = pytest.mark.timeout(SOAK_SECONDS) if asked else pytest.mark.skip(reason="full counts: make soak")
+    for item in left_out(items):
+        item.add_marker(pytest.mark.soak)
     for item in items:
         if "soak" in item.keywords:
             item.add_marker(mark)
+        module = item.getparent(pytest.Module)
+        if "powershell" in getattr(item, "fixturenames", ()) or (module is not None and is_behind(module.obj)):
+            item.add_marker(pytest.mark.pwsh)
+    slow = {item.path for item in items if "slow" in item.keywords}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +67,7 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def powershell() -> str:
     """A PowerShell, or a skip with the reason."""
-    found = os.environ.get("IMMY_PWSH") or shutil.which("pwsh")
+    found = PWSH or shutil.which("pwsh")
     if not found:
         pytest.skip("no PowerShell: set IMMY_PWSH or put pwsh on the PATH")
     return found

@@ -169,6 +169,7 @@ def test_modules_import_only_from_their_own_layer_and_lower_ones() -> None:
     assert wrong == []
 
 
+@cache
 def modules() -> dict[str, set[str]]:
     """Every module of ours by its full name, and which others of ours it imports."""
     names = {f"immy_nornir.{one.path.removesuffix('.py').replace('/', '.')}": one for one in sources()}

@@ -64,3 +64,10 @@ def test_nothing_waits_for_a_process_or_a_thread_for_ever() -> None:
         if isinstance(node, ast.Call) and waits_without_an_end(node)
     ]
     assert wrong == []
+
+
+def test_a_powershell_has_one_door() -> None:
+    """Else a test would do one thing with a PowerShell and another without, and be run only once."""
+    asks = re.compile(r"environ(\.get\(|\.pop\(|\[)\"IMMY_PWSH\"\]?(?! =)|\"IMMY_PWSH\" (not )?in|getenv")
+    found = {one.relative_to(TESTS).as_posix() for one in TESTS.rglob("*.py") if asks.search(one.read_text("utf-8"))}
+    assert found - {"test_habits.py"} == {"powershell.py"}

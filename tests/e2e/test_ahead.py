@@ -20,6 +20,8 @@ from immy_nornir.model.record.session import SessionSpec, Status
 from immy_nornir.session.engine import SystemClock
 from tests.e2e import world
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = {"test": "test.ps1"}
 FILES: dict[str, object] = {
     "tasks/maintenance/plain/task.yml": SCRIPT,

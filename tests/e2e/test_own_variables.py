@@ -10,6 +10,8 @@ import pytest
 from immy_nornir.lab.lab import Lab
 from tests.e2e import world
 
+pytestmark = pytest.mark.slow
+
 FILES: dict[str, object] = {
     "tasks/software/tool/software.yml": world.software("The Tool"),
     "tasks/maintenance/plan/task.yml": {

@@ -17,9 +17,10 @@ import pytest
 from tests.e2e.world import Fleet
 from tests.waiting import ENOUGH
 
-pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="the operator's machine is Windows: local is POSIX only"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="the operator's machine is Windows: local is POSIX only"),
+]
 FOLDERS = ("inventory", "playbooks", "tasks")
 PACKAGE = "immy-e2e-probe"
 HERE = {"ansible_connection": "local", "immy_spool": "/tmp/immy-e2e-this-computer"}

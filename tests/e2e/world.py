@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,7 @@ import yaml
 
 from immy_nornir.lab.lab import Lab
 from immy_nornir.lab.spec import ComputerSpec, Knobs
+from tests import warm
 from tests.waiting import ENOUGH
 
 USER, PASSWORD = "immy", "the lab's pass word"
@@ -58,15 +57,9 @@ class Fleet:
 
     def immy(self, *arguments: str, timeout: float = ENOUGH, stdin: str | None = None) -> Done:
         """Run a command in the fleet's folder."""
-        done = subprocess.run(
-            [sys.executable, "-m", "immy_nornir", "-C", str(self.root), *arguments],
-            capture_output=True,
-            encoding="utf-8",
-            timeout=timeout,
-            check=False,
-            input=stdin or "",
-            env={**os.environ, "IMMY_E2E_PASSWORD": PASSWORD, **self.variables},
-        )
+        environment = {**os.environ, "IMMY_E2E_PASSWORD": PASSWORD, **self.variables}
+        command = [*warm.IMMY, "-C", str(self.root), *arguments]
+        done = warm.run(command, timeout=timeout, stdin=stdin or "", env=environment)
         assert "Traceback" not in done.stderr, done.stderr
         assert PASSWORD not in done.stdout + done.stderr
         return Done(done.returncode, done.stdout, done.stderr)

@@ -7,7 +7,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,10 +16,11 @@ from typing import Any
 
 from immy_nornir.lab import ComputerSpec, Knobs, Lab
 from immy_nornir.model.values import Json
+from tests import warm
 from tests.waiting import ENOUGH, eventually
 
 PASSWORD = "L4b-Secret-Passw0rd"
-IMMY = [sys.executable, "-m", "immy_nornir"]
+IMMY = warm.IMMY
 SOFTWARE = ("alpha", "beta", "gamma")
 
 BOOK = """
@@ -69,22 +69,12 @@ class Fleet:
         environment = {**os.environ, "IMMY_TEST_PASSWORD": PASSWORD, **self.environment}
         with (self.root / f"out-{number}.txt").open("wb") as out, (self.root / f"err-{number}.txt").open("wb") as err:
             streams = {"stdout": out, "stderr": err, "stdin": subprocess.DEVNULL, **more}
-            return subprocess.Popen(
-                [*IMMY, *arguments], cwd=self.root, env=environment, start_new_session=True, **streams
-            )
+            return warm.Popen([*IMMY, *arguments], cwd=self.root, env=environment, start_new_session=True, **streams)
 
     def immy(self, *arguments: str, expect: int | None = 0, timeout: float = ENOUGH) -> str:
         """Run `immy` to its end; its standard output. A wrong exit code fails with both streams."""
-        done = subprocess.run(
-            [*IMMY, *arguments],
-            cwd=self.root,
-            env={**os.environ, "IMMY_TEST_PASSWORD": PASSWORD, **self.environment},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        environment = {**os.environ, "IMMY_TEST_PASSWORD": PASSWORD, **self.environment}
+        done = warm.run([*IMMY, *arguments], cwd=self.root, env=environment, timeout=timeout)
         said = f"{done.stdout}\n{done.stderr}"
         assert expect is None or done.returncode == expect, f"exit code {done.returncode}\n{said}"
         assert "Traceback" not in said

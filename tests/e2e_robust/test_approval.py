@@ -15,6 +15,7 @@ from tests.waiting import ENOUGH, eventually, turns
 from .fleets import Fleet, fleet, kill, software_files, write
 from .terminal import QUESTION, terminal
 
+pytestmark = pytest.mark.slow
 RUN = ("run", "playbooks/all.yml", "--no-report")
 ONE, TWO = software_files(("alpha",), ()), software_files(("alpha", "beta"), ())
 OWES = {"exits": {"software/alpha": 3010}}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.waiting import ENOUGH
 
 from .fleets import IMMY, write
@@ -26,15 +27,7 @@ CHAIN = "a0: &a0 [x]\n" + "".join(f"a{level}: &a{level} [*a{level - 1}]\n" for l
 
 
 def immy(root: Path, *arguments: str, expect: int = 2) -> str:
-    done = subprocess.run(
-        [*IMMY, *arguments],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        timeout=SOON,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    done = warm.run([*IMMY, *arguments], cwd=root, timeout=SOON)
     said = done.stdout + done.stderr
     assert done.returncode == expect, said[-3000:]
     assert "Traceback" not in said
@@ -187,6 +180,7 @@ MAKERS = {
 
 @pytest.mark.parametrize("place", ODD_PLACES)
 @pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
+@pytest.mark.sampled
 def test_what_is_no_file_is_named_and_not_read(tmp_path: Path, place: str, make: object) -> None:
     write(tmp_path, {"inventory/hosts.yml": INVENTORY})
     path = tmp_path / place

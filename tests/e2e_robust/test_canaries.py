@@ -15,6 +15,7 @@ import pytest
 
 from .fleets import PASSWORD, Fleet, fleet, write
 
+pytestmark = pytest.mark.slow
 CANARY = "Zq7 \"ü'\\9&<kR"
 """A secret parameter of a task, with what every format writes in its own way."""
 FORMS = {
@@ -120,6 +121,7 @@ WEAK = ["1.0", "2", "software", "pc001", "true", "alpha"]
 
 
 @pytest.mark.parametrize("word", WEAK)
+@pytest.mark.sampled(4)
 def test_a_secret_that_is_a_common_word_or_a_number_damages_no_session(tmp_path: Path, word: str) -> None:
     """Ids, keys, versions and what is executed stay what they are, also for who goes on from the record."""
     from tests.waiting import eventually

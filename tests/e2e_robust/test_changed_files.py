@@ -64,6 +64,7 @@ CHANGES = {
 @pytest.mark.parametrize("again", ["run", "resume"])
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
 @pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.sampled
 def test_a_session_whose_files_have_changed_is_settled_and_another_is_planned(
     tmp_path: Path, name: str, how: int, again: str
 ) -> None:
@@ -97,6 +98,7 @@ NO_CHANGES = {
 
 @pytest.mark.parametrize("again", ["run", "resume"])
 @pytest.mark.parametrize("name", NO_CHANGES)
+@pytest.mark.sampled
 def test_what_changes_nothing_for_the_session_supersedes_nothing(tmp_path: Path, name: str, again: str) -> None:
     with fleet(tmp_path, 2, software_files(("alpha", "beta", "gamma"), ())) as one:
         change(one, RULES, "- {item: software/gamma, target: tenants, state: latest}\n", "")

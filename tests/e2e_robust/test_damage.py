@@ -63,6 +63,7 @@ MADE_AGAIN = {
 
 
 @pytest.mark.parametrize("how", LOST)
+@pytest.mark.sampled(3)
 def test_one_damaged_record_costs_one_session(one: Fleet, how: str) -> None:
     interrupt(one)
     change(one, LOST[how])
@@ -79,6 +80,7 @@ def test_one_damaged_record_costs_one_session(one: Fleet, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", MADE_AGAIN)
+@pytest.mark.sampled(4)
 def test_damaged_rows_are_made_again_from_the_entries(one: Fleet, how: str) -> None:
     interrupt(one)
     change(one, MADE_AGAIN[how])
@@ -94,6 +96,7 @@ def test_damaged_rows_are_made_again_from_the_entries(one: Fleet, how: str) -> N
 
 
 @pytest.mark.parametrize("how", [*LOST, *MADE_AGAIN])
+@pytest.mark.sampled(4)
 def test_a_run_goes_on_beside_a_damaged_record(one: Fleet, how: str) -> None:
     interrupt(one)
     change(one, {**LOST, **MADE_AGAIN}[how])
@@ -116,6 +119,7 @@ def test_a_run_goes_on_beside_a_damaged_record(one: Fleet, how: str) -> None:
         "UPDATE entries SET text=x'ff'",
     ],
 )
+@pytest.mark.sampled(5)
 def test_what_else_is_damaged_costs_nothing_but_itself(one: Fleet, damage: str) -> None:
     one.immy(*RUN)
     change(one, damage)

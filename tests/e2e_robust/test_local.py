@@ -60,6 +60,7 @@ def deploy(one: Fleet, item: str) -> Path:
 
 @pytest.mark.parametrize("item", ["task/thing", "software/app"])
 @pytest.mark.parametrize("again", [("run", "playbooks/here.yml", "--yes"), ("sessions", "resume")])
+@pytest.mark.sampled
 def test_an_installer_outlives_its_killed_immy(here: Fleet, item: str, again: tuple[str, ...]) -> None:
     folder = deploy(here, item)
     process = here.start("run", "playbooks/here.yml", "--yes")

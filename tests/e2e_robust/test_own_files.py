@@ -101,6 +101,7 @@ LINKS = ("history.db", "history.db-wal", "history.db-shm", "owners", "opening.lo
 
 @pytest.mark.parametrize("name", LINKS)
 @pytest.mark.parametrize("dangling", [False, True], ids=["", "dangling"])
+@pytest.mark.sampled
 def test_a_planted_link_is_refused_and_nothing_is_written_through_it(tmp_path: Path, name: str, dangling: bool) -> None:
     with fleet(tmp_path / "fleet", 1, ONE) as one:
         one.state.mkdir()

@@ -99,6 +99,7 @@ def test_who_reads_the_first_line_only_sees_no_traceback(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("how", GONE)
+@pytest.mark.sampled(3)
 def test_a_run_tells_of_its_sessions_whatever_stream_is_gone(tmp_path: Path, how: str) -> None:
     with fleet(tmp_path, 2, ONE, specs={"pc002": BROKEN}) as one:
         code, _, err = ended(tmp_path, (*RUN, "--limit", "pc001"), *GONE[how])
@@ -150,6 +151,7 @@ FEW |= {"strict": ("PYTHONIOENCODING", "ascii:strict"), "cp437": ("PYTHONIOENCOD
 
 
 @pytest.mark.parametrize("how", FEW)
+@pytest.mark.sampled(2)
 def test_a_character_that_the_encoding_lacks_is_shown_in_another_way(tmp_path: Path, how: str) -> None:
     files = {
         **ONE,
@@ -197,6 +199,7 @@ def bare(one: Fleet, arguments: tuple[str, ...]) -> subprocess.CompletedProcess[
 
 
 @pytest.mark.parametrize("how", [*GONE, "in closed"])
+@pytest.mark.sampled(4)
 def test_a_command_that_did_nothing_leaves_no_session(tmp_path: Path, how: str) -> None:
     with fleet(tmp_path, 1, ONE) as one:
         names, kind = GONE.get(how, ("in", "closed"))

@@ -22,6 +22,7 @@ from immy_nornir.model.deployments import Enforcement, StateKind, TaskMode
 from immy_nornir.model.items import Declarative, Task
 from immy_nornir.model.places import Level
 from immy_nornir.text.yaml import Dialect, compose, plain
+from tests.powershell import PWSH, needs_pwsh
 from tests.waiting import ENOUGH
 
 from .kit import fleet, violations
@@ -129,16 +130,16 @@ def test_all_playbooks_of_the_sample_are_loaded() -> None:
     } <= set(names)
 
 
-@pytest.mark.skipif("IMMY_PWSH" not in os.environ, reason="IMMY_PWSH names no PowerShell")
+@needs_pwsh
 def test_the_samples_powershell_is_that_of_5_1_too() -> None:
-    command = [os.environ["IMMY_PWSH"], "-Check51", *map(str, POWERSHELL)]
+    command = [PWSH, "-Check51", *map(str, POWERSHELL)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=ENOUGH)
     if "Check51" in done.stderr:
         pytest.skip("this PowerShell has no -Check51")
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.skipif("IMMY_PWSH" not in os.environ, reason="IMMY_PWSH names no PowerShell")
+@needs_pwsh
 @pytest.mark.slow
 def test_the_samples_powershell_parses(tmp_path: Path) -> None:
     script = tmp_path / "parse.ps1"
@@ -149,7 +150,7 @@ def test_the_samples_powershell_parses(tmp_path: Path) -> None:
         '  $errors | ForEach-Object { "$file $_" }\n'
         "}\n"
     )
-    command = [os.environ["IMMY_PWSH"], "-NoProfile", "-File", str(script), *map(str, POWERSHELL)]
+    command = [PWSH, "-NoProfile", "-File", str(script), *map(str, POWERSHELL)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=ENOUGH)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

@@ -13,10 +13,10 @@ import pytest
 
 from immy_nornir.cli.commands.completion import SHELLS
 from immy_nornir.cli.commands.init import sample_root
+from tests.powershell import PWSH, needs_pwsh
 from tests.waiting import ENOUGH
 
 pytestmark = pytest.mark.slow
-PWSH = os.environ.get("IMMY_PWSH", "")
 
 
 def asked(words: str, cwd: Path, shell: str = "bash", **more: str) -> list[list[str]]:
@@ -97,7 +97,7 @@ def test_each_shell_asks_and_is_answered(shell: str) -> None:
     assert "%(" not in script
 
 
-@pytest.mark.skipif(not PWSH, reason="IMMY_PWSH names no PowerShell")
+@needs_pwsh
 def test_powershell_completes_with_it(tmp_path: Path) -> None:
     program = tmp_path / "immy"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m immy_nornir "$@"\n')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +11,12 @@ from winrm.protocol import Protocol
 
 from immy_nornir.lab import ComputerSpec, Lab
 from tests.lab.client import command_line, protocol, run
+from tests.powershell import PWSH, needs_pwsh
 from tests.waiting import eventually
 
-PWSH = os.environ.get("IMMY_PWSH", "")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not PWSH, reason="no PowerShell: the environment variable IMMY_PWSH does not name one"),
+    needs_pwsh,
 ]
 SPEC = ComputerSpec(
     "PC7",

@@ -10,16 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from immy_nornir.errors import TransportTimeoutError
 from immy_nornir.model.protocols import RawAnswer
 from immy_nornir.model.wire import Answer, AnswerStatus, Read, ReadOperation
 from immy_nornir.remote.windows import powershell
 from immy_nornir.remote.windows.connection import PowerShellConnection
+from tests.powershell import PWSH
 
-PWSH = os.environ.get("IMMY_PWSH", "")
-needs_pwsh = pytest.mark.skipif(not PWSH, reason="IMMY_PWSH names no PowerShell")
 MODULES = Path(__file__).parent / "modules"
 
 

@@ -18,7 +18,8 @@ from immy_nornir.errors import GarbledError, RefusedError, TransportTimeoutError
 from immy_nornir.model.protocols import RawAnswer
 from immy_nornir.model.wire import Answer, AnswerStatus, Effect, EffectOperation, Read, ReadOperation
 from immy_nornir.remote.windows.connection import MARGIN_SECONDS, PowerShellConnection
-from tests.remote.windows.processes import Machine, ProcessTransport, needs_pwsh, script, value
+from tests.powershell import needs_pwsh
+from tests.remote.windows.processes import Machine, ProcessTransport, script, value
 from tests.waiting import ENOUGH
 
 pytestmark = [needs_pwsh, pytest.mark.slow]

@@ -21,7 +21,8 @@ from immy_nornir.model.facts import Boot
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import JobSpec, JobState, JobStatus
 from immy_nornir.remote.windows.connection import PowerShellConnection
-from tests.remote.windows.processes import PWSH, Machine, needs_pwsh
+from tests.powershell import PWSH, needs_pwsh
+from tests.remote.windows.processes import Machine
 from tests.waiting import eventually, turns
 
 pytestmark = [needs_pwsh, pytest.mark.slow]

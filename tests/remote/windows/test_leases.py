@@ -11,7 +11,8 @@ from immy_nornir.errors import BusyError, RefusedError
 from immy_nornir.model.facts import Boot
 from immy_nornir.model.wire import JobState, Lease
 from immy_nornir.remote.windows.connection import PowerShellConnection
-from tests.remote.windows.processes import PWSH, Machine, needs_pwsh
+from tests.powershell import PWSH, needs_pwsh
+from tests.remote.windows.processes import Machine
 from tests.remote.windows.test_jobs import BOOT_ID
 from tests.remote.windows.test_jobs import _finish as finish
 from tests.remote.windows.test_jobs import _running as running

@@ -14,7 +14,8 @@ from immy_nornir.model.facts import Identity
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import Answer, AnswerStatus, Read, ReadOperation
 from immy_nornir.remote.windows import bundle
-from tests.remote.windows.processes import PWSH, Machine, needs_pwsh, value
+from tests.powershell import PWSH, needs_pwsh
+from tests.remote.windows.processes import Machine, value
 from tests.waiting import ENOUGH
 
 pytestmark = [needs_pwsh, pytest.mark.slow]
@@ -277,6 +278,7 @@ ZONE = f"{CONTROL}\\TimeZoneInformation"
     ],
     ids=["a name", "the rest of a longer name", "clock changes", "none to be turned off", "turned off"],
 )
+@pytest.mark.sampled
 def test_the_time_zone_is_told_by_windows_own_name(
     tmp_path: Path, edition: str, values: dict[str, Json], zone: str
 ) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from immy_nornir.model.wire import Read, ReadOperation
 from immy_nornir.remote.windows import bundle
+from tests.powershell import PWSH, needs_pwsh
 from tests.remote.windows import test_isolation, test_reads
-from tests.remote.windows.processes import PWSH, Machine, needs_pwsh, script
+from tests.remote.windows.processes import Machine, script
 from tests.waiting import ENOUGH
 
 FILES = sorted(Path(str(resources.files("immy_nornir.remote.windows"))).rglob("*.ps1"))
