@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from immy_nornir.decide.maintenance_types import BUILT_IN_TYPES
+from immy_nornir.fleet.blackouts import STEM, read_blackouts
 from immy_nornir.fleet.deployments import Read, derive_scope, read_deployments, tenant_groups
 from immy_nornir.fleet.library.software import read_software
 from immy_nornir.fleet.library.tasks import read_inventory_item, read_task
@@ -19,6 +20,7 @@ from immy_nornir.fleet.maintenance_types import read_types
 from immy_nornir.fleet.playbooks import read_playbook
 from immy_nornir.fleet.strays import stray_problems
 from immy_nornir.model.deployments import Deployment
+from immy_nornir.model.holds import Blackout
 from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.items import InventoryItem, Item, Library, Platform
 from immy_nornir.model.places import Level, Place, Problem
@@ -32,6 +34,8 @@ TASKS = "tasks/maintenance"
 INVENTORY_ITEMS = "tasks/inventory"
 DEPLOYMENTS = "playbooks/deployments"
 TYPES = "playbooks/types"
+BLACKOUTS = f"playbooks/{STEM}"
+_NO_PLAYBOOKS = ("types", STEM)
 
 
 def load_fleet(
@@ -61,6 +65,7 @@ def load_fleet(
         library=load_library(root, problems),
         deployments=load_deployments(root, inventory, problems),
         types=load_types(root, problems),
+        blackouts=load_blackouts(root, problems),
     )
     return fleet, sorted(set(problems))
 
@@ -99,8 +104,8 @@ def load_playbook(fleet_root: Path, file: Path) -> tuple[Playbook, list[Problem]
 
 
 def playbook_files(root: Path) -> list[Path]:
-    """The playbooks of a fleet: files directly in `playbooks/`, but the one with the maintenance types."""
-    return [path for path in yaml_files(root / "playbooks") if path.stem != "types"]
+    """The playbooks of a fleet: files directly in `playbooks/`, but those of other things."""
+    return [path for path in yaml_files(root / "playbooks") if path.stem not in _NO_PLAYBOOKS]
 
 
 def load_library(root: Path, problems: list[Problem]) -> Library:
@@ -154,3 +159,13 @@ def load_types(root: Path, problems: list[Problem]) -> Mapping[str, MaintenanceT
             if node is not None:
                 own.update(read_types(node, source))
     return {**own, **BUILT_IN_TYPES}
+
+
+def load_blackouts(root: Path, problems: list[Problem]) -> tuple[Blackout, ...]:
+    """The dates at which nothing begins; problems are added to the list."""
+    found: list[Blackout] = []
+    for path in [root / f"{BLACKOUTS}{ending}" for ending in YAML_ENDINGS]:
+        if path.is_file() or is_odd(path):
+            source, node = open_yaml(root, path, problems)
+            found += read_blackouts(node, source) if node is not None else ()
+    return tuple(found)

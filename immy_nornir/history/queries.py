@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from immy_nornir.errors import HistoryError
-from immy_nornir.history import locks, troubles
+from immy_nornir.history import freezes, locks, troubles
 from immy_nornir.history.opening import open_reading
 from immy_nornir.history.rows import ActionRow as ActionRow  # noqa: PLC0414 - what this module answers with
 from immy_nornir.history.rows import JobRow as JobRow  # noqa: PLC0414
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from immy_nornir.decide.runs.run_state import RunState
     from immy_nornir.history.about import About
     from immy_nornir.model.facts import Facts
+    from immy_nornir.model.holds import Freeze
     from immy_nornir.model.items import Item
     from immy_nornir.model.plan import Desire
     from immy_nornir.model.record.entries import Stamped
@@ -127,6 +128,11 @@ class Reader:
             return self._connection.execute(sql, [_known(one) for one in values]).fetchall()
         except sqlite3.Error as error:
             raise troubles.refusal(self._path, "read", error) from error
+
+    def freezes(self, now: float | None = None) -> list[Freeze]:
+        """The freezes that are in force at a moment, oldest first; without it all that ever were, newest first."""
+        rows = self._rows(freezes.ALL) if now is None else self._rows(freezes.IN_FORCE, (now,))
+        return [freezes.freeze_of(tuple(row)) for row in rows]
 
     def runs(self, limit: int | None = None) -> list[RunRow]:
         """Runs, newest first; one whose process died is 'interrupted'."""

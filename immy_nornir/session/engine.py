@@ -22,6 +22,7 @@ from immy_nornir.model.protocols import Address, Clock, Connect, Secrets
 from immy_nornir.model.record.entries import Stamped
 from immy_nornir.model.record.run import RunSpec
 from immy_nornir.model.values import Value, texts_of
+from immy_nornir.session.holds import Holds
 from immy_nornir.text.redaction.redact import Redactor
 
 LOOK_SECONDS = 5.0
@@ -90,8 +91,11 @@ class Engine:
     """Deployments and definitions whose secrets are known, by identity, and whether any of them is weak."""
     definitions: dict[str, Item] = field(default_factory=dict)
     """Definitions of items by content hash, of all sessions: it only grows, and what a hash means never changes."""
-    frozen: Callable[[], str] = str
-    """Why nothing may be changed at this moment; empty when it may. Asked before each effect."""
+    frozen: Callable[[str], str] = lambda _computer: ""
+    """Why nothing may be changed on a computer at this moment, with no end said; empty when it may. Asked before each
+    effect."""
+    holds: Holds = field(default_factory=Holds)
+    """What else keeps computers as they are."""
     play_of: Callable[[RunSpec, str], Play | None] = lambda _run, _name: None
     """A play of a run as the files have it now; None where the run had no playbook. Raises ImmyError: it is gone."""
     reload: Callable[[], tuple[Fleet, Targets] | None] = lambda: None

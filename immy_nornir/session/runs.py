@@ -65,7 +65,7 @@ def in_order(names: Sequence[str], order: str) -> list[str]:
             return list(names)
 
 
-_HOLDS = (WaitKind.WINDOW, WaitKind.APPROVAL)
+_HOLDS = (WaitKind.WINDOW, WaitKind.HOLD, WaitKind.APPROVAL)
 """Waits of a wave that those after it wait for, too."""
 
 

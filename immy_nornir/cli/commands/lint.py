@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from immy_nornir.cli.startup import root_of
 from immy_nornir.decide import winrm_settings
 from immy_nornir.fleet.checks.addresses import shared_addresses
 from immy_nornir.fleet.checks.fleet import check_fleet
+from immy_nornir.fleet.checks.holds import past_holds
 from immy_nornir.fleet.inventory.addresses import PSRP_NAMES, WINRM, AddressError, address_of
 from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
 from immy_nornir.model.inventory import Inventory
@@ -34,6 +36,7 @@ def problems_of(root: Path, sources: Sequence[Path] | None = None) -> list[Probl
         playbooks.append(playbook)
         problems.extend(found)
     found_more = check_fleet(fleet, playbooks, read_file=_lines)
+    found_more += past_holds(fleet, time.time())
     wrong = {one.place for one in found_more if one.level is Level.ERROR}
     addresses = (one for one in _address_problems(fleet.inventory) if one.place not in wrong)
     return sorted({*problems, *found_more, *addresses})

@@ -82,7 +82,9 @@ def _choices(kind: type) -> click.Choice[str]:
 @click.option("--limit", metavar="PATTERN", shell_complete=completing.patterns, help="Only these of the computers.")
 @click.option("--tags", multiple=True, metavar="TAG", help="Only plays with one of these tags.")
 @click.option("--reboot", type=click.Choice(["skip", "automatic", "force"]), help="What to do about needed reboots.")
-@click.option("--window", metavar="WHEN", help="now, after_hours, HH:MM (for a night), or an ISO time or interval.")
+@click.option(
+    "--window", metavar="WHEN", help="now, after_hours, HH:MM (for a night), 'sat 22:00-06:00', or an ISO time."
+)
 @click.option("--offline", type=_choices(Offline), help="What to do about computers that are off.")
 @click.option("--user-context", type=_choices(UserContext), help="As whom user actions run.")
 @click.option(

@@ -105,7 +105,8 @@ class State:
     failure: StageFailed | Refused | None = None
     reboot_failure: str = ""
     closed: str = ""
-    """That the window of the session, which comes once, is over; empty until something finds it closed."""
+    """That nothing new begins any more: its window is over, or its computer is held; empty until that is found."""
+    closed_by: OutcomeReason = OutcomeReason.WINDOW
     verified: Verified | None = None
     waiting: Waiting | None = None
     interrupted: Interrupted | None = None
@@ -174,8 +175,8 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
             return _planned(state, plan)
         case Outdated():
             return _outdated(state)
-        case WindowClosed(message):
-            return replace(state, closed=message)
+        case WindowClosed(message, why):
+            return replace(state, closed=message, closed_by=why)
         case RebootInherited(boot=boot):
             return replace(state, inherited=boot)
         case ApprovalGiven(_, actions, reboots):

@@ -102,9 +102,10 @@ class Outdated:
 
 @dataclass(frozen=True, slots=True)
 class WindowClosed:
-    """The session's window, which comes once, is over: nothing new begins any more."""
+    """The session's window is over and not waited for again, or its computer is held: nothing new begins any more."""
 
     message: str
+    why: OutcomeReason = OutcomeReason.WINDOW
 
 
 @dataclass(frozen=True, slots=True)

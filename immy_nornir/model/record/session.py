@@ -27,6 +27,8 @@ class WaitKind(StrEnum):
     """Somebody is to say that it may do what it plans."""
     BRAKES = "brakes"
     """The brakes of its run are to say so."""
+    HOLD = "hold"
+    """Nothing is changed on its computer for a time: a blackout, a freeze, a hold of the inventory."""
 
 
 class Outcome(StrEnum):
@@ -80,6 +82,8 @@ class OutcomeReason(StrEnum):
     """Its window, which comes once, closed before it was done."""
     NOT_APPROVED = "not_approved"
     """Nobody has said that it may be done."""
+    HELD = "held"
+    """The inventory holds its computer as it is, and says no end."""
 
 
 class EndReason(StrEnum):
@@ -109,6 +113,8 @@ class EndReason(StrEnum):
     """Another session was at work on the computer."""
     WINDOW = "window"
     """Its window, which comes once, closed before anything was done."""
+    HELD = "held"
+    """The inventory holds its computer as it is, and says no end."""
     NOT_APPROVED = "not_approved"
     """Somebody said no to what it would have done, or a brake of its run did."""
     CRASHED = "crashed"
