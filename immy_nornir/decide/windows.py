@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -226,6 +227,7 @@ def closes_first(window: str, hours: BusinessHours | None, zone: str, since: flo
     return None if found is None or found.ends == math.inf else found.ends
 
 
+@lru_cache(maxsize=1024)
 def weekly(text: str) -> BusinessHours:
     """A window of days and hours, such as `sat 22:00-06:00, sun 00:00-06:00; wed 01:00-04:00`. Raises WindowError."""
     try:
@@ -250,18 +252,22 @@ def is_weekly(text: str) -> bool:
 def _weekly_opening(spans: BusinessHours, zone: ZoneInfo, now: float) -> Opening:
     """The first that has not ended, what touches it included: a window does not close at midnight to open again."""
     today = datetime.fromtimestamp(now, zone).date()
+    found = next((one for one in _openings_about(spans, zone, today) if one.ends > now), None)
+    if found is None:  # a time that the clock skips each week would be one: there is none
+        raise WindowError("the window never opens", _DAILY)
+    return Opening(now, math.inf) if found.ends - now > _WEEK else found
+
+
+@lru_cache(maxsize=1024)
+def _openings_about(spans: BusinessHours, zone: ZoneInfo, today: date) -> tuple[Opening, ...]:
     days = (today + timedelta(days=number) for number in range(-_LOOK_BACK, _LOOK_AHEAD))
-    times = sorted(one for day in days for one in _of_day(spans, zone, day) if one[0] < one[1])
     joined: list[Opening] = []
-    for begins, ends in times:
+    for begins, ends in sorted(one for day in days for one in _of_day(spans, zone, day) if one[0] < one[1]):
         if joined and begins <= joined[-1].ends:
             joined[-1] = Opening(joined[-1].begins, max(ends, joined[-1].ends))
         else:
             joined.append(Opening(begins, ends))
-    found = next((one for one in joined if one.ends > now), None)
-    if found is None:  # a time that the clock skips each week would be one: there is none
-        raise WindowError("the window never opens", _DAILY)
-    return Opening(now, math.inf) if found.ends - now > _WEEK else found
+    return tuple(joined)
 
 
 _LOOK_BACK: Final = 2

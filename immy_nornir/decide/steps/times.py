@@ -59,7 +59,8 @@ def _wait(state: State, held: Hold | None, by: Hold | None, opens: float, closed
     if until < opens:
         after = f"; {name} closes before, {told(until, zone)}"
     elif held.until is not None and held.until < opens:
-        after = f"; then for {name}, which opens {told(opens, zone)}"
+        then = f"for {name}, which opens {told(opens, zone)}"
+        after = f"; then {holds.sentence(by, zone) if by is not None and state.spec.options.window == 'now' else then}"
     about = f"the computer is {holds.sentence(held, zone)}{after}"
     # Whether anything is frozen is asked again in a moment: nobody has to come back for that.
     return Wait(WaitKind.HOLD, until, about, held.kind is not HoldKind.UNREAD)
