@@ -41,6 +41,14 @@ def next_after(holds: Iterable[Hold], now: float) -> Hold | None:
     return min((one for one in holds if one.begins > now), key=lambda one: one.begins, default=None)
 
 
+def unending(holds: Iterable[Hold], computer: str) -> tuple[str, tuple[Hold, ...]]:
+    """Why a computer is frozen with nobody having said until when, which stops a session; and all other holds."""
+    known = tuple(holds)
+    found = [one for one in known if one.kind is HoldKind.FREEZE and one.until is None]
+    said = f"{computer} is {sentence(found[0], 'UTC')}" if found else ""
+    return said, tuple(one for one in known if one not in found)
+
+
 def _end(hold: Hold) -> float:
     return math.inf if hold.until is None else hold.until
 

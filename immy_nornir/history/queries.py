@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from immy_nornir.errors import HistoryError
-from immy_nornir.history import freezes, locks, troubles
+from immy_nornir.history import locks, troubles
 from immy_nornir.history.opening import open_reading
 from immy_nornir.history.rows import ActionRow as ActionRow  # noqa: PLC0414 - what this module answers with
 from immy_nornir.history.rows import JobRow as JobRow  # noqa: PLC0414
@@ -131,8 +131,10 @@ class Reader:
 
     def freezes(self, now: float | None = None) -> list[Freeze]:
         """The freezes that are in force at a moment, oldest first; without it all that ever were, newest first."""
-        rows = self._rows(freezes.ALL) if now is None else self._rows(freezes.IN_FORCE, (now,))
-        return [freezes.freeze_of(tuple(row)) for row in rows]
+        from immy_nornir.history import records
+
+        rows = self._rows(records.ALL_FREEZES) if now is None else self._rows(records.FREEZES_IN_FORCE, (now,))
+        return [records.freeze_of(tuple(row)) for row in rows]
 
     def runs(self, limit: int | None = None) -> list[RunRow]:
         """Runs, newest first; one whose process died is 'interrupted'."""
@@ -282,6 +284,18 @@ class Reader:
             else:
                 found.append(one)
         return found
+
+    def took_sessions(self, computer: str, kind: str, last: int) -> list[float]:
+        """How long the work of a computer's last sessions of a type took, in seconds."""
+        from immy_nornir.history import records
+
+        return [float(row[0]) for row in self._rows(records.TOOK_SESSIONS, (computer, kind, last))]
+
+    def took_item(self, item: str, last: int) -> list[float]:
+        """How long the last actions for an item took, on any computer, in seconds."""
+        from immy_nornir.history import records
+
+        return [float(row[0]) for row in self._rows(records.TOOK_ITEM, (item, last))]
 
     def log(self, session_id: str, after: int = 0) -> list[LogRow]:
         """A session's entries as sentences."""

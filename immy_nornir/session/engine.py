@@ -8,19 +8,22 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from immy_nornir.decide.holds import unending
 from immy_nornir.decide.resolve.desires import SharedDesires
 from immy_nornir.decide.resolve.winning_deployments import Targets
 from immy_nornir.decide.steps.moment import Approver
-from immy_nornir.decide.steps.state import State
+from immy_nornir.decide.steps.state import State, reported_zone
 from immy_nornir.errors import ImmyError
 from immy_nornir.history import codec
 from immy_nornir.history.store import History
+from immy_nornir.model.holds import Hold
 from immy_nornir.model.inventory import Computer
 from immy_nornir.model.items import Item, Software, Task
 from immy_nornir.model.playbooks import Fleet, Play
 from immy_nornir.model.protocols import Address, Clock, Connect, Secrets
 from immy_nornir.model.record.entries import Stamped
 from immy_nornir.model.record.run import RunSpec
+from immy_nornir.model.record.session import SessionSpec
 from immy_nornir.model.values import Value, texts_of
 from immy_nornir.session.holds import Holds
 from immy_nornir.text.redaction.redact import Redactor
@@ -140,6 +143,22 @@ class Engine:
             self.unreadable = f"the files have changed and cannot be read: {error.message}"
         finally:
             self._reload_lock.release()
+
+    def holds_of(self, spec: SessionSpec, reported: object) -> tuple[Hold, ...]:
+        """What keeps a session's computer as it is, now or later; `reported` is the zone that it says it stands in."""
+        known = self.fleet.inventory.computers.get(spec.computer) or self.names.get(spec.computer)
+        return self.holds.of(self.fleet, self.history, self.clock, spec, known, reported)
+
+    def held(self, state: State, unread: str) -> tuple[str, tuple[Hold, ...]]:
+        """Why a session may change nothing, with nobody having said an end, and what else holds its computer.
+
+        Nothing holds one that only looks. `unread` says that its files could not be read.
+        """
+        spec = state.spec
+        if not spec.type.executes or spec.check:
+            return "", ()
+        frozen, holds = unending(self.holds_of(spec, reported_zone(state)), spec.computer)
+        return self.frozen(spec.computer) or self.unreadable or unread or frozen, holds
 
     def keep_definitions(self, definitions: Mapping[str, Item]) -> None:
         """Make definitions known to every session of this process, and to the history."""

@@ -1,4 +1,4 @@
-"""What keeps a computer as it is, gathered for the gate: FREEZE, freezes of the history, holds and blackouts of files.
+"""What keeps a computer as it is: freezes of the history, blackouts of the files, holds of the inventory.
 
 The files are those that the process last read; freezes are read again every few seconds, so that another shell's reach
 the sessions under way. What cannot be read holds. Not here: what follows from it (decide.steps.times).
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from immy_nornir.decide.dates import between
 from immy_nornir.decide.detect.facts import known_names
-from immy_nornir.decide.holds import VARIABLE, hold_of, sentence
+from immy_nornir.decide.holds import VARIABLE, hold_of
 from immy_nornir.decide.resolve import host_variables, patterns
 from immy_nornir.decide.time_zones import WindowError, own_zone, zone_of
 from immy_nornir.errors import HistoryError, ImmyError, PatternError
@@ -21,13 +21,14 @@ from immy_nornir.model.holds import Freeze, Hold, HoldKind
 from immy_nornir.model.record.session import WaitKind
 
 if TYPE_CHECKING:
-    from immy_nornir.decide.steps.state import State
     from immy_nornir.decide.steps.step import Wait
+    from immy_nornir.history.store import History
     from immy_nornir.model.holds import Blackout
-    from immy_nornir.model.inventory import Inventory
+    from immy_nornir.model.inventory import Computer, Inventory
     from immy_nornir.model.playbooks import Fleet
+    from immy_nornir.model.protocols import Clock
+    from immy_nornir.model.record.session import SessionSpec
     from immy_nornir.model.values import Value
-    from immy_nornir.session.engine import Engine
 
 READ_SECONDS: Final = 3.0
 """How often freezes are read while sessions are under way."""
@@ -54,32 +55,38 @@ class Holds:
         """By pattern of a freeze: the computers that it selects now, or why that cannot be said."""
 
     def of(
-        self, engine: Engine, computer: str, given: Mapping[str, Value], said: str, reported: object
+        self,
+        fleet: Fleet,
+        history: History,
+        clock: Clock,
+        spec: SessionSpec,
+        computer: Computer | None,
+        reported: object,
     ) -> tuple[Hold, ...]:
-        """All holds of a computer that are not over; `given` are variables of its session, the rest is its zone."""
-        self._look(engine)
-        zone, now = _zone(said, reported), engine.clock.now()
+        """All holds of a session's computer that are not over; `reported` is the zone that it says it stands in."""
+        self._look(history, clock)
+        zone, now = _zone(spec.time_zone, reported), clock.now()
         with self._lock:
-            if self._fleet is not engine.fleet:
-                self._fleet, self._reached, self._blackouts = engine.fleet, {}, blackouts_of(engine.fleet)
-            found = [*self._of_freezes(engine.fleet.inventory, computer), *self._of_blackouts(computer, zone)]
+            if self._fleet is not fleet:
+                self._fleet, self._reached, self._blackouts = fleet, {}, blackouts_of(fleet)
+            found = [*self._of_freezes(fleet.inventory, spec.computer), *self._of_blackouts(spec.computer, zone)]
         if self._unread:
             found.append(Hold(HoldKind.UNREAD, self._unread, 0.0, now + _UNREAD_SECONDS))
-        if (held := _of_inventory(engine, computer, given, zone)) is not None:
+        if (held := _of_inventory(computer, spec.vars, zone)) is not None:
             found.append(held)
         return tuple(one for one in found if one.until is None or now < one.until)
 
-    def _look(self, engine: Engine) -> None:
+    def _look(self, history: History, clock: Clock) -> None:
         """Read the freezes again where it is time; whoever comes meanwhile goes by those of a moment ago."""
         if not self._reading.acquire(blocking=self._read_at is None):
             return
         try:
-            now = engine.clock.monotonic()
+            now = clock.monotonic()
             if self._read_at is not None and now - self._read_at < READ_SECONDS:
                 return
             try:
-                with engine.history.read() as reader:
-                    self._freezes, self._unread = tuple(reader.freezes(engine.clock.now())), ""
+                with history.read() as reader:
+                    self._freezes, self._unread = tuple(reader.freezes(clock.now())), ""
             except HistoryError as error:
                 self._unread = f"freezes cannot be read: {error.message}"
             self._read_at = now
@@ -101,22 +108,6 @@ class Holds:
                 yield Hold(HoldKind.BLACKOUT, one.reason, *between(span, zone), str(span.place or one.place))
 
 
-def gather(engine: Engine, state: State, unread: str = "") -> tuple[str, tuple[Hold, ...]]:
-    """Why a session may change nothing, with nobody having said an end, and what else holds its computer."""
-    spec = state.spec
-    reported = None if state.identity is None else state.identity.system.get("time_zone")
-    holds = engine.holds.of(engine, spec.computer, spec.vars, spec.time_zone, reported)
-    frozen = next((one for one in holds if one.kind is HoldKind.FREEZE and one.until is None), None)
-    told = "" if frozen is None else f"{spec.computer} is {sentence(frozen, '')}"
-    files = engine.frozen(spec.computer) or engine.unreadable or unread
-    return files or told, tuple(one for one in holds if one.kind is not HoldKind.FREEZE or one.until is not None)
-
-
-def may_be_lifted(wait: Wait, now: float) -> Wait:
-    """A wait as whoever stays for it waits: a hold may end before its time, and nothing else would tell."""
-    return replace(wait, until=min(wait.until, now + LOOK_SECONDS)) if wait.kind is WaitKind.HOLD else wait
-
-
 def reached_by(inventory: Inventory, pattern: str) -> frozenset[str] | str:
     """The computers of a pattern, or why nobody can say which they are."""
     try:
@@ -135,6 +126,11 @@ def blackouts_of(fleet: Fleet) -> dict[str, list[Blackout]]:
     return found
 
 
+def may_be_lifted(wait: Wait, now: float) -> Wait:
+    """A wait as whoever stays for it waits: a hold may end before its time, and nothing else would tell."""
+    return replace(wait, until=min(wait.until, now + LOOK_SECONDS)) if wait.kind is WaitKind.HOLD else wait
+
+
 def _zone(said: str, reported: object) -> str:
     """The zone of a computer; empty where nobody knows it."""
     try:
@@ -145,17 +141,13 @@ def _zone(said: str, reported: object) -> str:
     return zone
 
 
-def _of_inventory(engine: Engine, name: str, given: Mapping[str, Value], zone: str) -> Hold | None:
-    try:
-        computer = engine.computer(name)
-    except KeyError:
-        return None
-    variables = known_names(computer, given)
-    if VARIABLE not in variables:
+def _of_inventory(computer: Computer | None, given: Mapping[str, Value], zone: str) -> Hold | None:
+    variables = {} if computer is None else known_names(computer, given)
+    if computer is None or VARIABLE not in variables:
         return None
     place = computer.origins.get(VARIABLE)
+    told = "" if place is None else str(place)
     try:
-        value = host_variables.own(variables, VARIABLE)
+        return hold_of(host_variables.own(variables, VARIABLE), zone, told)
     except ImmyError as error:
-        return Hold(HoldKind.HOLD, f"it cannot be read: {error.message}", source=f"immy_hold, {place}")
-    return hold_of(value, zone, "" if place is None else str(place))
+        return Hold(HoldKind.HOLD, f"it cannot be read: {error.message}", source=f"immy_hold, {told}")

@@ -41,7 +41,7 @@ from immy_nornir.model.record.entries import (
 from immy_nornir.model.record.session import EndReason, Status, WaitKind
 from immy_nornir.session import operations
 from immy_nornir.session.hearing.known_secrets import learn
-from immy_nornir.session.holds import gather, may_be_lifted
+from immy_nornir.session.holds import may_be_lifted
 from immy_nornir.session.inputs import compare
 from immy_nornir.session.leg import Leg
 from immy_nornir.session.recap import Recap, recap_of
@@ -335,9 +335,8 @@ class LiveSession:
                     self._perform(do, action_id)
 
     def _moment(self) -> Moment:
-        engine, spec = self.engine, self.spec
-        acts = spec.type.executes and not spec.check
-        frozen, holds = gather(engine, self.state, self._unread) if acts else ("", ())
+        engine = self.engine
+        frozen, holds = engine.held(self.state, self._unread)
         return Moment(engine.clock.now(), self.leg.contact, engine.stop.level > 0, frozen, self.approver, holds)
 
     def begin(self) -> Settled | None:

@@ -57,7 +57,8 @@ if TYPE_CHECKING:
     from immy_nornir.decide.steps.under_way import ActionState
     from immy_nornir.model.protocols import Reader
     from immy_nornir.model.values import Json
-    from immy_nornir.session.leg import Leg
+    from immy_nornir.session.preview import of_plan
+from immy_nornir.session.leg import Leg
 
 _STAGE_OF = {
     Do.CONNECT: Stage.CONNECT,
@@ -277,7 +278,8 @@ def _is_new(desire: Desire, before: Desire | None) -> bool:
 
 
 def _make_plan(state: State, leg: Leg) -> list[Entry]:
-    return [Planned(make_plan(_planning_of(state, leg, state.findings, state.desires)))]
+    plan = make_plan(_planning_of(state, leg, state.findings, state.desires))
+    return [Planned(plan, of_plan(leg.engine, state, plan) if state.spec.type.executes else None)]
 
 
 # --- judging after execution ----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def day(**later: float) -> str:
 
 def test_each_computer_is_held_by_its_own_word_and_the_others_work(tmp_path: Path) -> None:
     """A blackout of a group and one of a file, holds with and without an end, freezes of both kinds; --check looks."""
-    variables = {
+    variables: dict[str, dict[str, Any]] = {
         "pc002": {"immy_hold": {"until": "2999-01-15", "reason": "year-end accounts"}},
         "pc003": {"immy_hold": {"reason": "evidence for the court"}},
     }
@@ -53,6 +54,7 @@ def test_each_computer_is_held_by_its_own_word_and_the_others_work(tmp_path: Pat
         assert set(one.statuses().values()) == {"passed"}
 
         one.immy(*RUN, expect=130)
+        assert "warning: pc003: held: evidence for the court (immy_hold, inventory/hosts.yml:" in one.said
 
         assert one.statuses() == {
             "pc001": "waiting",
@@ -103,6 +105,11 @@ def test_a_freeze_from_another_shell_reaches_a_run_under_way_and_so_does_its_end
         one.immy("unfreeze", "--all")
         assert process.wait(ENOUGH) == 0
         assert one.installs() == {("pc001", "software/alpha"): 1, ("pc001", "software/beta"): 1}
+        # It took seconds then; the next window is shorter, and longer than nothing.
+        soon = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%MZ")
+        one.immy(*RUN, "--window", f"{soon}/PT1S")
+        assert "warning: pc001: about less than a minute by its last session; window" in one.said
+        assert "is open for less than a minute: it may not fit" in one.said
 
 
 def test_where_freezes_cannot_be_read_nothing_begins(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import click
 
 from immy_nornir.cli import completing, options, startup, table
 from immy_nornir.cli.door import say, say_json
-from immy_nornir.cli.times import Zone
+from immy_nornir.cli.times import Zone, read_until
 from immy_nornir.errors import UsageError
 from immy_nornir.text import json
 from immy_nornir.text.plain import counted
@@ -61,7 +61,7 @@ def freeze(
     from immy_nornir.model.holds import Freeze
 
     now = time.time()
-    ends = None if until is None else read_when(until, now)
+    ends = None if until is None else read_until(until, now)
     root = startup.root_of(ctx)
     fleet = fleet_as_it_is(root, sources)
     names = _reached(fleet, pattern)
@@ -77,13 +77,6 @@ def freeze(
     lifted = startup.command(f"unfreeze {new.id}")
     say(f"freeze {new.id}: {counted(len(names), 'computer')} of {pattern} {_until(new)}: {new.reason}")
     say(f"  nothing new begins there within seconds; to lift it: {lifted}", err=True)
-
-
-def read_when(text: str, now: float) -> float:
-    """When a freeze ends. Raises UsageError."""
-    from immy_nornir.cli.until import read_until
-
-    return read_until(text, now)
 
 
 def fleet_as_it_is(root: Path, sources: Sequence[Path]) -> Fleet:

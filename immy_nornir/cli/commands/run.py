@@ -203,13 +203,15 @@ def _begin(
     from immy_nornir.history.store import new_id
     from immy_nornir.model.record.run import RunSpec
     from immy_nornir.session import runs, taking_up
-    from immy_nornir.session.preview import preview
+    from immy_nornir.session.preview import preview, warnings
 
     _refuse_frozen(root, plays, asking)
     run_id = new_id(engine.clock.now())
     taking_up.make_specs(engine, run_id, plays, asking)
     planned = preview(engine, [spec for one in plays for spec in one.specs])
     approved = approve(planned, yes=wishes.yes, quiet=wishes.quiet)
+    for line in () if wishes.quiet else warnings(engine, [spec for one in plays for spec in one.specs]):
+        say(f"warning: {line}", err=True)
     user, machine = startup.who()
     fresh, taken_up = taking_up.make_sessions(engine, plays)
     spec = RunSpec(

@@ -10,7 +10,7 @@ import math
 
 from immy_nornir.decide import holds, windows
 from immy_nornir.decide.steps.moment import Moment
-from immy_nornir.decide.steps.state import State, did_anything
+from immy_nornir.decide.steps.state import State, did_anything, reported_zone
 from immy_nornir.decide.steps.step import Note, Wait
 from immy_nornir.decide.time_zones import own_zone, told
 from immy_nornir.errors import ImmyError
@@ -122,7 +122,7 @@ def past(state: State, now: float) -> str:
     """
     spec = state.spec
     try:
-        told_past = windows.past(spec.options.window, spec.time_zone, _reported(state), now)
+        told_past = windows.past(spec.options.window, spec.time_zone, reported_zone(state), now)
         if not told_past and spec.options.window_over is WindowOver.MISS:
             closed = _closed_for_good(state)
             told_past = f"closed {told(closed, _zone(state))}" if closed is not None and now >= closed else ""
@@ -163,12 +163,7 @@ def no_free_time(state: State) -> str:
 
 def _zone(state: State) -> str:
     """The name of the computer's zone. Raises WindowError where nobody knows it."""
-    return own_zone(state.spec.time_zone, _reported(state))
-
-
-def _reported(state: State) -> object:
-    """The zone that the computer says it stands in, once it was spoken to."""
-    return None if state.identity is None else state.identity.system.get("time_zone")
+    return own_zone(state.spec.time_zone, reported_zone(state))
 
 
 def _zone_for_reboots(state: State) -> None:

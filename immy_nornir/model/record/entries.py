@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from immy_nornir.model.facts import Boot, Facts, Finding, Identity
-from immy_nornir.model.plan import Desire, Plan, PlannedAction
+from immy_nornir.model.plan import Desire, Outlook, Plan, PlannedAction
 from immy_nornir.model.playbooks import ActionType, Stage
 from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason, Purpose, Status, WaitKind
 from immy_nornir.model.values import Json
@@ -91,6 +91,8 @@ class Planned:
     """The plan."""
 
     plan: Plan
+    outlook: Outlook | None = None
+    """None: nobody knows how long such work takes."""
 
 
 @dataclass(frozen=True, slots=True)

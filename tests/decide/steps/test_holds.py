@@ -181,8 +181,8 @@ def test_what_is_left_when_the_window_closes_is_missed_where_that_is_asked_for(
     window: str, now: float, closes: str
 ) -> None:
     spec = {"business_hours": "mon-fri 08:00-18:00"}
-    more = {"now": MONDAY_NOON + now * HOUR, "job_seconds": 0.5 * HOUR, "options": MISS, "spec": spec}
-    done = at(window, act("a"), act("b"), act("p", always=True), **more).go()
+    more: dict[str, Any] = {"now": MONDAY_NOON + now * HOUR, "job_seconds": 0.5 * HOUR, "spec": spec}
+    done = at(window, act("a"), act("b"), act("p", always=True), options=MISS, **more).go()
     assert done.order == ["a"]
     assert done.outcomes["b"] == done.outcomes["p"] == (Outcome.SKIPPED, OutcomeReason.WINDOW)
     assert end(done) == (Status.PARTIALLY_PASSED, EndReason.ACTIONS)
