@@ -38,7 +38,7 @@ class _Dates:
             raise Unreadable from None
 
     def schema(self) -> Schema:
-        return Text(self.wants).schema()
+        return Text(self.wants, r"\s*\d{4}-\d\d-\d\d.*").schema()
 
 
 def _placed(span: DateSpan, place: Place) -> DateSpan:

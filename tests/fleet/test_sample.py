@@ -31,7 +31,7 @@ FILES = [
     (kind, path)
     for kind, (_, pattern) in SHAPES.items()
     for path in sorted(ROOT.glob(pattern))
-    if kind != "playbook" or path.stem != "types"
+    if kind != "playbook" or path.stem not in ("types", "blackouts")
 ]
 POWERSHELL = sorted(ROOT.glob("tasks/**/*.ps1"))
 SHELL = sorted(ROOT.glob("tasks/**/*.sh"))
@@ -108,6 +108,9 @@ BROKEN = [
     ("playbook", "playbooks/x.yml", "- {hosts: all, serial: 0}\n"),
     ("playbook", "playbooks/x.yml", "- {hosts: all, options: {window: noon}}\n"),
     ("types", "playbooks/types.yml", "- {name: x, stages: [detct]}\n"),
+    ("blackouts", "playbooks/blackouts.yml", "- {dates: christmas, reason: x}\n"),
+    ("blackouts", "playbooks/blackouts.yml", "- {dates: 2030-12-24}\n"),
+    ("blackouts", "playbooks/blackouts.yml", "- {date: 2030-12-24, reason: x}\n"),
 ]
 
 
