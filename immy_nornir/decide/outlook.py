@@ -67,18 +67,22 @@ def outlook(
             begins = hold.until
         cut = holds.next_after(known, begins)
         length = min(found.ends, cut.begins if cut is not None else math.inf) - begins
-    said = f"about {lasting(estimate.seconds)} {estimate.by}"
+    lasts = lasting(estimate.seconds)
+    said = f"{lasts if lasts == _SHORT else f'about {lasts}'} {estimate.by}"
     if length == math.inf:
         return Outlook(said, True)
     fits = estimate.seconds <= length
     return Outlook(f"{said}; window {window} is open for {lasting(length)}{'' if fits else ': it may not fit'}", fits)
 
 
+_SHORT: Final = "less than a minute"
+
+
 def lasting(seconds: float) -> str:
     """A length of time as people plan with it."""
     minutes = round(seconds / 60)
     if minutes < 1:
-        return "less than a minute" if seconds < 30 else "1 min"
+        return _SHORT
     if minutes < 100:
         return f"{minutes} min"
     hours = seconds / 3600

@@ -51,14 +51,14 @@ from immy_nornir.model.record.entries import (
 from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason
 from immy_nornir.model.wire import ReadOperation
 from immy_nornir.session import effects, inputs
+from immy_nornir.session.preview import of_plan
 
 if TYPE_CHECKING:
     from immy_nornir.decide.steps.state import State
     from immy_nornir.decide.steps.under_way import ActionState
     from immy_nornir.model.protocols import Reader
     from immy_nornir.model.values import Json
-    from immy_nornir.session.preview import of_plan
-from immy_nornir.session.leg import Leg
+    from immy_nornir.session.leg import Leg
 
 _STAGE_OF = {
     Do.CONNECT: Stage.CONNECT,

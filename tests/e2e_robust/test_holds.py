@@ -108,7 +108,7 @@ def test_a_freeze_from_another_shell_reaches_a_run_under_way_and_so_does_its_end
         # It took seconds then; the next window is shorter, and longer than nothing.
         soon = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%MZ")
         one.immy(*RUN, "--window", f"{soon}/PT1S")
-        assert "warning: pc001: about less than a minute by its last session; window" in one.said
+        assert "warning: pc001: less than a minute by its last session; window" in one.said
         assert "is open for less than a minute: it may not fit" in one.said
 
 
