@@ -62,7 +62,7 @@ def sentence(hold: Hold, zone: str) -> str:
 
 def hold_of(value: Value, zone: str, place: str) -> Hold | None:
     """The variable `immy_hold` as a hold; None where it says nothing. What cannot be read holds, without an end."""
-    if value is None or value is False or value == "":
+    if says_nothing(value):
         return None
     source = f"immy_hold{f', {place}' if place else ''}"
     try:
@@ -70,6 +70,11 @@ def hold_of(value: Value, zone: str, place: str) -> Hold | None:
         return Hold(HoldKind.HOLD, reason, 0.0, None if ends is None else end_of(ends, zone), source)
     except ImmyError as error:
         return Hold(HoldKind.HOLD, f"it cannot be read: {error.message}", source=source)
+
+
+def says_nothing(value: Value) -> bool:
+    """Whether the variable is there to hold nothing, as where a nearer group lifts what a wider one holds."""
+    return value is None or value is False or value == ""
 
 
 def read_hold(value: Value) -> tuple[datetime | None, str]:

@@ -23,6 +23,7 @@ all:
             pc4: {immy_hold: {reason: for the court}}
             pc5: {immy_hold: {until: "{{ when }}", reason: x}, when: 2999-01-01}
             pc6: {immy_hold: yes}
+            pc9: {immy_hold: {}}
             pc7: {immy_blackouts: [2999-12-24]}
             pc8: {immy_options: {window: "mnday 22:00-23:00", window_over: carry}}
 """
@@ -69,8 +70,9 @@ def test_what_is_wrong_with_blackouts_and_holds_is_told_with_its_line(tmp_path: 
         "inventory/hosts.yml:10 note: immy_hold has no end: nothing is changed until it is gone",
         "inventory/hosts.yml:12 error: immy_hold is no map: 'true'",
         "inventory/hosts.yml:12 warning: 'yes' means true",
-        "inventory/hosts.yml:13 warning: nobody reads a variable 'immy_blackouts'",
-        "inventory/hosts.yml:14 error: 'mnday 22:00-23:00' is no window: 'mnday' is no day of the week",
+        "inventory/hosts.yml:13 error: immy_hold gives no reason",
+        "inventory/hosts.yml:14 warning: nobody reads a variable 'immy_blackouts'",
+        "inventory/hosts.yml:15 error: 'mnday 22:00-23:00' is no window: 'mnday' is no day of the week",
         "playbooks/blackouts.yml:2 error: '2999-12-24..2999-12-20' ends before it begins",
         "playbooks/blackouts.yml:4 error: there is no '2999-13-01': month must be in 1..12",
         "playbooks/blackouts.yml:6 error: 'acne' in the pattern 'acne' is neither a group nor a computer",

@@ -57,7 +57,7 @@ def pins(value: Value) -> dict[str, str]:
 
 def _wrong_hold(value: Value) -> str:
     texts = value.values() if isinstance(value, Mapping) else ()
-    if not value or any(isinstance(one, str) and templates.is_template(one) for one in texts):
+    if holds.says_nothing(value) or any(isinstance(one, str) and templates.is_template(one) for one in texts):
         return ""
     try:
         holds.read_hold(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from immy_nornir.decide.dates import between, end_of
-from immy_nornir.decide.holds import VARIABLE, read_hold
+from immy_nornir.decide.holds import VARIABLE, read_hold, says_nothing
 from immy_nornir.decide.time_zones import told
 from immy_nornir.errors import ImmyError
 from immy_nornir.fleet.checks.rules import Targets
@@ -61,6 +61,6 @@ def _holds(inventory: Inventory) -> Iterator[tuple[Place, Value]]:
     for computer in inventory.computers.values():
         place = computer.origins.get(VARIABLE)
         value = computer.variables.get(VARIABLE)
-        if place is not None and place not in seen and value:
+        if place is not None and place not in seen and not says_nothing(value):
             seen.add(place)
             yield place, value
