@@ -28,6 +28,8 @@ COMMANDS: dict[str, str] = {
     "schema": "Print the JSON Schemas of the fleet's files, for editors.",
     "inventory": "Show computers, groups and variables as the inventory's files give them.",
     "sessions": "Look at maintenance sessions, and take up interrupted ones.",
+    "freeze": "Change nothing on computers, a tenant's for instance, until a time or until `immy unfreeze`.",
+    "unfreeze": "Lift freezes; sessions that somebody stays for go on by themselves, the others when they are resumed.",
     "runs": "Look at runs: the sessions that one command started together.",
     "computers": "Say something of single computers.",
     "schedule": "Begin work by itself: when schedules are due, the service that begins them, and how others can.",

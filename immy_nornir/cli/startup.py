@@ -184,7 +184,7 @@ def engine_of(
         lambda computer: address_of(computer, secrets.reveal),
         Targets.of(fleet),
         names=implicit,
-        frozen=lambda: frozen_by(root),
+        frozen=lambda _computer: frozen_by(root),
         play_of=files.play_of,
         reload=files.reload,
     )

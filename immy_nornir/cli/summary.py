@@ -26,9 +26,9 @@ _OPEN = (Status.CREATED, Status.RUNNING, Status.WAITING, Status.INTERRUPTED)
 
 def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:
     """The command's exit code by the statuses of its sessions; of several the first of 130, 1, 6, 5, 4, 0."""
-    # Who is excluded on purpose has not failed: else no run over a fleet with such a computer could be fine. A session
-    # whose place another took says nothing.
-    outside = (EndReason.EXCLUDED, EndReason.SUPERSEDED)
+    # Who is excluded or held on purpose has not failed: else no run over a fleet with such a computer could be fine. A
+    # session whose place another took says nothing.
+    outside = (EndReason.EXCLUDED, EndReason.HELD, EndReason.SUPERSEDED)
     sessions = [live for live in sessions if live.recap.reason not in outside]
     # Another process is at work on these computers; that one says what becomes of them.
     ours = [live for live in sessions if live.refused is None or live.recap.reason is not None]

@@ -1,4 +1,4 @@
-"""Moments and lengths of time on screens: the operator's local time, with its offset from UTC said once.
+"""Moments and lengths of time on screens and as they are typed: the operator's local time, its offset said once.
 
 A screen makes one `Zone` of all its moments. JSON has seconds since 1970 or ISO in UTC, and reports are in UTC: they
 are read elsewhere. What a computer does by its own clock, such as its window, is told in its own zone, which is named.
@@ -6,8 +6,12 @@ are read elsewhere. What a computer does by its own clock, such as its window, i
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from immy_nornir.errors import UsageError
 
 
 def offset_of(at: float) -> str:
@@ -38,3 +42,34 @@ def clock(seconds: float) -> str:
     whole = max(0, int(seconds))
     hours, minutes = whole // 3600, whole % 3600 // 60
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+_LASTS = re.compile(r"(\d{1,6})\s*(m|min|h|d|w)", re.ASCII)
+_SECONDS = {"m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+_CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
+_ADVICE = "write 4h, 2d, 18:00, 2027-01-02 (its whole day) or 2027-01-02T18:00"
+
+
+def read_until(text: str, now: float) -> float:
+    """Seconds since 1970; times without an offset are the operator's own. Raises UsageError for one that is past."""
+    from immy_nornir.decide.dates import parse_end  # lists and logs do without
+    from immy_nornir.decide.time_zones import WindowError
+
+    said = text.strip()
+    if (length := _LASTS.fullmatch(said)) is not None:
+        return now + int(length[1]) * _SECONDS[length[2]]
+    try:
+        if (clock := _CLOCK.fullmatch(said)) is not None:
+            today = datetime.fromtimestamp(now)  # noqa: DTZ006 - the operator's own clock
+            ends = today.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
+            ends += timedelta(days=1) if ends.timestamp() <= now else timedelta()
+        else:
+            ends = parse_end(said)
+        until = ends.timestamp()
+    except WindowError as error:
+        raise UsageError(f"--until: {error.message}", _ADVICE) from error
+    except (OverflowError, ValueError, OSError) as error:
+        raise UsageError(f"--until: '{text}' is no time here: {error}", _ADVICE) from error
+    if until <= now:
+        raise UsageError(f"--until: {text} is past ({time.strftime('%Y-%m-%d %H:%M', time.localtime(now))} now)")
+    return until

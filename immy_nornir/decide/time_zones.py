@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from immy_nornir.decide.windows_zones import WINDOWS_ZONES
 from immy_nornir.errors import ImmyError
 
+FIRST_ZONE: Final = "Etc/GMT-14"
+"""The zone in which a time of the day comes first of all."""
 LAST_ZONE: Final = "Etc/GMT+12"
 """The zone in which a time of the day comes last of all."""
 _NO_CHANGES: Final = "_dstoff"

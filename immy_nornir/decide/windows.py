@@ -1,8 +1,8 @@
 """Business hours and the option `window` -> instants, in a computer's own time zone; pure, the time is given.
 
-At clock changes: a time that does not exist moves to the first instant that does (decide.time_zones); of a time that
-comes twice the first is meant, except for the end of business hours, where the second one is. Not here: waiting, and
-which actions have to wait.
+Days and hours of a window are written as business hours are. At clock changes: a time that does not exist moves to the
+first instant that does (decide.time_zones); of a time that comes twice the first is meant, except for the end of
+business hours, where the second one is. Not here: waiting, and which actions have to wait.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -34,6 +35,8 @@ _SPAN: Final = r"(\d{1,2}):(\d{2})\s*(?:-|\u2013|to)\s*(\d{1,2}):(\d{2})"
 _TIMES: Final = re.compile(_SPAN, re.ASCII)
 _LONGEST: Final = 1_000
 _CLOSED: Final = re.compile(r"[\s:=]+(?:closed|off)$", re.IGNORECASE)
+_FORMS: Final = "use now, after_hours, HH:MM, days and hours like 'sat 22:00-06:00', or a time like 2030-01-31T22:00"
+_DAILY: Final = "write 'daily 22:00-06:00', or 'sat 22:00-06:00, sun 00:00-06:00; wed 01:00-04:00'"
 _EXAMPLE: Final = "write 'mon-fri 08:00-18:00; sat 09:00-12:00', or a mapping like monday-friday: \"08:00-18:00\""
 
 
@@ -51,6 +54,14 @@ class BusinessHours:
     """The hours of a week in which people work, by the wall clock."""
 
     spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One time that a window is open, in seconds since 1970; infinity: it does not end."""
+
+    begins: float
+    ends: float
 
 
 # --- reading ---------------------------------------------------------------------------------------------------
@@ -166,24 +177,39 @@ def in_business_hours(hours: BusinessHours, zone: str, now: float) -> bool:
     return _end_of_hours(hours, zone_of(zone), now) is not None
 
 
+def opening(window: str, hours: BusinessHours | None, zone: str, since: float, now: float) -> Opening | None:
+    """The opening of a window that `now` lies in, else the next one, for a session made at `since`; None: none comes.
+
+    After hours it is open until the next business hours begin; a time of the day opens for OPEN_HOURS, or until
+    business hours begin, and again on the next day: who comes back to a session at noon does not work at noon. Spans
+    that touch are one opening. An ISO window comes once. Raises WindowError.
+    """
+    text = window.strip()
+    if text == "now":
+        return Opening(now, math.inf)
+    where = zone_of(zone)
+    iso = parse_iso_window(text)
+    if iso is not None:
+        begins, ends = iso.between(where)
+        return None if now >= ends else Opening(max(begins, since), ends)
+    if text == "after_hours":
+        begins = _after_hours(hours, where, now)
+        return Opening(begins, _next_start(hours, where, begins))
+    if is_weekly(text):
+        return _weekly_opening(weekly(text), where, now)
+    begins = opens_at(window, hours, zone, max(since, now - 86400.0))
+    while now >= (ends := _closes_at(begins, hours, where)):
+        begins = opens_at(window, hours, zone, begins + 1.0)
+    return Opening(begins, ends)
+
+
 def may_act_at(window: str, hours: BusinessHours | None, zone: str, since: float, now: float) -> float:
     """When a session made at `since` may next change something: `now` itself while its window is open.
 
-    A time of the day opens for OPEN_HOURS, or until business hours begin, and again on the next day: who comes back
-    to a session at noon does not work at noon. An ISO window comes once: after its end the answer is infinity.
-    Raises WindowError.
+    Infinity where that time never comes. Raises WindowError.
     """
-    closes = closes_at(window, zone)
-    if closes is not None:
-        return math.inf if now >= closes else max(now, opens_at(window, hours, zone, since))
-    if not _CLOCK.fullmatch(window.strip()):
-        return opens_at(window, hours, zone, now)
-    opens = opens_at(window, hours, zone, max(since, now - 86400.0))
-    while opens <= now:
-        if now < _closes_at(opens, hours, zone_of(zone)):
-            return now
-        opens = opens_at(window, hours, zone, opens + 1.0)
-    return opens
+    found = opening(window, hours, zone, since, now)
+    return math.inf if found is None else max(now, found.begins)
 
 
 def closes_at(window: str, zone: str) -> float | None:
@@ -192,13 +218,77 @@ def closes_at(window: str, zone: str) -> float | None:
     return None if iso is None else iso.between(zone_of(zone))[1]
 
 
+def closes_first(window: str, hours: BusinessHours | None, zone: str, since: float) -> float | None:
+    """When the first opening ends of a session made at `since`; None for one without an end. Raises WindowError."""
+    closes = closes_at(window, zone)
+    if closes is not None:
+        return closes
+    found = opening(window, hours, zone, since, since)
+    return None if found is None or found.ends == math.inf else found.ends
+
+
+@lru_cache(maxsize=1024)
+def weekly(text: str) -> BusinessHours:
+    """A window of days and hours, such as `sat 22:00-06:00, sun 00:00-06:00; wed 01:00-04:00`. Raises WindowError."""
+    try:
+        found = parse_business_hours(text)
+    except WindowError as error:
+        advice = _DAILY if error.advice in ("", _EXAMPLE) else error.advice
+        raise WindowError(f"'{text}' is no window: {_said_of_windows(error.message)}", advice) from error
+    if not found.spans:
+        raise WindowError(f"'{text}' is no window: it never opens", _DAILY)
+    return found
+
+
+def _said_of_windows(message: str) -> str:
+    return message.replace("are no business hours", "are no days and hours").replace("business hours are", "it is")
+
+
+def is_weekly(text: str) -> bool:
+    """Whether a window says from when to when, for days of the week."""
+    return parse_iso_window(text.strip()) is None and _TIMES.search(text) is not None
+
+
+def _weekly_opening(spans: BusinessHours, zone: ZoneInfo, now: float) -> Opening:
+    """The first that has not ended, what touches it included: a window does not close at midnight to open again."""
+    today = datetime.fromtimestamp(now, zone).date()
+    found = next((one for one in _openings_about(spans, zone, today) if one.ends > now), None)
+    if found is None:  # a time that the clock skips each week would be one: there is none
+        raise WindowError("the window never opens", _DAILY)
+    return Opening(now, math.inf) if found.ends - now > _WEEK else found
+
+
+@lru_cache(maxsize=1024)
+def _openings_about(spans: BusinessHours, zone: ZoneInfo, today: date) -> tuple[Opening, ...]:
+    days = (today + timedelta(days=number) for number in range(-_LOOK_BACK, _LOOK_AHEAD))
+    joined: list[Opening] = []
+    for begins, ends in sorted(one for day in days for one in _of_day(spans, zone, day) if one[0] < one[1]):
+        if joined and begins <= joined[-1].ends:
+            joined[-1] = Opening(joined[-1].begins, max(ends, joined[-1].ends))
+        else:
+            joined.append(Opening(begins, ends))
+    return tuple(joined)
+
+
+_LOOK_BACK: Final = 2
+_LOOK_AHEAD: Final = 16
+"""Days: this week's and the next one's, for a span that a clock change leaves out."""
+_WEEK: Final = 8 * 86400.0
+
+
+def _of_day(spans: BusinessHours, zone: ZoneInfo, day: date) -> Iterator[tuple[float, float]]:
+    for span in spans.spans:
+        if span.weekday == day.weekday():
+            yield instant(_wall(day, span.start), zone), instant(_wall(day, span.end), zone)
+
+
 def past(window: str, said: str, reported: object, now: float) -> str:
     """That a window has closed for good, for people; empty where it has not, or opens again.
 
     Where neither the inventory nor the computer tells its zone: that it has closed wherever the computer may stand.
     Raises WindowError for what is no window.
     """
-    if window in ("now", "after_hours"):
+    if window in ("now", "after_hours") or is_weekly(window):
         return ""
     try:
         zone, where = own_zone(said, reported), ""
@@ -223,7 +313,8 @@ def opens_at(window: str, hours: BusinessHours | None, zone: str, now: float) ->
     """When a window opens, in seconds since 1970: `now` itself when it is open already.
 
     `now`; `after_hours` (the end of the business hours that `now` lies in); `HH:MM` in the zone, tomorrow's when
-    today's is past; the beginning of an ISO window (decide.iso_windows), which may be past. Raises WindowError.
+    today's is past; days and hours; the beginning of an ISO window (decide.iso_windows), which may be past.
+    Raises WindowError.
     """
     text = window.strip()
     if text == "now":
@@ -232,10 +323,12 @@ def opens_at(window: str, hours: BusinessHours | None, zone: str, now: float) ->
         return _after_hours(hours, zone_of(zone), now)
     if _CLOCK.fullmatch(text):
         return _next_time(text, zone_of(zone), now)
+    if is_weekly(text):
+        return max(now, _weekly_opening(weekly(text), zone_of(zone), now).begins)
     iso = parse_iso_window(text)
     if iso is None:
         near = difflib.get_close_matches(text, ("now", "after_hours"), n=1)
-        advice = f"did you mean '{near[0]}'?" if near else "use now, after_hours, HH:MM or a time like 2030-01-31T22:00"
+        advice = f"did you mean '{near[0]}'?" if near else _FORMS
         if text.isdigit():
             advice = 'YAML reads 22:00 without quotes as the number 1320: write "22:00"'
         raise WindowError(f"'{window}' is no window", advice)
@@ -251,6 +344,14 @@ def _after_hours(hours: BusinessHours | None, zone: ZoneInfo, now: float) -> flo
         if moment - now > 8 * 86400:
             raise WindowError("the business hours leave no time after hours", "shorten immy_business_hours")
     return moment
+
+
+def _next_start(hours: BusinessHours | None, zone: ZoneInfo, moment: float) -> float:
+    """When the next business hours begin; infinity where none do."""
+    today = datetime.fromtimestamp(moment, zone).date()
+    days = (today + timedelta(days=number) for number in range(-1, 9))
+    starts = (start for day in days for start, _ in _of_day(hours or BusinessHours(()), zone, day))
+    return min((start for start in starts if start > moment), default=math.inf)
 
 
 def _next_time(text: str, zone: ZoneInfo, now: float) -> float:

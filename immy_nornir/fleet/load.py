@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from immy_nornir.decide.maintenance_types import BUILT_IN_TYPES
+from immy_nornir.fleet.blackouts import STEM, read_blackouts
 from immy_nornir.fleet.deployments import Read, derive_scope, read_deployments, tenant_groups
 from immy_nornir.fleet.library.software import read_software
 from immy_nornir.fleet.library.tasks import read_inventory_item, read_task
@@ -20,6 +21,7 @@ from immy_nornir.fleet.playbooks import read_playbook
 from immy_nornir.fleet.schedules import read_schedules
 from immy_nornir.fleet.strays import stray_problems
 from immy_nornir.model.deployments import Deployment
+from immy_nornir.model.holds import Blackout
 from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.items import InventoryItem, Item, Library, Platform
 from immy_nornir.model.places import Level, Place, Problem
@@ -36,6 +38,8 @@ INVENTORY_ITEMS = "tasks/inventory"
 DEPLOYMENTS = "playbooks/deployments"
 TYPES = "playbooks/types"
 SCHEDULES = "playbooks/schedules"
+BLACKOUTS = f"playbooks/{STEM}"
+_NO_PLAYBOOKS = ("types", "schedules", STEM)
 
 
 def load_fleet(
@@ -66,6 +70,7 @@ def load_fleet(
         deployments=load_deployments(root, inventory, problems),
         types=load_types(root, problems),
         schedules=load_schedules(root, problems),
+        blackouts=load_blackouts(root, problems),
     )
     return fleet, sorted(set(problems))
 
@@ -104,8 +109,8 @@ def load_playbook(fleet_root: Path, file: Path) -> tuple[Playbook, list[Problem]
 
 
 def playbook_files(root: Path) -> list[Path]:
-    """The playbooks of a fleet: files directly in `playbooks/`, but those of the maintenance types and schedules."""
-    return [path for path in yaml_files(root / "playbooks") if path.stem not in ("types", "schedules")]
+    """The playbooks of a fleet: files directly in `playbooks/`, but those of other things."""
+    return [path for path in yaml_files(root / "playbooks") if path.stem not in _NO_PLAYBOOKS]
 
 
 def load_scheduled(root: Path, fleet: Fleet, problems: list[Problem]) -> dict[str, Playbook]:
@@ -189,3 +194,8 @@ def _named(root: Path, name: str, problems: list[Problem]) -> Iterator[tuple[Sou
             source, node = open_yaml(root, path, problems)
             if node is not None:
                 yield source, node
+
+
+def load_blackouts(root: Path, problems: list[Problem]) -> tuple[Blackout, ...]:
+    """The dates at which nothing begins; problems are added to the list."""
+    return tuple(one for source, node in _named(root, BLACKOUTS, problems) for one in read_blackouts(node, source))

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from immy_nornir.decide import windows
+from immy_nornir.errors import ImmyError
 from immy_nornir.fleet.deployments import PATTERN, joined
 from immy_nornir.model.inventory import Sourced
 from immy_nornir.model.places import Place
-from immy_nornir.model.playbooks import Offline, OnFailure, Play, Playbook, Reboot, UserContext
+from immy_nornir.model.playbooks import Offline, OnFailure, Play, Playbook, Reboot, UserContext, WindowOver
 from immy_nornir.shapes.files import Source
 from immy_nornir.shapes.forms import AnyValue, Built, Form, Key, ListOf, MapOf, Record, WithPlace
 from immy_nornir.shapes.scalars import FLAG, TEXT, Choice, Number, Schema, Text, Unreadable, refuse
@@ -22,10 +24,35 @@ from immy_nornir.text.yaml import INT, STR, Node, ScalarNode, SequenceNode
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d"
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?"
 _LASTS = r"P(?=\d|T\d)(?:\d{1,4}W)?(?:\d{1,4}D)?(?:T(?=\d)(?:\d{1,5}H)?(?:\d{1,6}M)?(?:\d{1,7}S)?)?"
-WINDOW = Text(
-    'now, after_hours, a time in quotes such as "22:30", or an ISO time or interval such as 2030-01-31T22:00/PT4H',
-    f"now|after_hours|{_CLOCK}|{_ISO}(?:/(?:{_ISO}|{_LASTS}))?",
+_WEEK = r"[^/]*\d{1,2}:\d\d\s*(?:-|\u2013|to)\s*\d{1,2}:\d\d[^/]*"
+_WINDOW = Text(
+    'now, after_hours, a time in quotes such as "22:30", days and hours such as sat 22:00-06:00, or an ISO time or '
+    "interval such as 2030-01-31T22:00/PT4H",
+    f"now|after_hours|{_CLOCK}|{_WEEK}|{_ISO}(?:/(?:{_ISO}|{_LASTS}))?",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """When changes may be made: a text in the right form that something fits in."""
+
+    wants: str = _WINDOW.wants
+
+    def read(self, node: Node, source: Source) -> str:
+        text = _WINDOW.read(node, source)
+        try:
+            if text != "after_hours":  # the hours, and a computer's zone, are other questions
+                windows.opens_at(text, None, "UTC", 0.0)
+        except ImmyError as error:
+            source.error(node, error.message, error.advice)
+            raise Unreadable from None
+        return text
+
+    def schema(self) -> Schema:
+        return _WINDOW.schema()
+
+
+WINDOW = _Window()
 
 OPTIONS: tuple[Key[object], ...] = (
     Key("reboot", Choice(Reboot, (Reboot.PROMPT,)), "skip (default), automatic or force."),
@@ -33,8 +60,14 @@ OPTIONS: tuple[Key[object], ...] = (
     Key(
         "window",
         WINDOW,
-        "When changes may be made; a time of the day opens for 8 hours, or until business hours. An ISO time opens "
+        "When changes may be made; a time of the day opens for 8 hours, or until business hours. Days and hours are "
+        "written as business hours are: sat 22:00-06:00, sun 00:00-06:00; wed 01:00-04:00. An ISO time opens "
         "once, for 8 hours or as long as it says: 2030-01-31T22:00/PT4H, 2030-01-31T22:00/2030-02-01T02:00.",
+    ),
+    Key(
+        "window_over",
+        Choice(WindowOver),
+        "What becomes of the rest when the window closes: carry (default) to its next opening, or miss.",
     ),
     Key("offline", Choice(Offline), "skip (default) or apply_on_connect."),
     Key("on_failure", Choice(OnFailure), "continue (default) or stop."),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from immy_nornir.fleet.blackouts import BLACKOUTS
 from immy_nornir.fleet.deployments import DEPLOYMENTS
 from immy_nornir.fleet.library.software import SOFTWARE_FORM
 from immy_nornir.fleet.library.tasks import INVENTORY_FORM, TASK_FORM
@@ -23,6 +24,7 @@ SHAPES: Mapping[str, tuple[Shape[object], str]] = {
     "playbook": (PLAYS, "playbooks/*.yml"),
     "types": (TYPES, "playbooks/types.yml"),
     "schedules": (SCHEDULES, "playbooks/schedules.yml"),
+    "blackouts": (BLACKOUTS, "playbooks/blackouts.yml"),
 }
 """Kind of file -> the shape that reads it, and where such files stand."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from immy_nornir.fleet.blackouts import STEM
 from immy_nornir.fleet.entries import entries, nearest, other_case, unread, unreadable
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.shapes.files import YAML_ENDINGS, relative_as_named
@@ -82,9 +83,10 @@ class _Walk:
 
     def playbooks(self, folder: Path) -> None:
         """`playbooks/`: YAML files are plays, and there are deployments and variables."""
+        dates = "".join(_text(folder / f"{STEM}{ending}") for ending in YAML_ENDINGS)
         for path in self._listed(folder):
             if path.is_file():
-                if path.suffix not in YAML_ENDINGS:
+                if path.suffix not in YAML_ENDINGS and path.name not in dates:
                     self._tell(path, Level.NOTE, "is no playbook, and is not read")
             elif path.name == "deployments":
                 self._deployments(path, {path.resolve()})

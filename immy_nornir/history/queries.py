@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from immy_nornir.decide.runs.run_state import RunState
     from immy_nornir.history.about import About
     from immy_nornir.model.facts import Facts
+    from immy_nornir.model.holds import Freeze
     from immy_nornir.model.items import Item
     from immy_nornir.model.plan import Desire
     from immy_nornir.model.record.entries import Stamped
@@ -128,6 +129,13 @@ class Reader:
             return self._connection.execute(sql, [_known(one) for one in values]).fetchall()
         except sqlite3.Error as error:
             raise troubles.refusal(self._path, "read", error) from error
+
+    def freezes(self, now: float | None = None) -> list[Freeze]:
+        """The freezes that are in force at a moment, oldest first; without it all that ever were, newest first."""
+        from immy_nornir.history import records
+
+        rows = self._rows(records.ALL_FREEZES) if now is None else self._rows(records.FREEZES_IN_FORCE, (now,))
+        return [records.freeze_of(tuple(row)) for row in rows]
 
     def runs(self, limit: int | None = None) -> list[RunRow]:
         """Runs, newest first; one whose process died is 'interrupted'."""
@@ -295,6 +303,18 @@ class Reader:
             else:
                 found.append(one)
         return found
+
+    def took_sessions(self, computer: str, kind: str, last: int) -> list[float]:
+        """How long the work of a computer's last sessions of a type took, in seconds."""
+        from immy_nornir.history import records
+
+        return [float(row[0]) for row in self._rows(records.TOOK_SESSIONS, (computer, kind, last))]
+
+    def took_item(self, item: str, last: int) -> list[float]:
+        """How long the last actions for an item took, on any computer, in seconds."""
+        from immy_nornir.history import records
+
+        return [float(row[0]) for row in self._rows(records.TOOK_ITEM, (item, last))]
 
     def log(self, session_id: str, after: int = 0) -> list[LogRow]:
         """A session's entries as sentences."""

@@ -1,4 +1,4 @@
-"""Records of sessions and runs read whole, and what else is kept as JSON: facts, desires, output of jobs.
+"""Records of sessions and runs read whole, what else is kept as JSON (facts, desires, output of jobs), and freezes.
 
 Functions of a connection, for the store's thread and for readers alike; rows of sessions are in `queries`.
 """
@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
 from immy_nornir.history import codec
 from immy_nornir.model.facts import Facts
+from immy_nornir.model.holds import Freeze
 from immy_nornir.model.items import Item
 from immy_nornir.model.plan import Desire
 from immy_nornir.model.record.entries import JobEnded, JobSeen, Resolved, Stamped
@@ -137,3 +141,56 @@ def last_desires(
     except DAMAGE:
         return None
     return entry.desires if isinstance(entry, Resolved) else None
+
+
+# --- freezes, and how long work took ----------------------------------------------------------------------------
+
+_FREEZE: Final = "id, at, by, pattern, until, reason, lifted_at, lifted_by"
+FREEZES_IN_FORCE: Final = (
+    f"SELECT {_FREEZE} FROM freezes WHERE lifted_at IS NULL AND (until IS NULL OR until>?) ORDER BY id"  # noqa: S608 - constants
+)
+ALL_FREEZES: Final = f"SELECT {_FREEZE} FROM freezes ORDER BY id DESC"  # noqa: S608 - constants
+_ADD: Final = "INSERT INTO freezes (at, by, pattern, until, reason) VALUES (?,?,?,?,?)"
+_LIFT: Final = "UPDATE freezes SET lifted_at=?, lifted_by=? WHERE id=? AND lifted_at IS NULL"
+
+
+def freeze_of(row: Sequence[object]) -> Freeze:
+    """A row as a value; what is damaged counts as in force."""
+    number, at, by, pattern, until, reason, lifted_at, lifted_by = row
+    return Freeze(
+        int(str(number)),
+        float(at) if isinstance(at, int | float) else 0.0,
+        str(by),
+        str(pattern),
+        float(until) if isinstance(until, int | float) else None,
+        str(reason),
+        float(lifted_at) if isinstance(lifted_at, int | float) else None,
+        str(lifted_by),
+    )
+
+
+def add_freeze(connection: sqlite3.Connection, freeze: Freeze) -> Freeze:
+    """Store one; the answer has its number."""
+    values = (freeze.at, freeze.by, freeze.pattern, freeze.until, freeze.reason)
+    number = connection.execute(_ADD, values).lastrowid
+    return replace(freeze, id=number or 0)
+
+
+def lift_freezes(connection: sqlite3.Connection, numbers: Sequence[int], at: float, by: str) -> list[int]:
+    """Lift those of these numbers that are in force; the numbers of those."""
+    return [one for one in numbers if connection.execute(_LIFT, (at, by, one)).rowcount]
+
+
+TOOK_SESSIONS: Final = (
+    "SELECT sum(a.ended_at - a.began_at) + coalesce((SELECT sum(r.ended_at - coalesce(r.asked_at, r.intended_at)) "
+    "FROM reboots r WHERE r.session_id=s.id AND r.ended_at IS NOT NULL), 0) "
+    "FROM sessions s JOIN actions a ON a.session_id=s.id "
+    "WHERE s.computer=? AND s.type=? AND s.ended_at IS NOT NULL AND a.began_at IS NOT NULL AND a.ended_at>=a.began_at "
+    "GROUP BY s.id ORDER BY s.created_at DESC LIMIT ?"
+)
+"""The work of a computer's sessions of one type, reboots included and waits for windows not."""
+TOOK_ITEM: Final = (
+    "SELECT ended_at - began_at FROM actions "
+    "WHERE item=? AND began_at IS NOT NULL AND ended_at>=began_at ORDER BY ended_at DESC LIMIT ?"
+)
+"""Actions for one item, on any computer."""

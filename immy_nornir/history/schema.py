@@ -139,11 +139,12 @@ def m005_occasions(db: Database) -> None:
 
 @migrations()
 def m006_freezes(db: Database) -> None:
-    """Computers at which nothing may be changed for a time, by whose word and why."""
+    """Computers at which nothing may be changed for a time, by whose word and why; how long items took is found."""
     _all(
         db,
         "CREATE TABLE freezes (id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, by TEXT NOT NULL, pattern TEXT NOT NULL, "
-        "until REAL, reason TEXT NOT NULL, lifted_at REAL, lifted_by TEXT NOT NULL DEFAULT '')",
+        "until REAL, reason TEXT NOT NULL, lifted_at REAL, lifted_by TEXT NOT NULL DEFAULT '');\n"
+        "CREATE INDEX actions_of_item ON actions(item, ended_at) WHERE began_at IS NOT NULL",
     )
 
 

@@ -71,10 +71,11 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
             return f"facts collected: {', '.join(facts.values)}" + (f"; {'; '.join(problems)}" if problems else "")
         case Detected(findings):
             return f"{_count(len(findings), 'item')} detected"
-        case Planned(plan):
+        case Planned(plan, outlook):
             todo = sum(1 for one in plan.actions if one.to_do)
             phases, reboots = _count(len(plan.phases), "phase"), _count(plan.reboots, "reboot")
-            return f"planned {todo} of {_count(len(plan.actions), 'action')} in {phases}, {reboots}"
+            about = f"; {outlook.text}" if outlook is not None else ""
+            return f"planned {todo} of {_count(len(plan.actions), 'action')} in {phases}, {reboots}{about}"
         case RebootInherited(session):
             return f"session {session} owes a reboot"
         case ApprovalGiven(by, actions, reboots):

@@ -38,6 +38,7 @@ from immy_nornir.history.agenda_rows import Written
 from immy_nornir.history.leftovers import BLOB, Leftovers
 from immy_nornir.history.mounts import file_system
 from immy_nornir.history.writer import HURRY_SECONDS, PATIENCE_SECONDS, Writer, blob_line, journal_line, run_line
+from immy_nornir.model.holds import Freeze
 from immy_nornir.model.items import Item
 from immy_nornir.model.protocols import Clock
 from immy_nornir.model.record.entries import Stamped
@@ -223,6 +224,15 @@ class History:
             return before
 
         return self._writer.call(forget)
+
+    def freeze(self, new: Freeze) -> Freeze:
+        """Store that computers are frozen; the answer has its number."""
+        clean = dataclasses.replace(new, at=self._clock.now(), reason=self._clean(new.reason))
+        return self._writer.call(lambda connection: records.add_freeze(connection, clean))
+
+    def unfreeze(self, numbers: Sequence[int], by: str) -> list[int]:
+        """Lift freezes; the numbers of those that were in force."""
+        return self._writer.call(lambda connection: records.lift_freezes(connection, numbers, self._clock.now(), by))
 
     def has_ended(self, session_id: str) -> bool:
         """Whether a session of this history has ended; False for one that it does not know."""

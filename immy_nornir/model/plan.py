@@ -13,6 +13,14 @@ from immy_nornir.model.playbooks import CHANGING, ActionType
 from immy_nornir.model.values import Value
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How long work may take by what it took before, beside its window; nothing is refused for it."""
+
+    text: str
+    fits: bool
+
+
 class RequestKind(StrEnum):
     """As what one item asks for another."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from immy_nornir.model.deployments import Deployment
+from immy_nornir.model.holds import Blackout
 from immy_nornir.model.inventory import Inventory, Sourced
 from immy_nornir.model.items import ItemKind, Library
 from immy_nornir.model.places import Place
@@ -101,6 +102,13 @@ class Offline(StrEnum):
     APPLY_ON_CONNECT = "apply_on_connect"
 
 
+class WindowOver(StrEnum):
+    """The option `window_over`: what becomes of work that has not begun when its window closes."""
+
+    CARRY = "carry"
+    MISS = "miss"
+
+
 class OnFailure(StrEnum):
     """The option `on_failure`."""
 
@@ -115,7 +123,9 @@ class Options:
     reboot: Reboot = Reboot.SKIP
     user_context: UserContext = UserContext.CURRENT_USER
     window: str = "now"
-    """`now`, `after_hours`, `HH:MM` (open for a night: decide.windows) or an ISO time or interval (`iso_windows`)."""
+    """`now`, `after_hours`, `HH:MM`, days and hours (decide.windows) or an ISO time or interval (`iso_windows`)."""
+    window_over: WindowOver = WindowOver.CARRY
+    """Whether what is left waits for the next opening; a window that comes once has none."""
     offline: Offline = Offline.SKIP
     on_failure: OnFailure = OnFailure.CONTINUE
     reboots_in_business_hours: bool = True
@@ -176,3 +186,4 @@ class Fleet:
     deployments: tuple[Deployment, ...] = ()
     types: Mapping[str, MaintenanceType] = field(default_factory=dict)
     schedules: tuple[Schedule, ...] = ()
+    blackouts: tuple[Blackout, ...] = ()

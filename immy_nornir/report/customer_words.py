@@ -96,6 +96,7 @@ OUTCOME_REASONS: Mapping[str, Told] = {
     OutcomeReason.REBOOT_FAILED: _we("The restart before it did not work out."),
     OutcomeReason.BUSY: _fine("Another maintenance was under way on the computer."),
     OutcomeReason.WINDOW: _fine("The agreed time was over; it is done at the next maintenance."),
+    OutcomeReason.HELD: _fine("The computer is left as it is for now, as agreed."),
     OutcomeReason.NOT_APPROVED: _we("It was not approved on our side."),
 }
 """Why an action ended as it did; where it ended well for a reason that is told of failures, the outcome counts."""
@@ -135,6 +136,7 @@ ENDS: Mapping[str, Told] = {
     EndReason.HALTED: _we("The maintenance was put off before it reached this computer."),
     EndReason.BUSY: _fine("Another maintenance was under way on the computer."),
     EndReason.WINDOW: _fine("The agreed time was over; it is done at the next maintenance."),
+    EndReason.HELD: _fine("The computer is left as it is for now, as agreed."),
     EndReason.NOT_APPROVED: _we("The maintenance was not approved on our side."),
     EndReason.CRASHED: _we("The maintenance ended by a fault on our side."),
 }
@@ -162,6 +164,7 @@ WAITS: Mapping[str, Told] = {
     WaitKind.PAUSE: _fine("The maintenance goes on after a pause."),
     WaitKind.SLOT: _fine("The maintenance begins as soon as it is this computer's turn."),
     WaitKind.APPROVAL: _we("The maintenance waits for an approval on our side."),
+    WaitKind.HOLD: _fine("The computer is left as it is for some days, as agreed; then the maintenance goes on."),
     WaitKind.BRAKES: _we("The maintenance waits for an approval on our side."),
     WaitKind.TURN: _fine("The maintenance begins as soon as it is this computer's turn."),
 }

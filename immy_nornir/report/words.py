@@ -61,6 +61,7 @@ OUTCOME_REASONS: Mapping[str, str] = {
     OutcomeReason.REBOOT_FAILED: "The reboot before it did not work out.",
     OutcomeReason.BUSY: "Another session was at work on the computer.",
     OutcomeReason.WINDOW: "Its window closed before it was done.",
+    OutcomeReason.HELD: "The computer is to be left as it is for now.",
     OutcomeReason.NOT_APPROVED: "Nobody has approved it, or a brake of the run held it.",
 }
 
@@ -98,6 +99,7 @@ WAITS: Mapping[str, str] = {
     WaitKind.APPROVAL: "an approval",
     WaitKind.BRAKES: "the brakes of its run",
     WaitKind.TURN: "an earlier wave",
+    WaitKind.HOLD: "the end of a hold",
 }
 """What a session waits for, after `Waits for`."""
 
@@ -115,6 +117,7 @@ ENDS: Mapping[str, str] = {
     EndReason.HALTED: "The session was not begun: the run was stopped before.",
     EndReason.BUSY: "Another session was at work on the computer.",
     EndReason.WINDOW: "The maintenance window closed before anything was done.",
+    EndReason.HELD: "The computer is to be left as it is for now.",
     EndReason.NOT_APPROVED: "What it would have done was not approved.",
     EndReason.CRASHED: "The session ended by a fault of the maintenance program.",
 }

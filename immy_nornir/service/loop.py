@@ -269,7 +269,7 @@ class Service:
         return {(one.occasion.schedule, one.occasion.part): one.run_id for one in began}
 
     def _held(self, works: Mapping[str, Work], now: float) -> dict[str, str]:
-        frozen = self.engine.frozen() or self.engine.unreadable
+        frozen = self.engine.frozen("") or self.engine.unreadable
         held = {name: frozen for name, one in works.items() if one.changes} if frozen else {}
         for name, (since, why) in self._failed.items():
             if now - since < AGAIN_SECONDS:

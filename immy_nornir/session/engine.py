@@ -9,20 +9,24 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from immy_nornir.decide.holds import unending
 from immy_nornir.decide.resolve.desires import SharedDesires
 from immy_nornir.decide.resolve.winning_deployments import Targets
 from immy_nornir.decide.steps.moment import Approver
-from immy_nornir.decide.steps.state import State
+from immy_nornir.decide.steps.state import State, reported_zone
 from immy_nornir.errors import ImmyError
 from immy_nornir.history import codec
 from immy_nornir.history.store import History
+from immy_nornir.model.holds import Hold
 from immy_nornir.model.inventory import Computer
 from immy_nornir.model.items import Item, Software, Task
 from immy_nornir.model.playbooks import Fleet, Play
 from immy_nornir.model.protocols import Address, Clock, Connect, Secrets
 from immy_nornir.model.record.entries import Stamped
 from immy_nornir.model.record.run import RunSpec
+from immy_nornir.model.record.session import SessionSpec
 from immy_nornir.model.values import Value, texts_of
+from immy_nornir.session.holds import Holds
 from immy_nornir.text.redaction.redact import Redactor
 
 LOOK_SECONDS = 5.0
@@ -91,8 +95,11 @@ class Engine:
     """Deployments and definitions whose secrets are known, by identity, and whether any of them is weak."""
     definitions: dict[str, Item] = field(default_factory=dict)
     """Definitions of items by content hash, of all sessions: it only grows, and what a hash means never changes."""
-    frozen: Callable[[], str] = str
-    """Why nothing may be changed at this moment; empty when it may. Asked before each effect."""
+    frozen: Callable[[str], str] = lambda _computer: ""
+    """Why nothing may be changed on a computer at this moment, with no end said; empty when it may. Asked before each
+    effect."""
+    holds: Holds = field(default_factory=Holds)
+    """What else keeps computers as they are."""
     play_of: Callable[[RunSpec, str], Play | None] = lambda _run, _name: None
     """A play of a run as the files have it now; None where the run had no playbook. Raises ImmyError: it is gone."""
     reload: Callable[[], tuple[Fleet, Targets] | None] = lambda: None
@@ -144,6 +151,22 @@ class Engine:
         with self._reload_lock:
             yield
             self._looked_at = 0.0
+
+    def holds_of(self, spec: SessionSpec, reported: object) -> tuple[Hold, ...]:
+        """What keeps a session's computer as it is, now or later; `reported` is the zone that it says it stands in."""
+        known = self.fleet.inventory.computers.get(spec.computer) or self.names.get(spec.computer)
+        return self.holds.of(self.fleet, self.history, self.clock, spec, known, reported)
+
+    def held(self, state: State, unread: str) -> tuple[str, tuple[Hold, ...]]:
+        """Why a session may change nothing, with nobody having said an end, and what else holds its computer.
+
+        Nothing holds one that only looks. `unread` says that its files could not be read.
+        """
+        spec = state.spec
+        if not spec.type.executes or spec.check:
+            return "", ()
+        frozen, holds = unending(self.holds_of(spec, reported_zone(state)), spec.computer)
+        return self.frozen(spec.computer) or self.unreadable or unread or frozen, holds
 
     def keep_definitions(self, definitions: Mapping[str, Item]) -> None:
         """Make definitions known to every session of this process, and to the history."""

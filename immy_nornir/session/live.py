@@ -41,6 +41,7 @@ from immy_nornir.model.record.entries import (
 from immy_nornir.model.record.session import EndReason, Status, WaitKind
 from immy_nornir.session import operations
 from immy_nornir.session.hearing.known_secrets import learn
+from immy_nornir.session.holds import may_be_lifted
 from immy_nornir.session.inputs import compare
 from immy_nornir.session.leg import Leg
 from immy_nornir.session.recap import Recap, recap_of
@@ -334,10 +335,9 @@ class LiveSession:
                     self._perform(do, action_id)
 
     def _moment(self) -> Moment:
-        engine, spec = self.engine, self.spec
-        acts = spec.type.executes and not spec.check
-        frozen = (engine.frozen() or engine.unreadable or self._unread) if acts else ""
-        return Moment(engine.clock.now(), self.leg.contact, engine.stop.level > 0, frozen, self.approver)
+        engine = self.engine
+        frozen, holds = engine.held(self.state, self._unread)
+        return Moment(engine.clock.now(), self.leg.contact, engine.stop.level > 0, frozen, self.approver, holds)
 
     def begin(self) -> Settled | None:
         """Own the session's computer from now on; the end where somebody else does, or the session has ended.
@@ -434,7 +434,7 @@ class LiveSession:
         if known is None or (known.kind, known.about, known.deferred) != (wait.kind, wait.about, wait.deferred):
             self.append(Waiting(wait.kind, wait.until, wait.about, wait.deferred))
         self._parked = wait
-        return Parked(wait, self.leg.address)
+        return Parked(may_be_lifted(wait, self.engine.clock.now()), self.leg.address)
 
     def _release(self) -> None:
         """Leave the computer to others, where it was taken by an effect of this session, and answers."""

@@ -51,6 +51,7 @@ from immy_nornir.model.record.entries import (
 from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason
 from immy_nornir.model.wire import ReadOperation
 from immy_nornir.session import effects, inputs
+from immy_nornir.session.preview import of_plan
 
 if TYPE_CHECKING:
     from immy_nornir.decide.steps.state import State
@@ -277,7 +278,8 @@ def _is_new(desire: Desire, before: Desire | None) -> bool:
 
 
 def _make_plan(state: State, leg: Leg) -> list[Entry]:
-    return [Planned(make_plan(_planning_of(state, leg, state.findings, state.desires)))]
+    plan = make_plan(_planning_of(state, leg, state.findings, state.desires))
+    return [Planned(plan, of_plan(leg.engine, state, plan) if state.spec.type.executes else None)]
 
 
 # --- judging after execution ----------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def in_order(names: Sequence[str], order: str) -> list[str]:
             return list(names)
 
 
-_HOLDS = (WaitKind.WINDOW, WaitKind.APPROVAL, WaitKind.TURN)
+_HOLDS = (WaitKind.WINDOW, WaitKind.HOLD, WaitKind.APPROVAL, WaitKind.TURN)
 """Waits of a wave that those after it wait for, too."""
 
 

@@ -18,7 +18,16 @@ from immy_nornir.decide.resolve import host_variables
 from immy_nornir.errors import ImmyError, UsageError
 from immy_nornir.model.facts import Facts
 from immy_nornir.model.inventory import Computer, Sourced
-from immy_nornir.model.playbooks import MaintenanceType, Offline, OnFailure, Options, Play, Reboot, UserContext
+from immy_nornir.model.playbooks import (
+    MaintenanceType,
+    Offline,
+    OnFailure,
+    Options,
+    Play,
+    Reboot,
+    UserContext,
+    WindowOver,
+)
 from immy_nornir.model.record.session import SessionSpec
 from immy_nornir.model.values import Value
 from immy_nornir.model.words import ADVICE, NEITHER, yes_or_no
@@ -29,6 +38,7 @@ _ENUMS: Mapping[str, type[StrEnum]] = {
     "user_context": UserContext,
     "offline": Offline,
     "on_failure": OnFailure,
+    "window_over": WindowOver,
 }
 _POSITIVE = {"reboot_timeout_minutes": "minutes", "detection_valid_hours": "hours"}
 _WHOLE = ("max_reboots", "retries", "retry_seconds")
@@ -131,7 +141,7 @@ def _window(text: str, origin: str) -> str:
         try:
             windows.opens_at(text, None, "UTC", 0.0)
         except ImmyError as error:
-            advice = 'it is now, after_hours, a time such as "22:30", or an ISO time or interval'
+            advice = 'it is now, after_hours, a time such as "22:30", days and hours, or an ISO time or interval'
             raise UsageError(f"option window cannot be '{text}' ({origin}): {error}", advice) from error
     return text
 

@@ -107,6 +107,8 @@ scripts: `get` reads, `test` says whether it is so, `set` makes it so. Texts may
 selects among them. The narrower scope wins: one computer, then one tenant, then all; then the higher priority. A tie is
 an error.""",
     "playbook": "A list of plays: which computers get which maintenance, and with which options.",
+    "blackouts": """Dates at which nothing begins, by the clock of each computer; all that reach a computer hold. See
+[windows of time](windows-of-time.md).""",
     "types": "Maintenance types of your own, beside `full`, `resolution`, `detection` and `inventory`.",
     "schedules": """What begins by itself, and when; see [schedules](schedules.md). `when` is cron, a rule of
 RFC 5545, or words such as `Patch Tuesday + 3 days at 22:00`.""",
@@ -126,6 +128,8 @@ VARIABLES: Mapping[str, str] = {
     "knows it, a window other than `now` is an error.",
     "immy_options": "Options of its sessions, as in a play; a play and the command line win over them.",
     "immy_onboarding": "true: deployments with `enforcement: onboarding` hold, and come first.",
+    "immy_hold": "`{until: 2027-01-15, reason: year-end accounts}`: nothing is changed until then; without an end, "
+    "while it is there.",
     "immy_excluded": "true: no maintenance but the type `inventory`.",
     "immy_tags": "Names of your own, for conditions in `where`.",
     "immy_certificate_sha256": "The fingerprint of its certificate, instead of an authority that signed it.",

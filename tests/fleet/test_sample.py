@@ -32,7 +32,7 @@ FILES = [
     (kind, path)
     for kind, (_, pattern) in SHAPES.items()
     for path in sorted(ROOT.glob(pattern))
-    if kind != "playbook" or path.stem not in ("types", "schedules")
+    if kind != "playbook" or path.stem not in ("types", "schedules", "blackouts")
 ]
 POWERSHELL = sorted(ROOT.glob("tasks/**/*.ps1"))
 SHELL = sorted(ROOT.glob("tasks/**/*.sh"))
@@ -112,6 +112,9 @@ BROKEN = [
     ("schedules", "playbooks/schedules.yml", "- {name: x, when: daily 04:00, hosts: all, overlap: skp}\n"),
     ("schedules", "playbooks/schedules.yml", "- {name: x, when: daily 04:00, hosts: all, splay: soon}\n"),
     ("schedules", "playbooks/schedules.yml", "- {name: x, hosts: all}\n"),
+    ("blackouts", "playbooks/blackouts.yml", "- {dates: christmas, reason: x}\n"),
+    ("blackouts", "playbooks/blackouts.yml", "- {dates: 2030-12-24}\n"),
+    ("blackouts", "playbooks/blackouts.yml", "- {date: 2030-12-24, reason: x}\n"),
 ]
 
 

@@ -100,7 +100,7 @@ def plans_of(question: Question) -> Sequence[ComputerPlan]:
         recap = live.recap
         actions = [one for one in recap.actions if one.id in names]
         reboots = max(0, recap.reboots_planned - recap.reboots) if wants.reboots else 0
-        plans.append(ComputerPlan(live.computer, actions, reboots, wants.reboots))
+        plans.append(ComputerPlan(live.computer, actions, reboots, wants.reboots, recap.late))
     return plans
 
 

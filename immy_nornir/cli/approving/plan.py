@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _NAMED = 3
 _LINES = 40
+_LATE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,14 @@ class ComputerPlan:
     """Planned."""
     may_reboot: bool = False
     """None is planned, yet one may be needed."""
+    late: str = ""
+    """Why it may not fit into its window."""
 
 
 def plan_of(computer: str, recap: Recap) -> ComputerPlan:
     """All that a session would do."""
-    return ComputerPlan(computer, [one for one in recap.actions if one.to_do], recap.reboots_planned)
+    actions = [one for one in recap.actions if one.to_do]
+    return ComputerPlan(computer, actions, recap.reboots_planned, late=recap.late)
 
 
 def plan_lines(plans: Sequence[ComputerPlan], *, verbose: bool) -> Iterator[str]:
@@ -52,6 +56,10 @@ def plan_lines(plans: Sequence[ComputerPlan], *, verbose: bool) -> Iterator[str]
         yield f"  reboot {_computers(reboots)}"
     if may := [plan.computer for plan in plans if plan.may_reboot and not plan.reboots]:
         yield f"  reboot if needed {_computers(may)}"
+    late = [plan for plan in plans if plan.late]
+    yield from (f"  warning: {plan.computer}: {plan.late}" for plan in late[:_LATE])
+    if late[_LATE:]:
+        yield f"  warning: {len(late) - _LATE} more may not fit into their windows"
 
 
 def _of_computer(plan: ComputerPlan) -> Iterator[str]:
@@ -63,6 +71,8 @@ def _of_computer(plan: ComputerPlan) -> Iterator[str]:
         yield f"    reboots: {plan.reboots}"
     elif plan.may_reboot:
         yield "    reboots: if needed"
+    if plan.late:
+        yield f"    warning: {plan.late}"
 
 
 def _work(one: ActionLine) -> str:

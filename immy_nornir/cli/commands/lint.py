@@ -15,6 +15,7 @@ from immy_nornir.cli.startup import root_of
 from immy_nornir.decide import winrm_settings
 from immy_nornir.fleet.checks.addresses import shared_addresses
 from immy_nornir.fleet.checks.fleet import check_fleet
+from immy_nornir.fleet.checks.holds import past_holds
 from immy_nornir.fleet.checks.schedules import check_schedules
 from immy_nornir.fleet.inventory.addresses import PSRP_NAMES, WINRM, AddressError, address_of
 from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
@@ -37,6 +38,7 @@ def problems_of(root: Path, sources: Sequence[Path] | None = None) -> list[Probl
         problems.extend(found)
     found_more = check_fleet(fleet, playbooks, read_file=_lines)
     found_more += check_schedules(fleet, playbooks, time.time(), read_file=_lines)
+    found_more += past_holds(fleet, time.time())
     wrong = {one.place for one in found_more if one.level is Level.ERROR}
     addresses = (one for one in _address_problems(fleet.inventory) if one.place not in wrong)
     return sorted({*problems, *found_more, *addresses})

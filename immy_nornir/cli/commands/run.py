@@ -82,7 +82,9 @@ def _choices(kind: type) -> click.Choice[str]:
 @click.option("--limit", metavar="PATTERN", shell_complete=completing.patterns, help="Only these of the computers.")
 @click.option("--tags", multiple=True, metavar="TAG", help="Only plays with one of these tags.")
 @click.option("--reboot", type=click.Choice(["skip", "automatic", "force"]), help="What to do about needed reboots.")
-@click.option("--window", metavar="WHEN", help="now, after_hours, HH:MM (for a night), or an ISO time or interval.")
+@click.option(
+    "--window", metavar="WHEN", help="now, after_hours, HH:MM (for a night), 'sat 22:00-06:00', or an ISO time."
+)
 @click.option("--offline", type=_choices(Offline), help="What to do about computers that are off.")
 @click.option("--user-context", type=_choices(UserContext), help="As whom user actions run.")
 @click.option(
@@ -202,13 +204,15 @@ def _begin(
     from immy_nornir.model.record.run import RunSpec
     from immy_nornir.session import runs, taking_up
     from immy_nornir.session.beforehand import set_approver
-    from immy_nornir.session.preview import preview
+    from immy_nornir.session.preview import preview, warnings
 
     _refuse_frozen(root, plays, asking)
     run_id = new_id(engine.clock.now())
     taking_up.make_specs(engine, run_id, plays, asking)
     planned = preview(engine, [spec for one in plays for spec in one.specs])
     approved = approve(planned, yes=wishes.yes, quiet=wishes.quiet)
+    for line in () if wishes.quiet else warnings(engine, [spec for one in plays for spec in one.specs]):
+        say(f"warning: {line}", err=True)
     user, machine = startup.who()
     fresh, taken_up = taking_up.make_sessions(engine, plays)
     spec = RunSpec(

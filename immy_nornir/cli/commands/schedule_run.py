@@ -197,7 +197,7 @@ def _refuse(root: Path, fleet: Fleet) -> None:
 def _watch_ref(engine: Engine, served: Served) -> None:
     """FREEZE of the ref holds beside that of the folder; the fleet changes while nobody reads it."""
     of_folder = engine.frozen
-    engine.frozen = lambda: served.frozen() or of_folder()
+    engine.frozen = lambda computer: served.frozen() or of_folder(computer)
     served.hold = engine.files_held
     served.start()
 

@@ -33,6 +33,7 @@ _ORDER = (Status.PASSED, *(one for one in Status if one is not Status.PASSED))
 _WAITS = {
     WaitKind.WINDOW: "for a window",
     WaitKind.CONNECTIVITY: "for their computer to answer",
+    WaitKind.HOLD: "for the end of a hold",
     WaitKind.APPROVAL: "for approval",
     WaitKind.RETRY: "to try again",
     WaitKind.REBOOT: "for a reboot",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from immy_nornir.decide import holds
 from immy_nornir.errors import ImmyError
 from immy_nornir.model.values import SecretRef, Value
 from immy_nornir.model.words import ADVICE, NEITHER, yes_or_no
@@ -54,6 +55,17 @@ def pins(value: Value) -> dict[str, str]:
     return {}
 
 
+def _wrong_hold(value: Value) -> str:
+    texts = value.values() if isinstance(value, Mapping) else ()
+    if holds.says_nothing(value) or any(isinstance(one, str) and templates.is_template(one) for one in texts):
+        return ""
+    try:
+        holds.read_hold(value)
+    except ImmyError as error:
+        return error.message
+    return ""
+
+
 def problem_of(name: str, value: Value) -> str:
     """What is wrong with an own variable as it stands in a file; empty when nothing is, or only a session can tell."""
     if isinstance(value, SecretRef) or (isinstance(value, str) and templates.is_template(value)):
@@ -66,6 +78,8 @@ def problem_of(name: str, value: Value) -> str:
             return f"immy_identity knows no {', '.join(map(repr, unknown))}" if unknown else ""
         case "immy_identity":
             return "" if isinstance(value, str) else "immy_identity is neither a uuid nor a map"
+        case "immy_hold":
+            return _wrong_hold(value)
         case "immy_tags":
             texts = value if isinstance(value, list | tuple) else [value]
             return "" if all(isinstance(one, str) for one in texts) else "immy_tags is no list of words"

@@ -135,7 +135,7 @@ def _held(state: State, effect: Effect, moment: Moment) -> Step | None:
             if state.failure is not None:  # what always runs after a failure runs in this boot or not at all
                 wants = next(one.plan.id for one in state.actions.values() if one.ended is None)
                 return Note(ActionEnded(wants, Outcome.SKIPPED, OutcomeReason.STOPPED, state.failure.message))
-            return times.window(state, moment.now) or times.business_hours(state, moment.now)
+            return times.window(state, moment) or times.business_hours(state, moment.now)
 
 
 def superseded(state: State) -> bool:
@@ -150,7 +150,8 @@ def halted(state: State) -> tuple[Outcome, OutcomeReason, str] | None:
     if state.reboot_failure:
         return Outcome.SKIPPED, OutcomeReason.REBOOT_FAILED, state.reboot_failure
     if state.closed:
-        return Outcome.SKIPPED, OutcomeReason.WINDOW, "its window closed before it was done"
+        why = state.closed if state.closed_by is OutcomeReason.HELD else "its window closed before it was done"
+        return Outcome.SKIPPED, state.closed_by, why
     if state.spec.options.on_failure is OnFailure.STOP:
         for one in state.actions.values():
             if one.ended is not None and one.ended.outcome is Outcome.FAILED:
@@ -162,7 +163,7 @@ def _action(state: State, one: ActionState, moment: Moment) -> Step | None:
     end = halted(state)
     if end is not None and (not one.plan.always or state.closed or (superseded(state) and not did_anything(state))):
         return Note(ActionEnded(one.plan.id, *end))
-    held = times.window(state, moment.now)
+    held = times.window(state, moment)
     if held is None:
         return None
     if state.failure is not None:
@@ -182,13 +183,13 @@ def _job(state: State, one: ActionState, moment: Moment) -> Step | None:
         return None
     intended_at = 0.0 if one.job is None else one.job.intended_at
     fresh = moment.now - intended_at < FORGOTTEN_SECONDS
-    if fresh and (state.stop is None or one.plan.always) and times.window(state, moment.now) is None:
+    if fresh and (state.stop is None or one.plan.always) and times.window(state, moment) is None:
         return None
     return Perform(Do.POLL_JOB, one.plan.id)
 
 
 def _asking(state: State, reboot: RebootState, moment: Moment) -> Step | None:
-    held = times.window(state, moment.now) or times.business_hours(state, moment.now)  # the intent may be of last night
+    held = times.window(state, moment) or times.business_hours(state, moment.now)  # the intent may be of last night
     if not reboot.by_itself:
         if isinstance(held, Note) and isinstance(held.entry, WindowClosed) and state.identity is not None:
             return Note(RebootEnded(reboot.number, state.identity, f"not asked for: {held.entry.message}"))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from immy_nornir.decide.steps.state import State
+from immy_nornir.model.holds import Hold
 from immy_nornir.model.record.entries import (
     Connected,
     ContactBack,
@@ -105,8 +106,10 @@ class Moment:
     stop: bool = False
     """The operator wants this process to leave its sessions."""
     frozen: str = ""
-    """Why nothing may be changed now; empty when it may."""
+    """Why nothing may be changed now, with no end in sight; empty when it may."""
     approver: Approver = Approver.NOT_NEEDED
+    holds: tuple[Hold, ...] = ()
+    """What keeps this computer as it is, now or later: blackouts, freezes that end, holds of the inventory."""
 
     def resting(self, pause: float) -> bool:
         """Whether the last look is less than a pause ago; a wall clock that was set back ends the pause."""

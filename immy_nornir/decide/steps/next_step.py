@@ -224,6 +224,10 @@ def _stopped(stop: StopAsked, text: str) -> tuple[Status, str, EndReason]:
     return Status.CANCELLED, text, EndReason.CANCELLED
 
 
+def _closed(state: State) -> str:
+    return "its computer is held" if state.closed_by is OutcomeReason.HELD else "its window closed"
+
+
 def _finish(state: State) -> Finish:
     ended = [one.ended for one in state.actions.values() if one.ended is not None]
     text = outcomes.sentence_of(ended, len(state.actions) - len(ended))
@@ -239,7 +243,7 @@ def _finish(state: State) -> Finish:
         return Finish(Status.CANCELLED, state.denied, EndReason.NOT_APPROVED)
     forced = state.spec.options.reboot is Reboot.FORCE and not state.reboots
     if (owes(state) or forced) and Stage.EXECUTE in state.spec.stages:
-        why = "its window closed" if state.closed else denied(state) or no_free_time(state)
+        why = _closed(state) if state.closed else denied(state) or no_free_time(state)
         text += f"; not rebooted: {why}" if why else ""
     missing = state.verified.not_converged if state.verified is not None else ()
     if missing:
@@ -250,6 +254,7 @@ def _finish(state: State) -> Finish:
     if state.closed:
         text = f"{state.closed}; {text}"
         if not did_anything(state) and not state.reboots:
-            return Finish(Status.MISSED, text, EndReason.WINDOW)
+            by = EndReason.HELD if state.closed_by is OutcomeReason.HELD else EndReason.WINDOW
+            return Finish(Status.MISSED, text, by)
         status = Status.PARTIALLY_PASSED if status is Status.PASSED else status
     return Finish(status, text, EndReason.ACTIONS)

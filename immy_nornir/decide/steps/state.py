@@ -13,7 +13,7 @@ from immy_nornir.decide.steps.outcomes import immediate
 from immy_nornir.decide.steps.under_way import ActionState, Job, RebootState
 from immy_nornir.model.facts import Boot, Facts, Finding, Identity
 from immy_nornir.model.items import DEFAULT_EXIT_CODES, ExitMeaning, Item, RebootNeed
-from immy_nornir.model.plan import Desire, Plan
+from immy_nornir.model.plan import Desire, Outlook, Plan
 from immy_nornir.model.playbooks import Reboot, Stage
 from immy_nornir.model.record.entries import (
     ActionEnded,
@@ -77,6 +77,8 @@ class State:
     detected_at: float = 0.0
     """When everything was detected last."""
     plan: Plan | None = None
+    outlook: Outlook | None = None
+    """How long the plan may take, where that is known."""
     actions: Mapping[str, ActionState] = field(default_factory=dict)
     job: Job | None = None
     """The job under way: one at a time."""
@@ -105,7 +107,8 @@ class State:
     failure: StageFailed | Refused | None = None
     reboot_failure: str = ""
     closed: str = ""
-    """That the window of the session, which comes once, is over; empty until something finds it closed."""
+    """That nothing new begins any more: its window is over, or its computer is held; empty until that is found."""
+    closed_by: OutcomeReason = OutcomeReason.WINDOW
     verified: Verified | None = None
     waiting: Waiting | None = None
     interrupted: Interrupted | None = None
@@ -170,12 +173,12 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
         case Detected(findings):
             found = {_id(one): one for one in findings}
             return replace(state, findings=found, detected_at=at, done=state.done | {Stage.DETECT})
-        case Planned(plan):
-            return _planned(state, plan)
+        case Planned(plan, outlook):
+            return replace(_planned(state, plan), outlook=outlook)
         case Outdated():
             return _outdated(state)
-        case WindowClosed(message):
-            return replace(state, closed=message)
+        case WindowClosed(message, why):
+            return replace(state, closed=message, closed_by=why)
         case RebootInherited(boot=boot):
             return replace(state, inherited=boot)
         case ApprovalGiven(_, actions, reboots):
@@ -228,6 +231,11 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
 def did_anything(state: State) -> bool:
     """Whether a job of any action was intended."""
     return any(one.attempt for one in state.actions.values())
+
+
+def reported_zone(state: State) -> object:
+    """The zone that the computer says it stands in, once it was spoken to."""
+    return None if state.identity is None else state.identity.system.get("time_zone")
 
 
 def may_plan_again(state: State) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from immy_nornir.decide import windows
 from immy_nornir.decide.resolve.patterns import ReadFile
 from immy_nornir.errors import ImmyError
+from immy_nornir.fleet.checks.holds import check_blackouts, check_holds
 from immy_nornir.fleet.checks.rules import Targets, check_rules, condition_problems, variables_of
 from immy_nornir.fleet.checks.scripts import check_reading_scripts
 from immy_nornir.fleet.checks.tries import check_tries
@@ -54,6 +55,8 @@ def check_fleet(
         *check_params(fleet),
         *check_variables(fleet.inventory),
         *check_hours(fleet.inventory),
+        *check_blackouts(fleet, targets),
+        *check_holds(fleet.inventory),
     ]
     reached = Targets(fleet.inventory, read_file)
     for playbook in playbooks:
@@ -228,24 +231,12 @@ def check_play(play: Play, fleet: Fleet, targets: Targets) -> list[Problem]:
             advice = did_you_mean(glob, fleet.library.items) or "items are called software/NAME and task/NAME"
             place = play.place_of(f"items {glob}", "items")
             problems.append(Problem(place, Level.WARNING, f"'{glob}' names no item of the library", advice))
-    problems.extend(_window_problem(play))
     problems.extend(_hours_needed(play, fleet.inventory, targets))
     return problems
 
 
 def _meets(glob: str, items: Mapping[str, object]) -> bool:
     return any(fnmatch.fnmatchcase(item, glob) or fnmatch.fnmatchcase(item.partition("/")[2], glob) for item in items)
-
-
-def _window_problem(play: Play) -> Iterator[Problem]:
-    """A window in the right form that nothing fits in; hours, and a computer's zone, are other questions."""
-    said = play.options.get("window")
-    if said is None or said.value in ("now", "after_hours"):
-        return
-    try:
-        windows.opens_at(str(said.value), None, "UTC", 0.0)
-    except ImmyError as error:
-        yield Problem(said.place or play.place, Level.ERROR, error.message, error.advice)
 
 
 def _hours_needed(play: Play, inventory: Inventory, targets: Targets) -> Iterator[Problem]:

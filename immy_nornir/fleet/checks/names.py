@@ -12,8 +12,13 @@ from immy_nornir.shapes.files import did_you_mean
 OWN_VARIABLES: Final = (
     "immy_tenant", "immy_identity", "immy_primary_user", "immy_business_hours", "immy_time_zone", "immy_tags",
     "immy_onboarding", "immy_excluded", "immy_options", "immy_lab", "immy_certificate_sha256", "immy_allow_plain_basic",
-    "immy_allow_local_reboot", "immy_spool",
+    "immy_allow_local_reboot", "immy_spool", "immy_hold",
 )  # fmt: skip
+_ELSEWHERE: Final[Mapping[str, str]] = {
+    "immy_blackouts": "blackouts stand in playbooks/blackouts.yml, with the pattern that they hold for",
+    "immy_window": "write immy_options: {window: ...}",
+}
+"""What somebody may look for among the variables, and where it stands."""
 _ALIKE: Final = 0.85
 _BY_START: Final[Mapping[str, tuple[str, ...]]] = {"immy_": OWN_VARIABLES, "ansible_": tuple(sorted(KNOWN))}
 
@@ -24,6 +29,8 @@ def misspelled(name: str) -> str:
 
     A start that is itself nearly `immy_` or `ansible_` counts, as `ansble_host` does.
     """
+    if name in _ELSEWHERE:
+        return _ELSEWHERE[name]
     for known in _BY_START.values():
         if name in known:
             return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from immy_nornir.decide.holds import ADVICE as HOLD_ADVICE
 from immy_nornir.decide.resolve.host_variables import FLAGS, PINS, problem_of
 from immy_nornir.decide.resolve.parameters import wrong_value
 from immy_nornir.fleet.checks.names import misspelled
@@ -140,6 +141,7 @@ _OWN_ADVICE = {
     **dict.fromkeys(FLAGS, ADVICE),
     "immy_identity": f"write a uuid, or a map with {', '.join(PINS)}",
     "immy_tags": "write a list of words",
+    "immy_hold": HOLD_ADVICE,
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from immy_nornir.model.facts import Boot, Facts, Finding, Identity
-from immy_nornir.model.plan import Desire, Plan, PlannedAction
+from immy_nornir.model.plan import Desire, Outlook, Plan, PlannedAction
 from immy_nornir.model.playbooks import ActionType, Stage
 from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason, Purpose, Status, WaitKind
 from immy_nornir.model.values import Json
@@ -91,6 +91,8 @@ class Planned:
     """The plan."""
 
     plan: Plan
+    outlook: Outlook | None = None
+    """None: nobody knows how long such work takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,10 @@ class Outdated:
 
 @dataclass(frozen=True, slots=True)
 class WindowClosed:
-    """The session's window, which comes once, is over: nothing new begins any more."""
+    """The session's window is over and not waited for again, or its computer is held: nothing new begins any more."""
 
     message: str
+    why: OutcomeReason = OutcomeReason.WINDOW
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class WaitKind(StrEnum):
     """The brakes of its run are to say so."""
     TURN = "turn"
     """An earlier wave of its run waits for its time."""
+    HOLD = "hold"
+    """Nothing is changed on its computer for a time: a blackout, a freeze, a hold of the inventory."""
 
 
 class Outcome(StrEnum):
@@ -82,6 +84,8 @@ class OutcomeReason(StrEnum):
     """Its window, which comes once, closed before it was done."""
     NOT_APPROVED = "not_approved"
     """Nobody has said that it may be done."""
+    HELD = "held"
+    """The inventory holds its computer as it is, and says no end."""
 
 
 class EndReason(StrEnum):
@@ -111,6 +115,8 @@ class EndReason(StrEnum):
     """Another session was at work on the computer."""
     WINDOW = "window"
     """Its window, which comes once, closed before anything was done."""
+    HELD = "held"
+    """The inventory holds its computer as it is, and says no end."""
     NOT_APPROVED = "not_approved"
     """Somebody said no to what it would have done, or a brake of its run did."""
     CRASHED = "crashed"

@@ -14,6 +14,7 @@ from immy_nornir.decide.steps.next_step import next_step
 from immy_nornir.decide.steps.state import State, fold, fold_all, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Step, Wait
 from immy_nornir.model.facts import Boot, Facts, Finding, FindingStatus, Identity
+from immy_nornir.model.holds import Hold
 from immy_nornir.model.items import ExitMeaning, Item, RebootNeed
 from immy_nornir.model.plan import Plan, PlannedAction, Reason
 from immy_nornir.model.playbooks import ActionType, MaintenanceType, Options, Reboot
@@ -228,6 +229,7 @@ class Session:
     entries: list[Stamped] = field(default_factory=list)
     contact: Contact = NO_CONTACT
     frozen: str = ""
+    holds: tuple[Hold, ...] = ()
     approver: Approver = Approver.NOT_NEEDED
     answer: Callable[[State], Entry] | None = None
     """What somebody says while the session waits for approval."""
@@ -253,7 +255,7 @@ class Session:
 
     @property
     def moment(self) -> Moment:
-        return Moment(self.world.now, self.contact, frozen=self.frozen, approver=self.approver)
+        return Moment(self.world.now, self.contact, frozen=self.frozen, approver=self.approver, holds=self.holds)
 
     def go(self, bound: int = 2000) -> Session:
         """To the end."""
