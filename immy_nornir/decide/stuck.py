@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from immy_nornir.decide.steps import deadlines
 from immy_nornir.decide.steps.execution import OVERDUE_SECONDS
 from immy_nornir.decide.steps.gate import left_open
 from immy_nornir.decide.steps.next_step import LOST_PATIENCE_SECONDS
@@ -185,6 +186,7 @@ def causes(one: OpenSession, around: Surroundings) -> Iterator[Holding]:
         yield from _reboot(one, state, state.reboot, around)
     elif state.job is not None:
         yield from _job(one, state, state.job, around)
+        yield from _time(one, state, around)
     elif _is_quiet(one, state, around):
         last = one.entries[-1].at
         yield Holding(
@@ -358,6 +360,15 @@ def _job(one: OpenSession, state: State, job: Job, around: Surroundings) -> Iter
         over = "is over" if around.now > deadline else "is near"
         told = f"the deadline of {state.current} {over}; {OVERDUE_SECONDS / 60:.0f} minutes after it the job is left"
         yield Holding(Cause.DEADLINE, told, job.seen_at, deadline, False, (), (_log(one), cancel))
+
+
+def _time(one: OpenSession, state: State, around: Surroundings) -> Iterator[Holding]:
+    """That the session has nearly taken as long as it may."""
+    whole, at = state.spec.options.session_timeout_minutes * 60.0, deadlines.ends_at(state, around.now)
+    if at is None or at - around.now > min(NEAR_SECONDS, whole / 5):
+        return
+    told = "the time of the session is nearly over (session_timeout_minutes): its job will be left, nothing new begins"
+    yield Holding(Cause.DEADLINE, told, state.spec.created_at, at, False, (), (_log(one),))
 
 
 def _news(one: OpenSession, job: Job) -> Iterator[float]:

@@ -39,12 +39,19 @@ def crew_of(engine: Engine, pace: Pace) -> Crew:
     return Crew(pace.workers, pace.per_tenant, pace.splay, lambda: engine.stop.level, engine.clock)
 
 
-def work_of(engine: Engine, pace: Pace, crew: Crew, approvals: Approvals | None = None) -> Work:
+def work_of(
+    engine: Engine, pace: Pace, crew: Crew, approvals: Approvals | None = None, run: LiveRun | None = None
+) -> Work:
     """How this process advances sessions: all batches share one crew."""
 
     def work(name: str, sessions: Mapping[str, LiveSession]) -> None:
         tenants = {computer: live.spec.tenant for computer, live in sessions.items()}
-        glance = tuple if approvals is None else functools.partial(approvals.look, name, sessions)
+        asks = tuple if approvals is None else functools.partial(approvals.look, name, sessions)
+
+        def glance() -> Sequence[str]:
+            over = () if run is None else run.look_at_the_time()
+            return [*over, *asks()]
+
         runner = ImmyRunner(tenant_of=tenants.__getitem__, crew=crew, glance=glance)
         nornir_of(list(sessions), runner).run(task=maintain, name=name, sessions=sessions, wait=pace.wait)
         if engine.stop.level > 1:
@@ -57,7 +64,7 @@ def work_of(engine: Engine, pace: Pace, crew: Crew, approvals: Approvals | None 
 def execute(engine: Engine, run: LiveRun, pace: Pace, approvals: Approvals | None = None) -> None:
     """Work on a run, wave after wave; afterwards every session has a status of its own."""
     with crew_of(engine, pace) as crew:
-        run.go(work_of(engine, pace, crew, approvals))
+        run.go(work_of(engine, pace, crew, approvals, run))
 
 
 def resume(

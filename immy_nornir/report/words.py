@@ -61,6 +61,7 @@ OUTCOME_REASONS: Mapping[str, str] = {
     OutcomeReason.REBOOT_FAILED: "The reboot before it did not work out.",
     OutcomeReason.BUSY: "Another session was at work on the computer.",
     OutcomeReason.WINDOW: "Its window closed before it was done.",
+    OutcomeReason.TIME_OVER: "The time of its session, or of the run, was over before it was done.",
     OutcomeReason.NOT_APPROVED: "Nobody has approved it, or a brake of the run held it.",
 }
 
@@ -114,6 +115,7 @@ ENDS: Mapping[str, str] = {
     EndReason.HALTED: "The session was not begun: the run was stopped before.",
     EndReason.BUSY: "Another session was at work on the computer.",
     EndReason.WINDOW: "The maintenance window closed before anything was done.",
+    EndReason.TIME_OVER: "The session, or its run, took longer than it may.",
     EndReason.NOT_APPROVED: "What it would have done was not approved.",
     EndReason.CRASHED: "The session ended by a fault of the maintenance program.",
 }

@@ -80,6 +80,7 @@ class LiveSession:
         "engine",
         "leg",
         "refused",
+        "run_over",
         "spec",
     )
 
@@ -94,6 +95,8 @@ class LiveSession:
         self.approver = Approver.NOT_NEEDED
         self.refused: Settled | None = None
         """Why this process may not advance it: another is at work, or it has ended."""
+        self.run_over = ""
+        """That its run has taken as long as it may."""
         self._state: State | None = state
         self._recap: Recap | None = None
         self._begun = False
@@ -337,7 +340,7 @@ class LiveSession:
         engine, spec = self.engine, self.spec
         acts = spec.type.executes and not spec.check
         frozen = (engine.frozen() or engine.unreadable or self._unread) if acts else ""
-        return Moment(engine.clock.now(), self.leg.contact, engine.stop.level > 0, frozen, self.approver)
+        return Moment(engine.clock.now(), self.leg.contact, engine.stop.level > 0, frozen, self.approver, self.run_over)
 
     def begin(self) -> Settled | None:
         """Own the session's computer from now on; the end where somebody else does, or the session has ended.

@@ -56,6 +56,8 @@ class Recap:
     reboots_planned: int
     wrong: bool
     """Something that was done failed or did not hold; what was skipped on purpose did not, nor what is not known."""
+    spent: float = 0.0
+    """The seconds that it has run."""
 
 
 def recap_of(state: State) -> Recap:
@@ -87,6 +89,7 @@ def recap_of(state: State) -> Recap:
         0 if state.plan is None else state.plan.reboots,
         any(one.outcome is Outcome.FAILED for one in lines)
         or bool(state.verified is not None and state.verified.not_converged),
+        state.spent,
     )
 
 

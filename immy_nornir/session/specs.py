@@ -30,7 +30,12 @@ _ENUMS: Mapping[str, type[StrEnum]] = {
     "offline": Offline,
     "on_failure": OnFailure,
 }
-_POSITIVE = {"reboot_timeout_minutes": "minutes", "detection_valid_hours": "hours"}
+_POSITIVE = {
+    "reboot_timeout_minutes": "minutes",
+    "detection_valid_hours": "hours",
+    "session_timeout_minutes": "minutes",
+    "run_timeout_minutes": "minutes",
+}
 _WHOLE = ("max_reboots", "retries", "retry_seconds")
 NAMES = tuple(one.name for one in dataclasses.fields(Options) if one.name != "origins")
 

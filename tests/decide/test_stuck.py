@@ -219,7 +219,7 @@ CASES: dict[str, tuple[Case, Cause, bool, str, str]] = {
         "sessions resume --due",
     ),
     "a window": (
-        case(at_window, owner="", alive=False),
+        case(at_window, after=-100, owner="", alive=False),
         Cause.WINDOW,
         False,
         f"it waits for window {NIGHT}",
@@ -297,6 +297,13 @@ CASES: dict[str, tuple[Case, Cause, bool, str, str]] = {
         False,
         "the deadline of a is near",
         "sessions cancel s1",
+    ),
+    "a session that has nearly taken its time": (
+        case(lambda: working(options={"session_timeout_minutes": 10}), after=500),
+        Cause.DEADLINE,
+        False,
+        "the time of the session is nearly over",
+        "sessions log -f s1",
     ),
     "a deadline that is over": (
         case(lambda: talking(3700)),

@@ -107,6 +107,8 @@ class Moment:
     frozen: str = ""
     """Why nothing may be changed now; empty when it may."""
     approver: Approver = Approver.NOT_NEEDED
+    run_over: str = ""
+    """That its run has taken as long as it may; empty while it has not."""
 
     def resting(self, pause: float) -> bool:
         """Whether the last look is less than a pause ago; a wall clock that was set back ends the pause."""

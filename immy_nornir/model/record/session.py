@@ -80,6 +80,8 @@ class OutcomeReason(StrEnum):
     """Its window, which comes once, closed before it was done."""
     NOT_APPROVED = "not_approved"
     """Nobody has said that it may be done."""
+    TIME_OVER = "time_over"
+    """Its session, or the run, had taken as long as it may."""
 
 
 class EndReason(StrEnum):
@@ -111,6 +113,8 @@ class EndReason(StrEnum):
     """Its window, which comes once, closed before anything was done."""
     NOT_APPROVED = "not_approved"
     """Somebody said no to what it would have done, or a brake of its run did."""
+    TIME_OVER = "time_over"
+    """It, or its run, took longer than it may."""
     CRASHED = "crashed"
     """A bug of ours."""
 

@@ -228,6 +228,7 @@ class Session:
     entries: list[Stamped] = field(default_factory=list)
     contact: Contact = NO_CONTACT
     frozen: str = ""
+    run_over: str = ""
     approver: Approver = Approver.NOT_NEEDED
     answer: Callable[[State], Entry] | None = None
     """What somebody says while the session waits for approval."""
@@ -253,7 +254,7 @@ class Session:
 
     @property
     def moment(self) -> Moment:
-        return Moment(self.world.now, self.contact, frozen=self.frozen, approver=self.approver)
+        return Moment(self.world.now, self.contact, frozen=self.frozen, approver=self.approver, run_over=self.run_over)
 
     def go(self, bound: int = 2000) -> Session:
         """To the end."""
