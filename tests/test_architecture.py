@@ -53,8 +53,8 @@ OWNERS: dict[str, str] = {
     "urllib3": r"remote/winrm/\w+",
     # Both ends of an authentication: the client's, and the simulated server's.
     "spnego": r"remote/winrm/\w+|lab/wsman/auth",
-    # Certificates of simulated computers, and the cipher of Ansible's vault.
-    "cryptography": r"lab/wsman/certificate|secrets/vault_text",
+    # Certificates of computers, real and simulated, and the cipher of Ansible's vault.
+    "cryptography": r"lab/wsman/certificate|secrets/vault_text|remote/doctor/way",
     "sqlite3": r"history/\w+",
     # Of the standard library, but JSON has one door: the bytes that are stored and hashed depend on it.
     "json": r"text/json",

@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "inventory": "Show computers, groups and variables as the inventory's files give them.",
     "sessions": "Look at maintenance sessions, and take up interrupted ones.",
     "runs": "Look at runs: the sessions that one command started together.",
+    "doctor": "Look computers over, from their name to pending reboots: what is wrong, and what to type.",
     "computers": "Say something of single computers.",
     "report": "Show a run as a report.",
     "lab": "Start and stop simulated computers, to try everything without Windows.",

@@ -218,6 +218,11 @@ def _pinned(variables: Mapping[str, Value]) -> Value:
         return {"name": f"that of immy_identity, which cannot be read: {error.message}"}
 
 
+def pinned_of(computer: Computer, seen: Facts | None) -> dict[str, str]:
+    """The identity that a computer of the inventory must have."""
+    return pinned_identity(_pinned(known_names(computer, {})), seen)
+
+
 def pinned_identity(variable: Value, seen: Facts | None) -> dict[str, str]:
     """The identity that a computer must have: the inventory's `immy_identity`, else what was last seen of its UUID."""
     if variable is not None:
