@@ -352,16 +352,14 @@ _BUILT_ELSEWHERE = {"cancel", "reboot"}
 """Subcommands of `immy sessions` that come with orders."""
 
 
-def understood(words: Sequence[str]) -> str:
-    command: click.Command = immy
-    rest = list(words)
-    while isinstance(command, click.Group):
-        found = command.get_command(click.Context(command), rest[0])
+def understood(words: Sequence[str], command: click.Command = immy) -> str:
+    if isinstance(command, click.Group):
+        found = command.get_command(click.Context(command), words[0])
         if found is None:
-            return "" if rest[0] in _BUILT_ELSEWHERE else f"there is no {rest[0]}"
-        command, rest = found, rest[1:]
+            return "" if words[0] in _BUILT_ELSEWHERE else f"there is no {words[0]}"
+        return understood(words[1:], found)
     try:
-        command.make_parser(click.Context(command)).parse_args(rest)
+        command.make_parser(click.Context(command)).parse_args(list(words))
     except click.ClickException as error:
         return error.format_message()
     return ""
