@@ -75,6 +75,32 @@ def host_key(going: Route, said: str) -> Line | None:
     return None
 
 
+_TURNED_AWAY: tuple[tuple[str, str], ...] = (
+    (r"account has expired", "usermod --expiredate '' USER there"),
+    (r"password has expired|must change your password|password change required", "log on there once, and change it"),
+    (r"account is (locked|disabled)|account locked", "passwd --unlock USER, or faillock --user USER --reset there"),
+    (r"not allowed|denied by|access denied", "see AllowUsers, DenyUsers and pam_access there"),
+    (r"too many authentication failures", "the agent offers too many keys: ansible_ssh_private_key_file names one"),
+    (r"unprotected private key|bad permissions", "chmod 600 the key's file"),
+    (r"incorrect passphrase|invalid format", "load the key into ssh-agent, or name another file"),
+)
+"""What sshd, PAM and ssh say when somebody is not let in, and what to do; the last lines of it count."""
+
+
+def turned_away(said: str) -> Line | None:
+    """What the other side said when it did not let us in; None where it says nothing that is known."""
+    for pattern, advice in _TURNED_AWAY:
+        found = next((one.strip() for one in said.splitlines() if re.search(pattern, one, re.IGNORECASE)), "")
+        if found:
+            return Line("login", Health.PROBLEM, found[:300], advice)
+    return None
+
+
+def failed(going: Route, said: str) -> Line | None:
+    """The line for what ssh said of a login that failed; None where its words are not known."""
+    return host_key(going, said) or turned_away(said)
+
+
 def known_key(settings: Mapping[str, object]) -> Line:
     """The line of a computer that let us in."""
     if truth(settings, "ansible_host_key_checking", unsaid=True):

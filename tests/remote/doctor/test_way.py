@@ -17,7 +17,7 @@ from immy_nornir.lab.wsman.certificate import make_certificate
 from immy_nornir.model.health import Health, Line
 from immy_nornir.model.protocols import Address
 from immy_nornir.remote import ssh
-from immy_nornir.remote.doctor import way
+from immy_nornir.remote.doctor import ssh_way, way
 from immy_nornir.remote.doctor.examine import Surroundings, examine
 from immy_nornir.remote.winrm.endpoint import Endpoint, trust_of
 from tests.remote.posix.conftest import NoSecrets, RealClock
@@ -122,6 +122,33 @@ def test_a_port_that_speaks_no_tls() -> None:
         threading.Thread(target=serve, daemon=True).start()
         line = judged(listening.getsockname()[1])
         assert (line.health, line.advice) == (Health.PROBLEM, "is this port https? ansible_winrm_scheme")
+
+
+SAID = {
+    "Your account has expired; please contact your system administrator.\nConnection closed by 10.0.0.1 port 22": (
+        "Your account has expired; please contact your system administrator.",
+        "usermod",
+    ),
+    "WARNING: Your password has expired.\nPassword change required but no TTY available.": (
+        "WARNING: Your password has expired.",
+        "change it",
+    ),
+    "User ann not allowed because account is locked": ("User ann not allowed because account is locked", "passwd"),
+    "Received disconnect: Too many authentication failures": (
+        "Received disconnect: Too many authentication failures",
+        "ansible_ssh_private_key_file",
+    ),
+}
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_what_the_other_side_says_of_a_login_is_shown(said: str) -> None:
+    found, advice = SAID[said]
+    line = ssh_way.failed(ssh_way.Route("pc", 22), said)
+    assert line is not None
+    assert (line.check, line.found) == ("login", found)
+    assert advice in line.advice
+    assert ssh_way.failed(ssh_way.Route("pc", 22), "Permission denied (publickey).") is None
 
 
 # --- ssh ------------------------------------------------------------------------------------------------------
