@@ -6,8 +6,8 @@ one whose job runs within its usual time, whose reboot is young, or that waits f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from immy_nornir.decide.steps import deadlines
@@ -156,10 +156,17 @@ class Stuck:
         return any(one.needs_somebody for one in self.causes)
 
 
-def stuck(sessions: Sequence[OpenSession], around: Surroundings) -> list[Stuck]:
-    """The sessions that are open and do not simply work, those that need somebody first, else in their order."""
-    found = [Stuck(one, tuple(causes(one, around))) for one in sessions]
-    return sorted((one for one in found if one.causes), key=lambda one: not one.needs_somebody)
+def stuck(sessions: Iterable[OpenSession], around: Surroundings) -> tuple[list[Stuck], int]:
+    """The sessions that do not simply work, those that need somebody first, else in their order; and how many are open.
+
+    Records are let go one by one: thousands may be waiting.
+    """
+    found, total = [], 0
+    for one in sessions:
+        total += 1
+        if held := tuple(causes(one, around)):
+            found.append(Stuck(replace(one, state=None, entries=()), held))
+    return sorted(found, key=lambda one: not one.needs_somebody), total
 
 
 def causes(one: OpenSession, around: Surroundings) -> Iterator[Holding]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -340,8 +340,8 @@ class Reader:
 
         return records.record(self._connection, session_id)
 
-    def open_sessions(self) -> list[OpenSession]:
-        """Every session that has not ended, oldest first, with its record and whether its owner lives."""
+    def open_sessions(self) -> Iterator[OpenSession]:
+        """Every session that has not ended, oldest first, with its record and whether its owner lives; one by one."""
         from immy_nornir.history import records
 
         alive: dict[str, bool] = {}
@@ -352,7 +352,7 @@ class Reader:
             return alive[owner]
 
         try:
-            return records.open_sessions(self._connection, is_alive)
+            yield from records.open_sessions(self._connection, is_alive)
         except sqlite3.Error as error:
             raise troubles.refusal(self._path, "read", error) from error
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from immy_nornir.decide.steps.state import fold_all
 from immy_nornir.decide.stuck import OpenSession
@@ -58,7 +58,7 @@ def definitions(connection: sqlite3.Connection, digests: set[str]) -> dict[str, 
     return found
 
 
-def open_sessions(connection: sqlite3.Connection, is_alive: Callable[[str], bool]) -> list[OpenSession]:
+def open_sessions(connection: sqlite3.Connection, is_alive: Callable[[str], bool]) -> Iterator[OpenSession]:
     """Every session that has not ended, oldest first, with its record, its owner's life, and who has its computer."""
     marks = ",".join("?" * len(TERMINAL))
     columns, order = "id, computer, tenant, run_id, status, owner", "created_at, number"
@@ -69,7 +69,6 @@ def open_sessions(connection: sqlite3.Connection, is_alive: Callable[[str], bool
         for row in connection.execute("SELECT computer, session_id, owner FROM active")
     }
     ordered = _open_orders(connection)
-    found = []
     for row in rows:
         one, computer, tenant, run_id, status, owner = map(str, row)
         holder, holders = active.get(computer, ("", ""))
@@ -84,24 +83,21 @@ def open_sessions(connection: sqlite3.Connection, is_alive: Callable[[str], bool
                     state, entries = fold_all(*whole), whole[2]
             except DAMAGE as error:
                 damage = f"{type(error).__name__}: {error}"[:200]
-        found.append(
-            OpenSession(
-                one,
-                computer,
-                tenant,
-                run_id,
-                known,
-                owner,
-                bool(owner) and is_alive(owner),
-                damage,
-                state,
-                entries,
-                holder if has_other else "",
-                holders if has_other else "",
-                tuple(ordered.get(one, ())),
-            )
+        yield OpenSession(
+            one,
+            computer,
+            tenant,
+            run_id,
+            known,
+            owner,
+            bool(owner) and is_alive(owner),
+            damage,
+            state,
+            entries,
+            holder if has_other else "",
+            holders if has_other else "",
+            tuple(ordered.get(one, ())),
         )
-    return found
 
 
 def _open_orders(connection: sqlite3.Connection) -> dict[str, list[Order]]:

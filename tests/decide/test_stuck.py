@@ -415,7 +415,8 @@ def test_since_and_until_are_those_of_the_record() -> None:
 
 def test_those_that_need_somebody_come_first() -> None:
     fine, dead = seen(lost()), replace(seen(working(), alive=False), id="s2")
-    found = stuck([fine, dead, seen(working())], Surroundings(1010.0, "here"))
+    found, total = stuck([fine, dead, seen(working())], Surroundings(1010.0, "here"))
+    assert total == 3
     assert [(one.session.id, one.needs_somebody) for one in found] == [("s2", True), ("s1", False)]
     assert isinstance(found[0], Stuck)
 

@@ -44,13 +44,13 @@ def stuck(ctx: click.Context, form: str) -> None:
     root = startup.root_of(ctx)
     now = time.time()
     with Reader(startup.state_of(ctx, root) / FILE) as reader:
-        sessions = reader.open_sessions()
-    found = find(sessions, Surroundings(now, socket.gethostname(), startup.frozen_by(root)))
+        around = Surroundings(now, socket.gethostname(), startup.frozen_by(root))
+        found, total = find(reader.open_sessions(), around)
     if form == "json":
-        document = {"schema_version": SCHEMA_VERSION, "open": len(sessions), "stuck": [_plain(one) for one in found]}
+        document = {"schema_version": SCHEMA_VERSION, "open": total, "stuck": [_plain(one) for one in found]}
         say_json(json.indented(document))
     else:
-        for line in _lines(found, len(sessions), now):
+        for line in _lines(found, total, now):
             say(line)
     ctx.exit(1 if any(one.needs_somebody for one in found) else 0)
 
