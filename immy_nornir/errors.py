@@ -64,6 +64,8 @@ class TransportError(ImmyError):
     """Whether the failure is of a moment, so that also a first contact is worth another try."""
     nothing_sent = False
     """Whether it is certain that nothing of what was asked for had been sent."""
+    said = ""
+    """All that a program of ours said about it, where one did."""
 
 
 class UnreachableError(TransportError):

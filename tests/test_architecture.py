@@ -53,8 +53,8 @@ OWNERS: dict[str, str] = {
     "urllib3": r"remote/winrm/\w+",
     # Both ends of an authentication: the client's, and the simulated server's.
     "spnego": r"remote/winrm/\w+|lab/wsman/auth",
-    # Certificates of simulated computers, and the cipher of Ansible's vault.
-    "cryptography": r"lab/wsman/certificate|secrets/vault_text",
+    # Certificates of computers, real and simulated, and the cipher of Ansible's vault.
+    "cryptography": r"lab/wsman/certificate|secrets/vault_text|remote/doctor/way",
     "sqlite3": r"history/\w+",
     # Of the standard library, but JSON has one door: the bytes that are stored and hashed depend on it.
     "json": r"text/json",
@@ -100,7 +100,7 @@ MODULE_LINES = 440
 FUNCTION_LINES = 50
 """The aims are 400 and 40 without the docstring; a little more does not break the house."""
 LARGE_MODULES: dict[str, tuple[int, str]] = {
-    "session/live.py": (460, "one class, the only one that changes a session's state")
+    "session/live.py": (464, "one class, the only one that changes a session's state")
 }
 LARGE_FUNCTIONS: dict[str, tuple[int, str]] = {
     "decide/steps/state.py:_fold": (95, "one match with a case for each kind of entry"),

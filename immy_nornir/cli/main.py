@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "freeze": "Change nothing on computers, a tenant's for instance, until a time or until `immy unfreeze`.",
     "unfreeze": "Lift freezes; sessions that somebody stays for go on by themselves, the others when they are resumed.",
     "runs": "Look at runs: the sessions that one command started together.",
+    "doctor": "Look computers over, from their name to pending reboots: what is wrong, and what to type.",
     "computers": "Say something of single computers.",
     "schedule": "Begin work by itself: when schedules are due, the service that begins them, and how others can.",
     "report": "Show a run as a report.",

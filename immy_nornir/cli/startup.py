@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from immy_nornir.model.inventory import Computer, Inventory
     from immy_nornir.model.places import Problem
     from immy_nornir.model.playbooks import Fleet, Playbook
+    from immy_nornir.model.protocols import Connect, Secrets
     from immy_nornir.secrets.vault import Vault
     from immy_nornir.session.engine import Engine
+    from immy_nornir.text.redaction.redact import Redactor
 
 STATE = ".immy"
 
@@ -180,7 +182,7 @@ def engine_of(
         clock,
         secrets,
         redactor,
-        lambda address: connect(_anchored(address, root), secrets, clock),
+        lambda address: connect(anchored(address, root), secrets, clock),
         lambda computer: address_of(computer, secrets.reveal),
         Targets.of(fleet),
         names=implicit,
@@ -188,6 +190,19 @@ def engine_of(
         play_of=files.play_of,
         reload=files.reload,
     )
+
+
+def way_of(root: Path) -> tuple[Connect, Secrets, Redactor]:
+    """How computers are reached by a command that only looks: no history is opened, nothing is written."""
+    from immy_nornir.cli.vault import current
+    from immy_nornir.remote.connect import connect
+    from immy_nornir.secrets import SecretStore
+    from immy_nornir.session.engine import SystemClock
+
+    redactor, vault = known_secrets(), current()
+    vault.passwords.ask_now()
+    secrets, clock = SecretStore(redactor, root=root, vault=vault), SystemClock()
+    return lambda address: connect(anchored(address, root), secrets, clock), secrets, redactor
 
 
 def tell_damage(engine: Engine) -> bool:
@@ -238,7 +253,7 @@ _PATHS = (
 )
 
 
-def _anchored(address: Any, root: Path) -> Any:
+def anchored(address: Any, root: Path) -> Any:
     """Relative paths in connection variables are meant from the fleet's folder."""
     changed = {
         name: str(root / value)

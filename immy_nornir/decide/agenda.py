@@ -22,6 +22,8 @@ TOLD = 50
 """So many missed occasions of a schedule are written down one by one; of more only the newest."""
 CONNECTIVITY_SECONDS = 600.0
 """A computer that is off is asked so often, though nobody has seen it answer."""
+HOLD_SECONDS = 120.0
+"""How often it is asked whether what holds a computer was lifted."""
 _FUTURE_SECONDS = 60.0
 """What was written down later than this was so while the clock was wrong."""
 
@@ -218,7 +220,7 @@ def _ready(one: Deferred, moment: AgendaMoment) -> bool:
 
 def due_now(waiting: Sequence[Deferred], now: float) -> set[str]:
     """The ids of those that somebody who asks for what is due goes on with: each computer that is off is asked."""
-    away = [one.id for one in waiting if one.kind == WaitKind.CONNECTIVITY]
+    away = [one.id for one in waiting if one.kind in (WaitKind.CONNECTIVITY, WaitKind.HOLD)]
     made = agenda(AgendaMoment(now, deferred=waiting, answered=frozenset(away)))
     taken = {one for todo in made.todo if isinstance(todo, TakeUp) for one in todo.sessions}
     return taken | {one.id for one in waiting if one.kind in _ANSWERED}
@@ -238,6 +240,8 @@ def _again(one: Deferred) -> float:
         return math.inf
     if one.kind == WaitKind.CONNECTIVITY:
         return max(one.due_at, one.asked_at + CONNECTIVITY_SECONDS)
+    if one.kind == WaitKind.HOLD:  # it may be lifted at any time
+        return one.asked_at + HOLD_SECONDS
     return max(one.due_at, one.asked_at + 60.0)
 
 

@@ -81,6 +81,16 @@ OPTIONS: tuple[Key[object], ...] = (
         Number("hours", minimum=0.001),
         "Actions that begin later than this after their detection are detected and planned again first (4).",
     ),
+    Key(
+        "session_timeout_minutes",
+        Number("minutes", minimum=0.01),
+        "How long a session may run (1440); waiting for its window, its computer or an answer does not count.",
+    ),
+    Key(
+        "run_timeout_minutes",
+        Number("minutes", minimum=0.01),
+        "How long a whole run may run (10080): of each wave its longest session counts.",
+    ),
     Key("ignore_pending_reboots", ListOf(TEXT, single=True), "Sources of pending reboots that do not count."),
 )
 OPTIONS_FORM = Form("options", OPTIONS)

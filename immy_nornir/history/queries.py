@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from immy_nornir.model.record.status import Status
 # What reads whole records is imported where that is done: a list of sessions takes a third of the time without it.
 if TYPE_CHECKING:
     from immy_nornir.decide.runs.run_state import RunState
+    from immy_nornir.decide.stuck import OpenSession
     from immy_nornir.history.about import About
     from immy_nornir.model.facts import Facts
     from immy_nornir.model.holds import Freeze
@@ -383,6 +384,22 @@ class Reader:
         from immy_nornir.history import records
 
         return records.record(self._connection, session_id)
+
+    def open_sessions(self) -> Iterator[OpenSession]:
+        """Every session that has not ended, oldest first, with its record and whether its owner lives; one by one."""
+        from immy_nornir.history import records
+
+        alive: dict[str, bool] = {}
+
+        def is_alive(owner: str) -> bool:
+            if owner not in alive:
+                alive[owner] = locks.is_alive(self._path.parent / "owners", owner)
+            return alive[owner]
+
+        try:
+            yield from records.open_sessions(self._connection, is_alive)
+        except sqlite3.Error as error:
+            raise troubles.refusal(self._path, "read", error) from error
 
     # --- runs as a whole ---
 

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from immy_nornir.decide.steps.state import fold_all
+from immy_nornir.decide.stuck import OpenSession
 from immy_nornir.history import codec
 from immy_nornir.model.facts import Facts
 from immy_nornir.model.holds import Freeze
 from immy_nornir.model.items import Item
+from immy_nornir.model.orders import Order, OrderKind
 from immy_nornir.model.plan import Desire
 from immy_nornir.model.record.entries import JobEnded, JobSeen, Resolved, Stamped
 from immy_nornir.model.record.run import RunSpec, RunStamped
-from immy_nornir.model.record.session import SessionSpec
+from immy_nornir.model.record.session import TERMINAL, SessionSpec, Status
 from immy_nornir.text import json
 
 DAMAGE = (Exception,)
@@ -55,6 +58,60 @@ def definitions(connection: sqlite3.Connection, digests: set[str]) -> dict[str, 
         row = connection.execute("SELECT data FROM blobs WHERE hash=?", (digest,)).fetchone()
         if row is not None:
             found[digest] = codec.load(json.parse(codec.unpack(row[0])), Item)
+    return found
+
+
+def open_sessions(connection: sqlite3.Connection, is_alive: Callable[[str], bool]) -> Iterator[OpenSession]:
+    """Every session that has not ended, oldest first, with its record, its owner's life, and who has its computer."""
+    marks = ",".join("?" * len(TERMINAL))
+    columns, order = "id, computer, tenant, run_id, status, owner", "created_at, number"
+    sql = f"SELECT {columns} FROM sessions WHERE status NOT IN ({marks}) ORDER BY {order}"  # noqa: S608 - marks
+    rows = connection.execute(sql, sorted(TERMINAL)).fetchall()
+    active = {
+        row[0]: (str(row[1]), str(row[2]))
+        for row in connection.execute("SELECT computer, session_id, owner FROM active")
+    }
+    ordered = _open_orders(connection)
+    for row in rows:
+        one, computer, tenant, run_id, status, owner = map(str, row)
+        holder, holders = active.get(computer, ("", ""))
+        has_other = bool(holder) and holder != one and is_alive(holders)
+        known, damage = Status.RUNNING, "" if status in set(Status) else f"its status is {status!r:.60}"
+        state, entries = None, list[Stamped]()
+        if not damage:
+            known = Status(status)
+            try:
+                whole = record(connection, one)
+                if whole is not None:
+                    state, entries = fold_all(*whole), whole[2]
+            except DAMAGE as error:
+                damage = f"{type(error).__name__}: {error}"[:200]
+        yield OpenSession(
+            one,
+            computer,
+            tenant,
+            run_id,
+            known,
+            owner,
+            bool(owner) and is_alive(owner),
+            damage,
+            state,
+            entries,
+            holder if has_other else "",
+            holders if has_other else "",
+            tuple(ordered.get(one, ())),
+        )
+
+
+def _open_orders(connection: sqlite3.Connection) -> dict[str, list[Order]]:
+    """Orders that nobody has answered, by their session; a history that is only read may be from before orders."""
+    found: dict[str, list[Order]] = {}
+    sql = "SELECT id, at, by, kind, session_id, reason FROM orders WHERE ended_at IS NULL ORDER BY id"
+    with contextlib.suppress(sqlite3.OperationalError):
+        for row in connection.execute(sql):
+            if row[3] in set(OrderKind):
+                order = Order(int(row[0]), float(row[1]), str(row[2]), OrderKind(row[3]), str(row[4]), str(row[5]))
+                found.setdefault(order.session_id, []).append(order)
     return found
 
 

@@ -36,6 +36,7 @@ from immy_nornir.model.record.entries import (
     RetryLater,
     StageFailed,
     StopAsked,
+    TimeOver,
     Verified,
     Waiting,
     WindowClosed,
@@ -117,7 +118,7 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
             )
         case StopAsked(kind, message):
             return f"{kind}: {message}"
-        case Noted(message) | Interrupted(message) | Outdated(message) | WindowClosed(message):
+        case Noted(message) | Interrupted(message) | Outdated(message) | WindowClosed(message) | TimeOver(message):
             return message
         case Finished(status, message):
             return f"{word(status)}: {message}"

@@ -139,6 +139,10 @@ class Options:
     """Names of pending-reboot sources that do not count."""
     detection_valid_hours: float = 4
     """Actions that begin later than this after their detection are detected and planned again first."""
+    session_timeout_minutes: float = 24 * 60
+    """How long a session may run, in running time (decide.steps.deadlines)."""
+    run_timeout_minutes: float = 7 * 24 * 60
+    """How long its run may run; of its sessions' values the smallest holds."""
     origins: Mapping[str, str] = field(default_factory=dict)
 
 

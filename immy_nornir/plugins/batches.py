@@ -40,12 +40,19 @@ def crew_of(engine: Engine, pace: Pace) -> Crew:
     return Crew(pace.workers, pace.per_tenant, lambda: engine.stop.level, engine.clock)
 
 
-def work_of(engine: Engine, pace: Pace, crew: Crew, approvals: Approvals | None = None) -> Work:
+def work_of(
+    engine: Engine, pace: Pace, crew: Crew, approvals: Approvals | None = None, run: LiveRun | None = None
+) -> Work:
     """How this process advances sessions: all batches share one crew."""
 
     def work(name: str, sessions: Mapping[str, LiveSession]) -> None:
         tenants = {computer: live.spec.tenant for computer, live in sessions.items()}
-        glance = tuple if approvals is None else functools.partial(approvals.look, name, sessions)
+        asks = tuple if approvals is None else functools.partial(approvals.look, name, sessions)
+
+        def glance() -> Sequence[str]:
+            over = () if run is None else run.look_at_the_time()
+            return [*over, *asks()]
+
         runner = ImmyRunner(splay=pace.splay, tenant_of=tenants.__getitem__, crew=crew, glance=glance)
         nornir_of(list(sessions), runner).run(task=maintain, name=name, sessions=sessions, wait=pace.wait)
         if engine.stop.level > 1:
@@ -63,7 +70,7 @@ def execute(
     By a crew of its own, or with others by the one that is given.
     """
     with contextlib.nullcontext(crew) if crew is not None else crew_of(engine, pace) as at_work:
-        run.go(work_of(engine, pace, at_work, approvals))
+        run.go(work_of(engine, pace, at_work, approvals, run))
 
 
 def resume(

@@ -189,6 +189,7 @@ def error_of(text: str, computer: str) -> TransportError:
         if re.search(pattern, text, re.IGNORECASE):
             error = kind(f"{computer}: {said}")
             error.nothing_sent = pattern == _TURNED_AWAY
+            error.said = text
             return error
     return DroppedError(f"{computer}: {said}")
 

@@ -97,6 +97,7 @@ OUTCOME_REASONS: Mapping[str, Told] = {
     OutcomeReason.BUSY: _fine("Another maintenance was under way on the computer."),
     OutcomeReason.WINDOW: _fine("The agreed time was over; it is done at the next maintenance."),
     OutcomeReason.HELD: _fine("The computer is left as it is for now, as agreed."),
+    OutcomeReason.TIME_OVER: _we("The maintenance took too long and was ended."),
     OutcomeReason.NOT_APPROVED: _we("It was not approved on our side."),
 }
 """Why an action ended as it did; where it ended well for a reason that is told of failures, the outcome counts."""
@@ -137,6 +138,7 @@ ENDS: Mapping[str, Told] = {
     EndReason.BUSY: _fine("Another maintenance was under way on the computer."),
     EndReason.WINDOW: _fine("The agreed time was over; it is done at the next maintenance."),
     EndReason.HELD: _fine("The computer is left as it is for now, as agreed."),
+    EndReason.TIME_OVER: _we("The maintenance took too long and was ended."),
     EndReason.NOT_APPROVED: _we("The maintenance was not approved on our side."),
     EndReason.CRASHED: _we("The maintenance ended by a fault on our side."),
 }

@@ -62,6 +62,7 @@ OUTCOME_REASONS: Mapping[str, str] = {
     OutcomeReason.BUSY: "Another session was at work on the computer.",
     OutcomeReason.WINDOW: "Its window closed before it was done.",
     OutcomeReason.HELD: "The computer is to be left as it is for now.",
+    OutcomeReason.TIME_OVER: "The time of its session, or of the run, was over before it was done.",
     OutcomeReason.NOT_APPROVED: "Nobody has approved it, or a brake of the run held it.",
 }
 
@@ -118,6 +119,7 @@ ENDS: Mapping[str, str] = {
     EndReason.BUSY: "Another session was at work on the computer.",
     EndReason.WINDOW: "The maintenance window closed before anything was done.",
     EndReason.HELD: "The computer is to be left as it is for now.",
+    EndReason.TIME_OVER: "The session, or its run, took longer than it may.",
     EndReason.NOT_APPROVED: "What it would have done was not approved.",
     EndReason.CRASHED: "The session ended by a fault of the maintenance program.",
 }

@@ -81,6 +81,7 @@ class LiveSession:
         "engine",
         "leg",
         "refused",
+        "run_over",
         "spec",
     )
 
@@ -95,6 +96,8 @@ class LiveSession:
         self.approver = Approver.NOT_NEEDED
         self.refused: Settled | None = None
         """Why this process may not advance it: another is at work, or it has ended."""
+        self.run_over = ""
+        """That its run has taken as long as it may."""
         self._state: State | None = state
         self._recap: Recap | None = None
         self._begun = False
@@ -337,7 +340,9 @@ class LiveSession:
     def _moment(self) -> Moment:
         engine = self.engine
         frozen, holds = engine.held(self.state, self._unread)
-        return Moment(engine.clock.now(), self.leg.contact, engine.stop.level > 0, frozen, self.approver, holds)
+        return Moment(
+            engine.clock.now(), self.leg.contact, engine.stop.level > 0, frozen, self.approver, holds, self.run_over
+        )
 
     def begin(self) -> Settled | None:
         """Own the session's computer from now on; the end where somebody else does, or the session has ended.

@@ -58,6 +58,8 @@ class Recap:
     """Something that was done failed or did not hold; what was skipped on purpose did not, nor what is not known."""
     late: str = ""
     """Why its work may not fit into its window."""
+    spent: float = 0.0
+    """The seconds that it has run."""
 
 
 def recap_of(state: State) -> Recap:
@@ -90,6 +92,7 @@ def recap_of(state: State) -> Recap:
         any(one.outcome is Outcome.FAILED for one in lines)
         or bool(state.verified is not None and state.verified.not_converged),
         state.outlook.text if state.outlook is not None and not state.outlook.fits else "",
+        state.spent,
     )
 
 

@@ -7,6 +7,7 @@ process takes up from the record. Nothing here prints.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,9 +15,21 @@ from typing import TYPE_CHECKING
 
 from immy_nornir.decide.runs.next_wave import Begin, End, Standing, Write, is_held, never_begun, next_wave, waves_of
 from immy_nornir.decide.runs.run_state import RunState, fold_run
+from immy_nornir.decide.steps.deadlines import run_over, run_spent, spent
 from immy_nornir.errors import HistoryError
+from immy_nornir.model.playbooks import Options
 from immy_nornir.model.record.entries import SUPERSEDE, StopAsked
-from immy_nornir.model.record.run import Approved, PlaySpec, RunEnded, RunEntry, RunLeft, RunSpec, RunStamped
+from immy_nornir.model.record.run import (
+    Approved,
+    PlaySpec,
+    RunEnded,
+    RunEntry,
+    RunHalted,
+    RunLeft,
+    RunSpec,
+    RunStamped,
+    WaveEnded,
+)
 from immy_nornir.model.record.session import EndReason, Outcome, Status, WaitKind
 from immy_nornir.session.live import LiveSession
 from immy_nornir.session.recap import Recap
@@ -104,6 +117,8 @@ class LiveRun:
         self.sessions = sessions
         self._others = others or {}
         self._worked_on: set[str] = set()
+        self._time_due = -math.inf
+        """When to look again whether it has taken as long as it may, by a clock that never jumps."""
         self.unwritten = ""
         """Why the run's record does not hold how it went on; empty when it does."""
 
@@ -132,12 +147,56 @@ class LiveRun:
             match next_wave(self.state, self._standing):
                 case Write(entries):
                     for entry in entries:
-                        self.append(entry)
+                        self.append(self._timed(entry))
+                    self.look_at_the_time()
                 case Begin(play, ids):
                     self._work(play, ids, work)
                 case End():
                     break
         self._end()
+
+    # --- how long it may take ---
+
+    def _timed(self, entry: RunEntry) -> RunEntry:
+        """A wave's end with how long its longest session has run."""
+        if not isinstance(entry, WaveEnded):
+            return entry
+        wave = self.state.spec.plays[entry.play].waves[entry.wave]
+        return replace(entry, seconds=max(map(self._spent, wave), default=0.0))
+
+    def _spent(self, session: str) -> float:
+        live = self.sessions.get(session)
+        if live is None:
+            return 0.0
+        state = live.state_now
+        return live.recap.spent if state is None else spent(state, self.engine.clock.now())
+
+    def look_at_the_time(self) -> list[str]:
+        """Let no further wave begin, and nothing in its sessions, once the run has taken as long as it may.
+
+        The computers whose sessions have to be called for it, once. Raises: HistoryError.
+        """
+        state, plays, now = self.state, self.state.spec.plays, self.engine.clock.monotonic()
+        if now < self._time_due:
+            return []
+        limits = [live.spec.options.run_timeout_minutes for live in self.sessions.values()]
+        under_way = [
+            map(self._spent, play.waves[wave])
+            for number, play in enumerate(plays)
+            for wave in range(state.ended.get(number, 0), state.began.get(number, 0))
+        ]
+        seconds = run_spent(state.spent, under_way)
+        minutes = min(limits, default=Options().run_timeout_minutes)
+        why = run_over(minutes, seconds)
+        self._time_due = now + max(1.0, minutes * 60.0 - seconds)  # not before: it runs no faster than the clock
+        if not why:
+            return []
+        if None not in state.halted:
+            self.append(RunHalted(None, why))
+        called = [live for live in self.sessions.values() if not live.rests and not live.run_over]
+        for live in called:
+            live.run_over = why
+        return [live.computer for live in called]
 
     def _standing(self, session: str) -> Standing:
         live = self.sessions.get(session)

@@ -40,7 +40,12 @@ _ENUMS: Mapping[str, type[StrEnum]] = {
     "on_failure": OnFailure,
     "window_over": WindowOver,
 }
-_POSITIVE = {"reboot_timeout_minutes": "minutes", "detection_valid_hours": "hours"}
+_POSITIVE = {
+    "reboot_timeout_minutes": "minutes",
+    "detection_valid_hours": "hours",
+    "session_timeout_minutes": "minutes",
+    "run_timeout_minutes": "minutes",
+}
 _WHOLE = ("max_reboots", "retries", "retry_seconds")
 NAMES = tuple(one.name for one in dataclasses.fields(Options) if one.name != "origins")
 
@@ -221,6 +226,11 @@ def _pinned(variables: Mapping[str, Value]) -> Value:
     except ImmyError as error:
         # A pin that nobody can read is met by no computer: this one is not touched, the others are.
         return {"name": f"that of immy_identity, which cannot be read: {error.message}"}
+
+
+def pinned_of(computer: Computer, seen: Facts | None) -> dict[str, str]:
+    """The identity that a computer of the inventory must have."""
+    return pinned_identity(_pinned(known_names(computer, {})), seen)
 
 
 def pinned_identity(variable: Value, seen: Facts | None) -> dict[str, str]:

@@ -81,7 +81,9 @@ def test_an_opening_never_lies_in_the_past_and_the_next_one_follows_it() -> None
     for zone in (BERLIN, LORD_HOWE, ST_JOHNS, SAO_PAULO):
         for window in (NIGHTS, "daily 23:30-00:30, 02:15-02:45", "weekend 00:00-24:00", "05:00", "after_hours"):
             now, end = _at("2018-10-01T00:00"), _at("2019-04-10T00:00")
-            while now < end:
+            for _ in range(1000):
+                if now >= end:
+                    break
                 if _at("2018-11-12T00:00") < now < _at("2019-02-10T00:00"):
                     now = _at("2019-02-10T00:00")
                 found = opening(window, OFFICE, zone, now, now)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import completing, options, screens, startup, streams
+from immy_nornir.cli.commands.stuck import stuck
 from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.times import Zone
 from immy_nornir.errors import UsageError
@@ -36,6 +37,9 @@ SCHEMA_VERSION = 1
 @click.group()
 def sessions() -> None:
     """Look at maintenance sessions, and take up interrupted ones."""
+
+
+sessions.add_command(stuck)
 
 
 def _reader(ctx: click.Context) -> Reader:

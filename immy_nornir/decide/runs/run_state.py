@@ -31,6 +31,8 @@ class RunState:
     ended: Mapping[int, int] = field(default_factory=dict)
     halted: Mapping[int | None, str] = field(default_factory=dict)
     """Why no further wave begins, by the play's number; None: of the whole run."""
+    spent: float = 0.0
+    """The seconds that the waves that are over have run (decide.steps.deadlines)."""
     left: str = ""
     """Why the process that was at it has left it."""
     finished: RunEnded | None = None
@@ -50,8 +52,8 @@ def fold_run(state: RunState, stamped: RunStamped) -> RunState:
             return replace(state, left="", finished=None)
         case WaveBegan(play, wave):
             return replace(state, began={**state.began, play: wave + 1})
-        case WaveEnded(play, wave):
-            return replace(state, ended={**state.ended, play: wave + 1})
+        case WaveEnded(play, wave, seconds=seconds):
+            return replace(state, ended={**state.ended, play: wave + 1}, spent=state.spent + seconds)
         case RunHalted(play, why):
             return replace(state, halted={**state.halted, play: why})
         case RunLeft(why):

@@ -103,7 +103,7 @@ def _unapproved(state: State, effect: Effect, moment: Moment) -> Step | None:
                 return None
         case _:
             return None
-    if superseded(state):  # what always runs after it, and nobody has approved: nobody is asked about the past
+    if superseded(state) or state.over:  # what always runs after it, not approved: nobody is asked about the past
         left = next(one.plan.id for one in state.actions.values() if one.ended is None)
         return Note(ActionEnded(left, Outcome.SKIPPED, OutcomeReason.NOT_APPROVED, approval.NOBODY))
     return approval.wait(state, moment)
@@ -126,7 +126,8 @@ def _held(state: State, effect: Effect, moment: Moment) -> Step | None:
             return _action(state, state.actions[action_id], moment)
         case GoOn(action_id):
             # A later job is of the old definition: what the first ones left is looked at, and recorded.
-            return Perform(Do.VERIFY_ACTION, action_id) if superseded(state) else None
+            over = bool(state.over) and not state.actions[action_id].plan.always
+            return Perform(Do.VERIFY_ACTION, action_id) if superseded(state) or over else None
         case Create(action_id):
             return _job(state, state.actions[action_id], moment)
         case Reboot(asked) if asked and state.reboot is not None:
@@ -152,6 +153,8 @@ def halted(state: State) -> tuple[Outcome, OutcomeReason, str] | None:
     if state.closed:
         why = state.closed if state.closed_by is OutcomeReason.HELD else "its window closed before it was done"
         return Outcome.SKIPPED, state.closed_by, why
+    if state.over:
+        return Outcome.SKIPPED, OutcomeReason.TIME_OVER, state.over
     if state.spec.options.on_failure is OnFailure.STOP:
         for one in state.actions.values():
             if one.ended is not None and one.ended.outcome is Outcome.FAILED:

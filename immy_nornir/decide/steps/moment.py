@@ -110,6 +110,8 @@ class Moment:
     approver: Approver = Approver.NOT_NEEDED
     holds: tuple[Hold, ...] = ()
     """What keeps this computer as it is, now or later: blackouts, freezes that end, holds of the inventory."""
+    run_over: str = ""
+    """That its run has taken as long as it may; empty while it has not."""
 
     def resting(self, pause: float) -> bool:
         """Whether the last look is less than a pause ago; a wall clock that was set back ends the pause."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 
-from immy_nornir.decide.steps import outcomes
+from immy_nornir.decide.steps import deadlines, outcomes
 from immy_nornir.decide.steps.execution import current, execute, next_action
 from immy_nornir.decide.steps.gate import effect_of, left_open, may_begin
 from immy_nornir.decide.steps.moment import Moment
@@ -71,7 +71,7 @@ def next_step(state: State, moment: Moment) -> Step:
 
 def _possible(state: State, moment: Moment) -> Step:
     """What is wanted, unless the gate is closed for it or the computer has to be reached first."""
-    step = _wanted(state, moment)
+    step = deadlines.end(state, moment) or _wanted(state, moment)
     effect = effect_of(state, step)
     if effect is not None:
         step = may_begin(state, effect, moment) or step
@@ -98,7 +98,7 @@ def _wanted(state: State, moment: Moment) -> Step:
     if state.stop is not None and state.plan is None:
         return _finish(state)
     for stage in state.spec.stages:
-        if stage in state.done or stage is Stage.REPORT or (stage is Stage.VERIFY and state.stop is not None):
+        if stage in state.done or stage is Stage.REPORT or (stage is Stage.VERIFY and _stopped_early(state)):
             continue
         if stage is Stage.EXECUTE:
             step = execute(state, moment)
@@ -109,6 +109,11 @@ def _wanted(state: State, moment: Moment) -> Step:
             continue
         return Perform(_STAGE_WORK[stage])
     return _finish(state)
+
+
+def _stopped_early(state: State) -> bool:
+    """Whether nothing is looked at again before the end."""
+    return state.stop is not None or bool(state.over)
 
 
 def _needs_computer(step: Step) -> bool:
@@ -135,7 +140,7 @@ def _contact(state: State, moment: Moment) -> Step:
         return _make_room(state, lost, moment)
     began = Stage.CONNECT in state.done
     away = lost.kind in ("unreachable", "timeout", "dropped")
-    apply_later = away and state.spec.options.offline is Offline.APPLY_ON_CONNECT and state.stop is None
+    apply_later = away and state.spec.options.offline is Offline.APPLY_ON_CONNECT and not _stopped_early(state)
     if not began and apply_later and (over := past(state, moment.now)):  # what it would wait for does not come
         return Finish(Status.MISSED, f"{over}; {lost.kind}: {lost.message}", EndReason.AWAY)
     passing = lost.passing or lost.kind == "dropped"  # records of old do not say it
@@ -147,7 +152,7 @@ def _contact(state: State, moment: Moment) -> Step:
         return _give_up(state, f"{lost.kind} {moment.contact.stumbles} times while {lost.doing}: {lost.message}")
     if lost.kind in ("authentication", "certificate") and state.losses >= REFUSAL_TRIES:
         return _give_up(state, f"{lost.kind} {state.losses} times while {lost.doing}: {lost.message}")
-    stopped = state.stop is not None and not state.current
+    stopped = _stopped_early(state) and not state.current
     impatient = stopped or moment.now - state.lost_at >= LOST_PATIENCE_SECONDS
     if impatient and not apply_later:
         what = f" while {state.current} was under way; its result is not known" if state.current else ""
@@ -243,7 +248,7 @@ def _finish(state: State) -> Finish:
         return Finish(Status.CANCELLED, state.denied, EndReason.NOT_APPROVED)
     forced = state.spec.options.reboot is Reboot.FORCE and not state.reboots
     if (owes(state) or forced) and Stage.EXECUTE in state.spec.stages:
-        why = _closed(state) if state.closed else denied(state) or no_free_time(state)
+        why = _closed(state) if state.closed else denied(state) or state.over or no_free_time(state)
         text += f"; not rebooted: {why}" if why else ""
     missing = state.verified.not_converged if state.verified is not None else ()
     if missing:
@@ -251,6 +256,9 @@ def _finish(state: State) -> Finish:
     if state.plan is None and state.unknown:  # finding out was its work
         return Finish(Status.PARTIALLY_PASSED, text, EndReason.ACTIONS)
     status = outcomes.status_of(ended, not_converged=bool(missing))
+    if state.over:
+        status = Status.PARTIALLY_PASSED if status is not Status.FAILED and did_anything(state) else Status.FAILED
+        return Finish(status, f"{state.over}; {text}", EndReason.TIME_OVER)
     if state.closed:
         text = f"{state.closed}; {text}"
         if not did_anything(state) and not state.reboots:

@@ -50,6 +50,8 @@ def no_reboot(state: State) -> tuple[OutcomeReason, str] | None:
         return OutcomeReason.CANCELLED, state.stop.message
     if state.closed:
         return OutcomeReason.WINDOW, state.closed
+    if state.over:
+        return OutcomeReason.TIME_OVER, state.over
     if why := denied(state):
         return OutcomeReason.NOT_APPROVED, why
     if not may_reboot(state):
@@ -102,7 +104,7 @@ def reboot_under_way(state: State, reboot: RebootState, moment: Moment) -> Step:
         return Note(RebootEnded(reboot.number, None, why))
     resting = state.lost is not None and moment.resting(_pause(reboot, moment))
     if not reboot.asked and not reboot.by_itself:
-        if state.stop is not None and state.identity is not None:
+        if (state.stop is not None or state.over) and state.identity is not None:
             return Note(RebootEnded(reboot.number, state.identity, "stopped before it was asked for"))
         if resting:
             about = f"the computer to answer, to reboot it: {reboot.why}"

@@ -46,12 +46,15 @@ from immy_nornir.model.record.entries import (
     StageFailed,
     Stamped,
     StopAsked,
+    TimeOver,
     Verified,
     Waiting,
     WindowClosed,
 )
 from immy_nornir.model.record.session import Outcome, OutcomeReason, Purpose, SessionSpec, WaitKind
 from immy_nornir.model.values import Json
+
+_OWN_WAITS = (WaitKind.JOB, WaitKind.REBOOT, WaitKind.RETRY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +112,22 @@ class State:
     closed: str = ""
     """That nothing new begins any more: its window is over, or its computer is held; empty until that is found."""
     closed_by: OutcomeReason = OutcomeReason.WINDOW
+    over: str = ""
+    """That the session, or its run, has taken as long as it may; empty until something finds it so."""
+    at: float = 0.0
+    """When its last entry was written."""
+    spent: float = 0.0
+    """The seconds that it has run until then."""
     verified: Verified | None = None
     waiting: Waiting | None = None
     interrupted: Interrupted | None = None
     finished: Finished | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the time that passes now is running time: a process is at it, and nothing but its own work waits."""
+        begun = self.epoch > 0 and self.interrupted is None and self.finished is None and self.lost is None
+        return begun and (self.waiting is None or self.waiting.kind in _OWN_WAITS)
 
     @property
     def current(self) -> str:
@@ -140,7 +155,9 @@ def fold(state: State, stamped: Stamped) -> State:
     """The state after one more entry."""
     entry = stamped.entry
     waiting = state.waiting if isinstance(entry, Waiting | Noted) else None
-    state = replace(state, entries=stamped.seq, waiting=waiting)
+    # Until a process takes it up nobody knows how long the one before was at it.
+    passed = max(0.0, stamped.at - state.at) if state.running and not isinstance(entry, Resumed) else 0.0
+    state = replace(state, entries=stamped.seq, waiting=waiting, at=stamped.at, spent=state.spent + passed)
     return _fold(state, stamped)
 
 
@@ -179,6 +196,8 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
             return _outdated(state)
         case WindowClosed(message, why):
             return replace(state, closed=message, closed_by=why)
+        case TimeOver(message):
+            return replace(state, over=message)
         case RebootInherited(boot=boot):
             return replace(state, inherited=boot)
         case ApprovalGiven(_, actions, reboots):

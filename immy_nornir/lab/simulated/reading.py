@@ -151,6 +151,24 @@ def _file(state: State, path: str) -> Json:
     }
 
 
+_HEALTHY: dict[str, Json] = {
+    "administrator": True,
+    "max_memory_mb": 2147483647,
+    "max_shells": 30,
+    "spool": "C:\\ProgramData\\immy\\spool",
+    "spool_can": True,
+    "open_jobs": 0,
+    "msi_in_progress": "",
+    "msi_busy": False,
+    "servicing": False,
+}
+"""What a computer says when it is looked over; `values: {doctor: {...}}` says otherwise."""
+
+
+def _given(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
 def _script(state: State, purpose: str, item: str) -> Json:
     values = state.spec.values
     # An inventory item may be named with or without its kind.
@@ -167,6 +185,8 @@ def _script(state: State, purpose: str, item: str) -> Json:
             return values.get(item, [])
         case "get":
             return values.get(item, {"compliant": item in state.compliant})
+        case "doctor":
+            return {**_HEALTHY, "user": f"{state.spec.name}\\{state.spec.username}", **_given(values.get("doctor"))}
         case "inventory":
             return values.get(item, {"name": item.rpartition("/")[2], "computer": state.spec.name})
         case _:

@@ -111,6 +111,13 @@ class WindowClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeOver:
+    """The session, or its run, has taken as long as it may: nothing new begins any more but what always runs."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class RebootInherited:
     """A session whose place this one takes owed the computer a reboot."""
 
@@ -323,6 +330,7 @@ Entry = (
     | Planned
     | Outdated
     | WindowClosed
+    | TimeOver
     | RebootInherited
     | ApprovalGiven
     | ApprovalDenied

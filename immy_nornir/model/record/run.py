@@ -105,6 +105,8 @@ class WaveEnded:
     """Sessions that have ended and tell something: those of computers that were off, busy or excluded do not."""
     bad: int
     """Those of them that failed."""
+    seconds: float = 0.0
+    """The running time of its longest session."""
 
 
 @dataclass(frozen=True, slots=True)

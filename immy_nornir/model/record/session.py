@@ -86,6 +86,8 @@ class OutcomeReason(StrEnum):
     """Nobody has said that it may be done."""
     HELD = "held"
     """The inventory holds its computer as it is, and says no end."""
+    TIME_OVER = "time_over"
+    """Its session, or the run, had taken as long as it may."""
 
 
 class EndReason(StrEnum):
@@ -119,6 +121,8 @@ class EndReason(StrEnum):
     """The inventory holds its computer as it is, and says no end."""
     NOT_APPROVED = "not_approved"
     """Somebody said no to what it would have done, or a brake of its run did."""
+    TIME_OVER = "time_over"
+    """It, or its run, took longer than it may."""
     CRASHED = "crashed"
     """A bug of ours."""
 

@@ -190,6 +190,11 @@ def _context(validate: bool, ca: str | None, certificate: str | None, key: str |
     return context
 
 
+def trust_of(endpoint: Endpoint) -> ssl.SSLContext:
+    """By which certificates of computers are judged; raises OSError and ValueError for files that cannot be read."""
+    return _context(endpoint.validate, endpoint.ca, endpoint.certificate, endpoint.certificate_key)
+
+
 class _Adapter(HTTPAdapter):
     """Connections with the shared context, the pin and TCP keepalive."""
 

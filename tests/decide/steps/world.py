@@ -230,6 +230,7 @@ class Session:
     contact: Contact = NO_CONTACT
     frozen: str = ""
     holds: tuple[Hold, ...] = ()
+    run_over: str = ""
     approver: Approver = Approver.NOT_NEEDED
     answer: Callable[[State], Entry] | None = None
     """What somebody says while the session waits for approval."""
@@ -255,7 +256,14 @@ class Session:
 
     @property
     def moment(self) -> Moment:
-        return Moment(self.world.now, self.contact, frozen=self.frozen, approver=self.approver, holds=self.holds)
+        return Moment(
+            self.world.now,
+            self.contact,
+            frozen=self.frozen,
+            approver=self.approver,
+            holds=self.holds,
+            run_over=self.run_over,
+        )
 
     def go(self, bound: int = 2000) -> Session:
         """To the end."""

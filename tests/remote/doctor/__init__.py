@@ -1,0 +1,1 @@
+"""Looking computers over: their way, their probes, many at once."""
