@@ -15,12 +15,14 @@ from immy_nornir.decide.maintenance_types import BUILT_IN_TYPES
 from immy_nornir.fleet.deployments import Read, derive_scope, read_deployments, tenant_groups
 from immy_nornir.fleet.library.software import read_software
 from immy_nornir.fleet.library.tasks import read_inventory_item, read_task
+from immy_nornir.fleet.limits import read_limits
 from immy_nornir.fleet.maintenance_types import read_types
 from immy_nornir.fleet.playbooks import read_playbook
 from immy_nornir.fleet.strays import stray_problems
 from immy_nornir.model.deployments import Deployment
 from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.items import InventoryItem, Item, Library, Platform
+from immy_nornir.model.limits import NO_LIMITS, Limits
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet, MaintenanceType, Playbook
 from immy_nornir.model.protocols import Vault
@@ -32,6 +34,9 @@ TASKS = "tasks/maintenance"
 INVENTORY_ITEMS = "tasks/inventory"
 DEPLOYMENTS = "playbooks/deployments"
 TYPES = "playbooks/types"
+LIMITS = "playbooks/limits"
+NO_PLAYBOOKS = ("types", "limits")
+"""Files in `playbooks/` that are something else, by their stems."""
 
 
 def load_fleet(
@@ -61,6 +66,7 @@ def load_fleet(
         library=load_library(root, problems),
         deployments=load_deployments(root, inventory, problems),
         types=load_types(root, problems),
+        limits=load_limits(root, problems),
     )
     return fleet, sorted(set(problems))
 
@@ -99,8 +105,8 @@ def load_playbook(fleet_root: Path, file: Path) -> tuple[Playbook, list[Problem]
 
 
 def playbook_files(root: Path) -> list[Path]:
-    """The playbooks of a fleet: files directly in `playbooks/`, but the one with the maintenance types."""
-    return [path for path in yaml_files(root / "playbooks") if path.stem != "types"]
+    """The playbooks of a fleet: files directly in `playbooks/`, but those of maintenance types and limits."""
+    return [path for path in yaml_files(root / "playbooks") if path.stem not in NO_PLAYBOOKS]
 
 
 def load_library(root: Path, problems: list[Problem]) -> Library:
@@ -154,3 +160,16 @@ def load_types(root: Path, problems: list[Problem]) -> Mapping[str, MaintenanceT
             if node is not None:
                 own.update(read_types(node, source))
     return {**own, **BUILT_IN_TYPES}
+
+
+def load_limits(root: Path, problems: list[Problem]) -> Limits:
+    """The fleet's limits; problems are added to the list."""
+    limits = NO_LIMITS
+    for path in [root / f"{LIMITS}{ending}" for ending in YAML_ENDINGS]:
+        if path.is_file() or is_odd(path):
+            source, node = open_yaml(root, path, problems)
+            if limits is not NO_LIMITS:
+                source.error(Place(source.file), f"{Path(LIMITS).name}.yml stands beside it", "keep one of the two")
+            elif node is not None:
+                limits = read_limits(node, source)
+    return limits

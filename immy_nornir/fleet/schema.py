@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from immy_nornir.fleet.deployments import DEPLOYMENTS
 from immy_nornir.fleet.library.software import SOFTWARE_FORM
 from immy_nornir.fleet.library.tasks import INVENTORY_FORM, TASK_FORM
+from immy_nornir.fleet.limits import LIMITS
 from immy_nornir.fleet.maintenance_types import TYPES
 from immy_nornir.fleet.playbooks import PLAYS
 from immy_nornir.shapes.scalars import Schema, Shape
@@ -21,6 +22,7 @@ SHAPES: Mapping[str, tuple[Shape[object], str]] = {
     "deployments": (DEPLOYMENTS, "playbooks/deployments/**/*.yml"),
     "playbook": (PLAYS, "playbooks/*.yml"),
     "types": (TYPES, "playbooks/types.yml"),
+    "limits": (LIMITS, "playbooks/limits.yml"),
 }
 """Kind of file -> the shape that reads it, and where such files stand."""
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from immy_nornir.model.deployments import Deployment
 from immy_nornir.model.inventory import Inventory, Sourced
 from immy_nornir.model.items import ItemKind, Library
+from immy_nornir.model.limits import NO_LIMITS, Limits
 from immy_nornir.model.places import Place
 from immy_nornir.model.schedules import Schedule
 
@@ -176,3 +177,4 @@ class Fleet:
     deployments: tuple[Deployment, ...] = ()
     types: Mapping[str, MaintenanceType] = field(default_factory=dict)
     schedules: tuple[Schedule, ...] = ()
+    limits: Limits = NO_LIMITS

@@ -5,8 +5,9 @@ Not here: which sessions these are (session.runs), threads and waiting (session.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from nornir.core import Nornir
@@ -17,10 +18,11 @@ from nornir.core.state import GlobalState
 
 from immy_nornir.model.record.run import Pace
 from immy_nornir.plugins.runner import ImmyRunner
-from immy_nornir.plugins.tasks import maintain
+from immy_nornir.plugins.tasks import maintain, seat_of
 from immy_nornir.session.approvals import Approvals
 from immy_nornir.session.crew.crew import Crew
 from immy_nornir.session.engine import Engine
+from immy_nornir.session.limits.claim import needs_today
 from immy_nornir.session.live import LiveSession
 from immy_nornir.session.runs import LiveRun, Work
 from immy_nornir.session.taking_up import by_age, computers_alone, take_up
@@ -46,12 +48,26 @@ def work_of(engine: Engine, pace: Pace, crew: Crew, approvals: Approvals | None 
         tenants = {computer: live.spec.tenant for computer, live in sessions.items()}
         glance = tuple if approvals is None else functools.partial(approvals.look, name, sessions)
         runner = ImmyRunner(tenant_of=tenants.__getitem__, crew=crew, glance=glance)
-        nornir_of(list(sessions), runner).run(task=maintain, name=name, sessions=sessions, wait=pace.wait)
+        with _expected(engine, list(sessions.values())):
+            nornir_of(list(sessions), runner).run(task=maintain, name=name, sessions=sessions, wait=pace.wait)
         if engine.stop.level > 1:
             for live in sessions.values():
                 live.abandon()
 
     return work
+
+
+@contextlib.contextmanager
+def _expected(engine: Engine, lives: Sequence[LiveSession]) -> Iterator[None]:
+    """Whoever is to reboot after others waits for those of these sessions that have not begun yet, too."""
+    ordered = any(one.reboot_after for one in engine.fleet.limits.groups)
+    for live in lives if ordered else ():
+        engine.limiter.come(seat_of(live), needs_today(engine, live.spec).counts_as)
+    try:
+        yield
+    finally:
+        for live in lives if ordered else ():
+            engine.limiter.go(seat_of(live))
 
 
 def execute(engine: Engine, run: LiveRun, pace: Pace, approvals: Approvals | None = None) -> None:

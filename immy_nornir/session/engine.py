@@ -22,6 +22,7 @@ from immy_nornir.model.protocols import Address, Clock, Connect, Secrets
 from immy_nornir.model.record.entries import Stamped
 from immy_nornir.model.record.run import RunSpec
 from immy_nornir.model.values import Value, texts_of
+from immy_nornir.session.limits.limiter import Limiter
 from immy_nornir.text.redaction.redact import Redactor
 
 LOOK_SECONDS = 5.0
@@ -102,10 +103,15 @@ class Engine:
     """Who approves what sessions plan anew because the files say otherwise than when they began."""
     unreadable: str = ""
     """Why the files could not be read again; nothing is begun by older ones."""
+    limiter: Limiter = field(init=False)
+    """Who has the slots of the fleet's limits."""
     _holding: dict[str, bool] = field(default_factory=dict)
     """Whether a definition holds a secret in clear, by its hash."""
     _reload_lock: threading.Lock = field(default_factory=threading.Lock)
     _looked_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.limiter = Limiter(self.history, self.clock)
 
     def holds_secret(self, value: Value | Item) -> bool:
         """Whether a value or a definition holds a secret in clear that is known, and no weak one."""

@@ -17,7 +17,7 @@ from immy_nornir.decide.steps.moment import Approver, Moment
 from immy_nornir.decide.steps.next_step import next_step
 from immy_nornir.decide.steps.reboots import left_owing
 from immy_nornir.decide.steps.state import State, did_anything, fold, may_plan_again
-from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Wait
+from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Take, Wait
 from immy_nornir.errors import FilesError, HistoryError
 from immy_nornir.history.projection import stage_of
 from immy_nornir.history.store import Busy
@@ -145,6 +145,7 @@ class LiveSession:
     def defer(self) -> None:
         """Leave it waiting for its time, with no owner: whoever resumes it takes it up."""
         self._deferred = True
+        self.leg.claim.leave()
         self.engine.history.defer(self.computer, self.id)
         if self.before is not None:
             self.before.defer()
@@ -168,6 +169,7 @@ class LiveSession:
             self.engine.history.append(after, stamped, durable=durable)
             self._state = after
             self.leg.contact = self.leg.contact.after(before, stamped)
+        self.leg.claim.after(after, entry)
         with contextlib.suppress(Exception):  # a terminal that went away must not cost the session
             self.engine.listener(after, stamped)
 
@@ -309,6 +311,7 @@ class LiveSession:
         if refused is not None:
             return refused
         self._parked = None
+        self.leg.claim.look()
         if woken:
             self.leg.contact = self.leg.contact.woken()
         if self._inherited is not None and self.state.inherited is None:
@@ -330,6 +333,8 @@ class LiveSession:
                     return self._settle()
                 case Note(entry, durable):
                     self.append(entry, durable=durable)
+                case Take() as take:
+                    self.leg.claim.take(take)
                 case Perform(do, action_id):
                     self._perform(do, action_id)
 
@@ -337,7 +342,8 @@ class LiveSession:
         engine, spec = self.engine, self.spec
         acts = spec.type.executes and not spec.check
         frozen = (engine.frozen() or engine.unreadable or self._unread) if acts else ""
-        return Moment(engine.clock.now(), self.leg.contact, engine.stop.level > 0, frozen, self.approver)
+        room = self.leg.claim.now()
+        return Moment(engine.clock.now(), self.leg.contact, engine.stop.level > 0, frozen, self.approver, room)
 
     def begin(self) -> Settled | None:
         """Own the session's computer from now on; the end where somebody else does, or the session has ended.
@@ -400,6 +406,7 @@ class LiveSession:
         With a status, what is said differs from the record, which another writes or which cannot be written.
         """
         self.leg.close()
+        self.leg.claim.leave()
         state, recap = self._state, self.recap
         self._inherited = None if state is None else left_owing(state)
         if status is not None:
@@ -428,11 +435,13 @@ class LiveSession:
         if wait.deferred or wait.kind in _ANSWERED:
             self._release()
         self.leg.close()
+        news = self.leg.claim.park(self.state, wait)
         known = self.state.waiting
-        if known is None or (known.kind, known.about, known.deferred) != (wait.kind, wait.about, wait.deferred):
+        same = known is not None and (known.kind, known.about, known.deferred) == (wait.kind, wait.about, wait.deferred)
+        if not same and not self.leg.claim.brief(wait):
             self.append(Waiting(wait.kind, wait.until, wait.about, wait.deferred))
         self._parked = wait
-        return Parked(wait, self.leg.address)
+        return Parked(wait, self.leg.address, news)
 
     def _release(self) -> None:
         """Leave the computer to others, where it was taken by an effect of this session, and answers."""
@@ -442,6 +451,7 @@ class LiveSession:
 
     def _perform(self, do: Do, action_id: str) -> None:
         before, leg, engine = self.state, self.leg, self.engine
+        leg.claim.performed(do)
         try:
             for entry in operations.attempt(before, leg, do, action_id):
                 self.append(entry)

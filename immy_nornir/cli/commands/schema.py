@@ -35,5 +35,5 @@ def schema(kind: str | None, folder: Path | None) -> None:
 
 def _globs(kind: str) -> list[str]:
     globs = [SHAPES[kind][1]]
-    # The file of the maintenance types lies among the playbooks.
-    return [*globs, f"!{SHAPES['types'][1]}"] if kind == "playbook" else globs
+    # These files lie among the playbooks.
+    return [*globs, f"!{SHAPES['types'][1]}", f"!{SHAPES['limits'][1]}"] if kind == "playbook" else globs

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from immy_nornir.decide.steps import approval, times
+from immy_nornir.decide.steps import approval, room, times
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import SELF_REBOOT_PATIENCE_SECONDS, look_for_boot, no_reboot
 from immy_nornir.decide.steps.state import State, did_anything, may_plan_again
@@ -86,7 +86,20 @@ def may_begin(state: State, effect: Effect, moment: Moment) -> Step | None:
         return Note(Interrupted(f"{moment.frozen}; stopped{left_open(state)}"))
     instead = instead or _outdated(state, effect, moment)
     # Nobody is there to be asked any more when a window opens: it is asked before.
-    return _unapproved(state, effect, moment) or instead if instead is None or isinstance(instead, Wait) else instead
+    if instead is None or isinstance(instead, Wait):
+        instead = _unapproved(state, effect, moment) or instead
+    return _no_room(state, effect, moment) if instead is None else instead
+
+
+def _no_room(state: State, effect: Effect, moment: Moment) -> Step | None:
+    """What limits want first: last of all, for nobody has a slot who waits for something else."""
+    match effect:
+        case Begin(action_id) | GoOn(action_id):
+            return room.for_action(state, moment.room, action_id)
+        case Reboot() if state.reboot is None or not state.reboot.by_itself:
+            return room.for_reboot(moment.room)
+        case _:
+            return None
 
 
 def _unapproved(state: State, effect: Effect, moment: Moment) -> Step | None:

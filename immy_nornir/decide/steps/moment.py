@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from immy_nornir.decide.steps.room import NO_ROOM_NEEDED, Room
 from immy_nornir.decide.steps.state import State
 from immy_nornir.model.record.entries import (
     Connected,
@@ -107,6 +108,8 @@ class Moment:
     frozen: str = ""
     """Why nothing may be changed now; empty when it may."""
     approver: Approver = Approver.NOT_NEEDED
+    room: Room = NO_ROOM_NEEDED
+    """How it stands with the limits."""
 
     def resting(self, pause: float) -> bool:
         """Whether the last look is less than a pause ago; a wall clock that was set back ends the pause."""

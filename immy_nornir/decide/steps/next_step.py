@@ -14,6 +14,7 @@ from immy_nornir.decide.steps.execution import current, execute, next_action
 from immy_nornir.decide.steps.gate import effect_of, left_open, may_begin
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import denied, owes, reboot_under_way
+from immy_nornir.decide.steps.room import for_contact, on_its_way
 from immy_nornir.decide.steps.state import State, did_anything
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Step, Wait
 from immy_nornir.decide.steps.times import no_free_time, past
@@ -63,7 +64,7 @@ def next_step(state: State, moment: Moment) -> Step:
     """The one next step of a session; total: every state has one."""
     if state.finished is not None:
         return Finish(state.finished.status, state.finished.message, state.finished.reason)
-    step = _possible(state, moment)
+    step = on_its_way(state, moment.room) or _possible(state, moment)
     if moment.stop and not isinstance(step, Finish):
         return Note(Interrupted(f"stopped by the operator{left_open(state, step)}"))
     return step
@@ -76,8 +77,8 @@ def _possible(state: State, moment: Moment) -> Step:
     if effect is not None:
         step = may_begin(state, effect, moment) or step
     if not moment.contact.connected and _needs_computer(step):
-        return _gone(state) if state.reboot_failure and state.lost is not None else _contact(state, moment)
-    return step
+        step = _gone(state) if state.reboot_failure and state.lost is not None else _contact(state, moment)
+    return for_contact(moment.room, step, connected=moment.contact.connected) or step
 
 
 def _gone(state: State) -> Step:

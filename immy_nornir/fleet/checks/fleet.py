@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from immy_nornir.decide import windows
 from immy_nornir.decide.resolve.patterns import ReadFile
 from immy_nornir.errors import ImmyError
+from immy_nornir.fleet.checks.limits import check_limits
 from immy_nornir.fleet.checks.rules import Targets, check_rules, condition_problems, variables_of
 from immy_nornir.fleet.checks.scripts import check_reading_scripts
 from immy_nornir.fleet.checks.tries import check_tries
@@ -54,6 +55,7 @@ def check_fleet(
         *check_params(fleet),
         *check_variables(fleet.inventory),
         *check_hours(fleet.inventory),
+        *check_limits(fleet),
     ]
     reached = Targets(fleet.inventory, read_file)
     for playbook in playbooks:

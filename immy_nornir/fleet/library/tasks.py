@@ -17,6 +17,7 @@ from immy_nornir.fleet.library.item_parts import (
     CONTEXT,
     DEPENDS_ON,
     EXIT_CODES,
+    ONCE,
     PARAMETERS,
     PREREQUISITES,
     READING_SCRIPT,
@@ -248,7 +249,7 @@ ALWAYS = Key("always", FLAG, "true: runs after failure, stop and cancel too.")
 
 _BODY: tuple[Key[object], ...] = (
     TITLE, ORDER_CLASS, PLACE, DEPENDS_ON, PREREQUISITES, ALWAYS, CONTEXT, REBOOT, REQUIREMENTS, EXIT_CODES, TIMEOUT,
-    PARAMETERS, *_RESOURCES, GET, TEST, SET,
+    ONCE, PARAMETERS, *_RESOURCES, GET, TEST, SET,
 )  # fmt: skip
 TASK_FORM = with_platforms("a task", _BODY, _REFUSED)
 
@@ -289,6 +290,7 @@ def _task(name: str, platform: Platform, record: Record) -> Task:
         requirements=record.take(REQUIREMENTS, Requirements()),
         exit_codes=exit_codes(record),
         timeout_seconds=record.take(TIMEOUT, SET_TIMEOUT),
+        once_at_a_time=record.take(ONCE, False),
     )
     _check_body(record, task)
     check_language(record, platform, (scripts.get, scripts.test, scripts.set))
