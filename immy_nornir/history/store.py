@@ -20,7 +20,7 @@ from pathlib import Path
 from immy_nornir.decide.runs.run_state import RunState, fold_run_all
 from immy_nornir.decide.steps.state import State
 from immy_nornir.errors import HistoryError
-from immy_nornir.history import codec, locks, opening, own_files, projection, queries, records, schema, slots, troubles
+from immy_nornir.history import codec, locks, opening, own_files, projection, queries, records, schema, troubles
 from immy_nornir.history.leftovers import BLOB, Leftovers
 from immy_nornir.history.mounts import file_system
 from immy_nornir.history.writer import HURRY_SECONDS, PATIENCE_SECONDS, Writer, blob_line, journal_line, run_line
@@ -331,13 +331,13 @@ class History:
 
     def take_slots(self, session: str, computer: str, most: Mapping[str, int], *, force: bool = False) -> str:
         """Empty when all these slots, each of so many, are the session's now; else who has one. By force they are."""
-        asker = slots.Asker(session, computer, self.owner, self._clock.now())
+        asker = locks.Asker(session, computer, self.owner, self._clock.now())
         alive = functools.partial(locks.is_alive, self.owners)
-        return self._writer.call(lambda connection: slots.take(connection, asker, most, alive, force=force))
+        return self._writer.call(lambda connection: locks.take_slots(connection, asker, most, alive, force=force))
 
     def keep_slots(self, session: str, keys: Collection[str] = ()) -> None:
         """Give back all slots of a session but these."""
-        self._writer.put([slots.keep(session, keys)])
+        self._writer.put([locks.keep_slots(session, keys)])
 
     def hole(self) -> str:
         """Why the record of this process is not whole; empty when it is."""

@@ -22,7 +22,6 @@ from immy_nornir.plugins.tasks import maintain, seat_of
 from immy_nornir.session.approvals import Approvals
 from immy_nornir.session.crew.crew import Crew
 from immy_nornir.session.engine import Engine
-from immy_nornir.session.limits.claim import needs_today
 from immy_nornir.session.live import LiveSession
 from immy_nornir.session.runs import LiveRun, Work
 from immy_nornir.session.taking_up import by_age, computers_alone, take_up
@@ -62,7 +61,7 @@ def _expected(engine: Engine, lives: Sequence[LiveSession]) -> Iterator[None]:
     """Whoever is to reboot after others waits for those of these sessions that have not begun yet, too."""
     ordered = any(one.reboot_after for one in engine.fleet.limits.groups)
     for live in lives if ordered else ():
-        engine.limiter.come(seat_of(live), needs_today(engine, live.spec).counts_as)
+        engine.limiter.come(seat_of(live), engine.needs_of(live.spec).counts_as)
     try:
         yield
     finally:

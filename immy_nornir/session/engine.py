@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from immy_nornir.decide.limits import NOTHING, Member, Needs, needs_of
+from immy_nornir.decide.resolve import host_variables
 from immy_nornir.decide.resolve.desires import SharedDesires
 from immy_nornir.decide.resolve.winning_deployments import Targets
 from immy_nornir.decide.steps.moment import Approver
@@ -17,10 +19,12 @@ from immy_nornir.history import codec
 from immy_nornir.history.store import History
 from immy_nornir.model.inventory import Computer
 from immy_nornir.model.items import Item, Software, Task
+from immy_nornir.model.limits import NO_LIMITS
 from immy_nornir.model.playbooks import Fleet, Play
 from immy_nornir.model.protocols import Address, Clock, Connect, Secrets
 from immy_nornir.model.record.entries import Stamped
 from immy_nornir.model.record.run import RunSpec
+from immy_nornir.model.record.session import SessionSpec
 from immy_nornir.model.values import Value, texts_of
 from immy_nornir.session.limits.limiter import Limiter
 from immy_nornir.text.redaction.redact import Redactor
@@ -147,6 +151,21 @@ class Engine:
         """Make definitions known to every session of this process, and to the history."""
         self.definitions.update(definitions)
         self.history.keep_definitions(definitions)
+
+    def needs_of(self, spec: SessionSpec) -> Needs:
+        """What a session needs by the limits as they were read last; a site that cannot be read is none."""
+        limits = self.fleet.limits
+        if limits == NO_LIMITS:
+            return NOTHING
+        try:
+            computer = self.computer(spec.computer)
+        except KeyError:  # gone from the inventory; what is under way there is settled
+            return needs_of(limits, Member(spec.computer, spec.tenant))
+        try:
+            site = host_variables.own({**computer.variables, **spec.vars}, "immy_site")
+        except ImmyError:
+            site = None
+        return needs_of(limits, Member(computer.name, computer.tenant, str(site or ""), computer.groups))
 
     def stored(self, session_id: str) -> State | None:
         """A stored session, folded, with its definitions among ours; None when there is none, or it is damaged."""

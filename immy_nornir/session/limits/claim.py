@@ -5,33 +5,43 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from immy_nornir.decide.limits import NOTHING, Member, Needs, needs_of
-from immy_nornir.decide.resolve import host_variables
 from immy_nornir.decide.steps.room import Room, kept
 from immy_nornir.decide.steps.step import Do, Take, Wait
-from immy_nornir.errors import ImmyError
-from immy_nornir.model.limits import NO_LIMITS
 from immy_nornir.model.record.entries import ActionEnded, Entry, RebootEnded, RetryLater
 from immy_nornir.model.record.session import WaitKind
 
 if TYPE_CHECKING:
+    from immy_nornir.decide.limits import Needs
     from immy_nornir.decide.steps.state import State
-    from immy_nornir.model.inventory import Computer
+    from immy_nornir.model.protocols import Clock
     from immy_nornir.model.record.session import SessionSpec
-    from immy_nornir.session.engine import Engine
+    from immy_nornir.session.limits.limiter import Limiter
 
 _BRIEF_SECONDS = 10.0
 """A turn to connect that comes so soon is not worth an entry."""
 _FREES = (ActionEnded, RetryLater, RebootEnded)
 
 
+class Surroundings(Protocol):
+    """What it needs of the process that it is in."""
+
+    limiter: Limiter
+    clock: Clock
+    files: int
+    """How often the files were read again."""
+
+    def needs_of(self, spec: SessionSpec) -> Needs:
+        """What a session needs by the limits of the files as they were read last."""
+        ...
+
+
 @dataclass(slots=True)
 class Claim:
     """It begins with nothing, in every process anew."""
 
-    engine: Engine
+    engine: Surroundings
     spec: SessionSpec
     room: Room = field(default_factory=Room)
     _files: int = -1
@@ -42,7 +52,7 @@ class Claim:
         """What it needs by the files of the moment, and has."""
         if self._files != self.engine.files:
             self._files = self.engine.files
-            self.room = replace(self.room, needs=needs_today(self.engine, self.spec))
+            self.room = replace(self.room, needs=self.engine.needs_of(self.spec))
         return self.room
 
     def look(self) -> None:
@@ -100,24 +110,3 @@ class Claim:
             self._asked = False
             self.engine.limiter.leave(self.spec.id)
             self.room = replace(self.room, held=frozenset(), refused="", may_connect=False)
-
-
-def needs_today(engine: Engine, spec: SessionSpec) -> Needs:
-    """What a session needs by the limits of the files as they were read last."""
-    limits = engine.fleet.limits
-    if limits == NO_LIMITS:
-        return NOTHING
-    try:
-        computer = engine.computer(spec.computer)
-    except KeyError:  # gone from the inventory; what is under way there is settled
-        return needs_of(limits, Member(spec.computer, spec.tenant))
-    return needs_of(limits, member_of(computer, spec))
-
-
-def member_of(computer: Computer, spec: SessionSpec) -> Member:
-    """Where a computer belongs; a site that cannot be read is none."""
-    try:
-        site = host_variables.own({**computer.variables, **spec.vars}, "immy_site")
-    except ImmyError:
-        site = None
-    return Member(computer.name, computer.tenant, "" if site is None else str(site), computer.groups)
