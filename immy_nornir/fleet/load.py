@@ -21,7 +21,7 @@ from immy_nornir.fleet.playbooks import read_playbook
 from immy_nornir.fleet.strays import stray_problems
 from immy_nornir.model.deployments import Deployment
 from immy_nornir.model.inventory import Inventory
-from immy_nornir.model.items import InventoryItem, Item, Library, Platform
+from immy_nornir.model.items import InventoryItem, Item, Library, Platform, Task
 from immy_nornir.model.limits import NO_LIMITS, Limits
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet, MaintenanceType, Playbook
@@ -60,11 +60,12 @@ def load_fleet(
     inventory, found = _relative_places(inventory, found, base)
     problems.extend(found)
     problems.extend(stray_problems(base, [path if path.is_dir() else path.parent for path in named]))
+    library = load_library(root, problems)
     fleet = Fleet(
         root=root.as_posix(),
         inventory=inventory,
-        library=load_library(root, problems),
-        deployments=load_deployments(root, inventory, problems),
+        library=library,
+        deployments=with_preflights(load_deployments(root, inventory, problems), library),
         types=load_types(root, problems),
         limits=load_limits(root, problems),
     )
@@ -149,6 +150,16 @@ def load_deployments(root: Path, inventory: Inventory, problems: list[Problem]) 
         else replace(each.deployment, scope=derive_scope(each.deployment.target, inventory, tenants))
         for each in reads
     )
+
+
+def with_preflights(deployments: tuple[Deployment, ...], library: Library) -> tuple[Deployment, ...]:
+    """The deployments, with those of a task that is a preflight by its definition marked as such."""
+    gates = {
+        name
+        for name, items in library.items.items()
+        if any(isinstance(one, Task) and one.preflight for one in items.values())
+    }
+    return tuple(replace(one, preflight=True) if one.item in gates else one for one in deployments)
 
 
 def load_types(root: Path, problems: list[Problem]) -> Mapping[str, MaintenanceType]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from immy_nornir.fleet.deployments import PATTERN, joined
 from immy_nornir.model.inventory import Sourced
 from immy_nornir.model.places import Place
-from immy_nornir.model.playbooks import Offline, OnFailure, Play, Playbook, Reboot, UserContext
+from immy_nornir.model.playbooks import Offline, OnFailure, Play, Playbook, Preflight, Reboot, UserContext
 from immy_nornir.shapes.files import Source
 from immy_nornir.shapes.forms import AnyValue, Built, Form, Key, ListOf, MapOf, Record, WithPlace
 from immy_nornir.shapes.scalars import FLAG, TEXT, Choice, Number, Schema, Text, Unreadable, refuse
@@ -48,6 +48,17 @@ OPTIONS: tuple[Key[object], ...] = (
         Number("hours", minimum=0.001),
         "Actions that begin later than this after their detection are detected and planned again first (4).",
     ),
+    Key(
+        "preflight",
+        Choice(Preflight),
+        "Of a computer that was not ready: missed (default) or failed; off: nobody asks.",
+    ),
+    Key(
+        "preflight_minutes",
+        Number("minutes", minimum=0.001),
+        "How often it is looked whether it is ready (10).",
+    ),
+    Key("preflight_hours", Number("hours", minimum=0.0001), "How long it is waited for (8)."),
     Key("ignore_pending_reboots", ListOf(TEXT, single=True), "Sources of pending reboots that do not count."),
 )
 OPTIONS_FORM = Form("options", OPTIONS)

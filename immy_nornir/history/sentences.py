@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from immy_nornir.decide.steps.approval import Wanted
+from immy_nornir.decide.steps.preflight import unready
 from immy_nornir.decide.steps.state import State
 from immy_nornir.model.record.entries import (
     ActionEnded,
@@ -23,9 +24,11 @@ from immy_nornir.model.record.entries import (
     JobIntended,
     JobSeen,
     Noted,
+    NotReady,
     Outdated,
     PendingFound,
     Planned,
+    ReadyLooked,
     RebootAsked,
     RebootEnded,
     RebootInherited,
@@ -71,6 +74,9 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
             return f"facts collected: {', '.join(facts.values)}" + (f"; {'; '.join(problems)}" if problems else "")
         case Detected(findings):
             return f"{_count(len(findings), 'item')} detected"
+        case ReadyLooked():
+            missing = () if state is None else unready(state)
+            return f"not ready: {', '.join(missing)}" if missing else "ready"
         case Planned(plan):
             todo = sum(1 for one in plan.actions if one.to_do)
             phases, reboots = _count(len(plan.phases), "phase"), _count(plan.reboots, "reboot")
@@ -110,13 +116,13 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
             return f"pending reboots: {', '.join(names) or 'none'}"
         case Waiting(kind, _, about):
             return f"waiting ({word(kind)}): {about}"
-        case Verified(findings, missing):
+        case Verified(findings, undone):
             return f"{_count(len(findings), 'item')} verified" + (
-                f"; not converged: {'; '.join(missing)}" if missing else ""
+                f"; not converged: {'; '.join(undone)}" if undone else ""
             )
         case StopAsked(kind, message):
             return f"{kind}: {message}"
-        case Noted(message) | Interrupted(message) | Outdated(message) | WindowClosed(message):
+        case Noted(message) | Interrupted(message) | Outdated(message) | WindowClosed(message) | NotReady(message):
             return message
         case Finished(status, message):
             return f"{word(status)}: {message}"

@@ -382,6 +382,8 @@ class Task:
     requirements: Requirements = field(default_factory=Requirements)
     exit_codes: Mapping[int, ExitMeaning] = field(default_factory=lambda: dict(DEFAULT_EXIT_CODES))
     timeout_seconds: int = 600
+    preflight: bool = False
+    """It is only looked at, and holds sessions back whose computer is not ready."""
     once_at_a_time: bool = False
     """Work on it goes on at one computer of the fleet at a time."""
 

@@ -109,6 +109,14 @@ class OnFailure(StrEnum):
     STOP = "stop"
 
 
+class Preflight(StrEnum):
+    """The option `preflight`: how a session ends whose computer is not ready until the deadline; or none is asked."""
+
+    MISSED = "missed"
+    FAILED = "failed"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The options of one session, with the origin of each: command line, play, variable (with their place), default."""
@@ -130,6 +138,11 @@ class Options:
     """Names of pending-reboot sources that do not count."""
     detection_valid_hours: float = 4
     """Actions that begin later than this after their detection are detected and planned again first."""
+    preflight: Preflight = Preflight.MISSED
+    preflight_minutes: float = 10
+    """How often a computer is looked at again that is not ready."""
+    preflight_hours: float = 8
+    """How long it is waited for."""
     origins: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -95,6 +95,7 @@ OUTCOME_REASONS: Mapping[str, Told] = {
     OutcomeReason.RETRIES: _we("It was tried several times, without success."),
     OutcomeReason.REBOOT_FAILED: _we("The restart before it did not work out."),
     OutcomeReason.BUSY: _fine("Another maintenance was under way on the computer."),
+    OutcomeReason.PREFLIGHT: _fine("The computer was in use or busy; it is done at the next maintenance."),
     OutcomeReason.WINDOW: _fine("The agreed time was over; it is done at the next maintenance."),
     OutcomeReason.NOT_APPROVED: _we("It was not approved on our side."),
 }
@@ -134,6 +135,7 @@ ENDS: Mapping[str, Told] = {
     EndReason.EXCLUDED: _fine("The computer is excluded from maintenance, as agreed."),
     EndReason.HALTED: _we("The maintenance was put off before it reached this computer."),
     EndReason.BUSY: _fine("Another maintenance was under way on the computer."),
+    EndReason.PREFLIGHT: _fine("The computer was in use or busy; it is done at the next maintenance."),
     EndReason.WINDOW: _fine("The agreed time was over; it is done at the next maintenance."),
     EndReason.NOT_APPROVED: _we("The maintenance was not approved on our side."),
     EndReason.CRASHED: _we("The maintenance ended by a fault on our side."),
@@ -160,6 +162,7 @@ WAITS: Mapping[str, Told] = {
     WaitKind.CONNECTIVITY: _you("The maintenance goes on as soon as the computer can be reached.", _LEAVE_ON),
     WaitKind.RETRY: _fine("It will be tried again."),
     WaitKind.PAUSE: _fine("The maintenance goes on after a pause."),
+    WaitKind.PREFLIGHT: _fine("The maintenance begins as soon as the computer is free for it."),
     WaitKind.SLOT: _fine("The maintenance begins as soon as it is this computer's turn."),
     WaitKind.APPROVAL: _we("The maintenance waits for an approval on our side."),
     WaitKind.BRAKES: _we("The maintenance waits for an approval on our side."),

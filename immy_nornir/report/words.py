@@ -60,6 +60,7 @@ OUTCOME_REASONS: Mapping[str, str] = {
     OutcomeReason.RETRIES: "It was tried as often as it may be, without success.",
     OutcomeReason.REBOOT_FAILED: "The reboot before it did not work out.",
     OutcomeReason.BUSY: "Another session was at work on the computer.",
+    OutcomeReason.PREFLIGHT: "The computer was not ready for it.",
     OutcomeReason.WINDOW: "Its window closed before it was done.",
     OutcomeReason.NOT_APPROVED: "Nobody has approved it, or a brake of the run held it.",
 }
@@ -95,6 +96,7 @@ WAITS: Mapping[str, str] = {
     WaitKind.RETRY: "another try",
     WaitKind.PAUSE: "the end of a pause",
     WaitKind.SLOT: "its turn",
+    WaitKind.PREFLIGHT: "the computer to be ready",
     WaitKind.APPROVAL: "an approval",
     WaitKind.BRAKES: "the brakes of its run",
 }
@@ -113,6 +115,7 @@ ENDS: Mapping[str, str] = {
     EndReason.EXCLUDED: "The computer is excluded from maintenance.",
     EndReason.HALTED: "The session was not begun: the run was stopped before.",
     EndReason.BUSY: "Another session was at work on the computer.",
+    EndReason.PREFLIGHT: "The computer was not ready until the deadline.",
     EndReason.WINDOW: "The maintenance window closed before anything was done.",
     EndReason.NOT_APPROVED: "What it would have done was not approved.",
     EndReason.CRASHED: "The session ended by a fault of the maintenance program.",

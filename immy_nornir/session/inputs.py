@@ -53,7 +53,7 @@ def resolve(
 
 def input_of(desire: Desire) -> str:
     """All of a desire that a plan is made from, as one text: equal for equal inputs, on every machine."""
-    wants = (desire.definition, desire.desired, desire.mode, desire.params)
+    wants = (desire.definition, desire.desired, desire.mode, desire.params, desire.preflight)
     about = (*wants, desire.not_applicable, desire.unknown, desire.error)
     return codec.line([codec.dump(one) for one in about])
 

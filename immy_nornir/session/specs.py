@@ -18,7 +18,16 @@ from immy_nornir.decide.resolve import host_variables
 from immy_nornir.errors import ImmyError, UsageError
 from immy_nornir.model.facts import Facts
 from immy_nornir.model.inventory import Computer, Sourced
-from immy_nornir.model.playbooks import MaintenanceType, Offline, OnFailure, Options, Play, Reboot, UserContext
+from immy_nornir.model.playbooks import (
+    MaintenanceType,
+    Offline,
+    OnFailure,
+    Options,
+    Play,
+    Preflight,
+    Reboot,
+    UserContext,
+)
 from immy_nornir.model.record.session import SessionSpec
 from immy_nornir.model.values import Value
 from immy_nornir.model.words import ADVICE, NEITHER, yes_or_no
@@ -29,8 +38,10 @@ _ENUMS: Mapping[str, type[StrEnum]] = {
     "user_context": UserContext,
     "offline": Offline,
     "on_failure": OnFailure,
+    "preflight": Preflight,
 }
 _POSITIVE = {"reboot_timeout_minutes": "minutes", "detection_valid_hours": "hours"}
+_POSITIVE |= {"preflight_minutes": "minutes", "preflight_hours": "hours"}
 _WHOLE = ("max_reboots", "retries", "retry_seconds")
 NAMES = tuple(one.name for one in dataclasses.fields(Options) if one.name != "origins")
 

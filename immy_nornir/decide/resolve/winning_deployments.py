@@ -80,7 +80,7 @@ class Candidates(dict[Key, tuple[Deployment, ...]]):
             self._settled[asked] = {
                 key: None if any(one.where is not None for one in some) else _choose(key, some, {}, {}, asked)
                 for key, some in self.items()
-                if asked.selects(key[0])
+                if asked.selects(key[0]) or any(one.preflight for one in some)
             }
         return self._settled[asked]
 

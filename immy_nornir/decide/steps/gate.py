@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from immy_nornir.decide.steps import approval, room, times
+from immy_nornir.decide.steps import approval, preflight, room, times
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import SELF_REBOOT_PATIENCE_SECONDS, look_for_boot, no_reboot
 from immy_nornir.decide.steps.state import State, did_anything, may_plan_again
@@ -85,6 +85,8 @@ def may_begin(state: State, effect: Effect, moment: Moment) -> Step | None:
     if instead is None and moment.frozen:
         return Note(Interrupted(f"{moment.frozen}; stopped{left_open(state)}"))
     instead = instead or _outdated(state, effect, moment)
+    if instead is None and (isinstance(effect, Begin) or effect == Reboot(asked=False)):
+        instead = preflight.held(state, moment.now)
     # Nobody is there to be asked any more when a window opens: it is asked before.
     if instead is None or isinstance(instead, Wait):
         instead = _unapproved(state, effect, moment) or instead
@@ -164,6 +166,8 @@ def halted(state: State) -> tuple[Outcome, OutcomeReason, str] | None:
         return Outcome.SKIPPED, OutcomeReason.REBOOT_FAILED, state.reboot_failure
     if state.closed:
         return Outcome.SKIPPED, OutcomeReason.WINDOW, "its window closed before it was done"
+    if state.unready:
+        return Outcome.SKIPPED, OutcomeReason.PREFLIGHT, state.unready
     if state.spec.options.on_failure is OnFailure.STOP:
         for one in state.actions.values():
             if one.ended is not None and one.ended.outcome is Outcome.FAILED:
@@ -173,7 +177,8 @@ def halted(state: State) -> tuple[Outcome, OutcomeReason, str] | None:
 
 def _action(state: State, one: ActionState, moment: Moment) -> Step | None:
     end = halted(state)
-    if end is not None and (not one.plan.always or state.closed or (superseded(state) and not did_anything(state))):
+    never = state.closed or state.unready
+    if end is not None and (not one.plan.always or never or (superseded(state) and not did_anything(state))):
         return Note(ActionEnded(one.plan.id, *end))
     held = times.window(state, moment.now)
     if held is None:

@@ -19,7 +19,7 @@ from immy_nornir.decide.steps.state import State, did_anything
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Step, Wait
 from immy_nornir.decide.steps.times import no_free_time, past
 from immy_nornir.errors import NoRoomError
-from immy_nornir.model.playbooks import Offline, Reboot, Stage
+from immy_nornir.model.playbooks import Offline, Preflight, Reboot, Stage
 from immy_nornir.model.record.entries import (
     SUPERSEDE,
     ActionEnded,
@@ -236,6 +236,9 @@ def _finish(state: State) -> Finish:
         return Finish(Status.FAILED, f"{state.reboot_failure}; {text}", EndReason.REBOOT)
     if state.stop is not None:
         return Finish(*_stopped(state.stop, f"{state.stop.message}; {text}"))
+    if state.unready:
+        failed = state.spec.options.preflight is Preflight.FAILED
+        return Finish(Status.FAILED if failed else Status.MISSED, state.unready, EndReason.PREFLIGHT)
     if state.denied and not did_anything(state) and not state.reboots:
         return Finish(Status.CANCELLED, state.denied, EndReason.NOT_APPROVED)
     forced = state.spec.options.reboot is Reboot.FORCE and not state.reboots

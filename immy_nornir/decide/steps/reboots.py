@@ -50,6 +50,8 @@ def no_reboot(state: State) -> tuple[OutcomeReason, str] | None:
         return OutcomeReason.CANCELLED, state.stop.message
     if state.closed:
         return OutcomeReason.WINDOW, state.closed
+    if state.unready:
+        return OutcomeReason.PREFLIGHT, state.unready
     if why := denied(state):
         return OutcomeReason.NOT_APPROVED, why
     if not may_reboot(state):

@@ -24,6 +24,7 @@ class Do(StrEnum):
     VERIFY_ACTION = "verify_action"
     ASK_REBOOT = "ask_reboot"
     CHECK_BOOT = "check_boot"
+    LOOK_READY = "look_ready"
     VERIFY = "verify"
 
 

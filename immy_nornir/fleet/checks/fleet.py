@@ -203,7 +203,9 @@ def check_modes(fleet: Fleet) -> list[Problem]:
         for item in fleet.library.items.get(deployment.item, {}).values():
             if deployment.mode is None or not isinstance(item, Task) or not isinstance(item.body, Scripts):
                 continue
-            missing = [name for name in needs[deployment.mode] if getattr(item.body, name) is None]
+            gate = deployment.preflight and deployment.mode is TaskMode.ENFORCE
+            wanted = ("test",) if gate else needs[deployment.mode]
+            missing = [name for name in wanted if getattr(item.body, name) is None]
             if missing:
                 listed = " and ".join(f"'{name}'" for name in missing)
                 message = (

@@ -108,6 +108,20 @@ class WindowClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadyLooked:
+    """Whether the computer is ready was looked at once more: a finding for each preflight."""
+
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    """The computer was not ready until the deadline: nothing begins any more."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class RebootInherited:
     """A session whose place this one takes owed the computer a reboot."""
 
@@ -320,6 +334,8 @@ Entry = (
     | Planned
     | Outdated
     | WindowClosed
+    | ReadyLooked
+    | NotReady
     | RebootInherited
     | ApprovalGiven
     | ApprovalDenied

@@ -23,6 +23,9 @@ class WaitKind(StrEnum):
     RETRY = "retry"
     PAUSE = "pause"
     SLOT = "slot"
+    """Limits leave no room for it now, or this machine does not."""
+    PREFLIGHT = "preflight"
+    """Its computer is not ready."""
     APPROVAL = "approval"
     """Somebody is to say that it may do what it plans."""
     BRAKES = "brakes"
@@ -80,6 +83,8 @@ class OutcomeReason(StrEnum):
     """Its window, which comes once, closed before it was done."""
     NOT_APPROVED = "not_approved"
     """Nobody has said that it may be done."""
+    PREFLIGHT = "preflight"
+    """The computer was not ready until the deadline."""
 
 
 class EndReason(StrEnum):
@@ -111,6 +116,8 @@ class EndReason(StrEnum):
     """Its window, which comes once, closed before anything was done."""
     NOT_APPROVED = "not_approved"
     """Somebody said no to what it would have done, or a brake of its run did."""
+    PREFLIGHT = "preflight"
+    """The computer was not ready until the deadline."""
     CRASHED = "crashed"
     """A bug of ours."""
 
