@@ -36,6 +36,7 @@ _GUARD = (
     "AND NOT EXISTS (SELECT 1 FROM entries WHERE session_id=? AND seq=?)"
 )
 """The computer is the session's and ours, and nobody else has written an entry at this place of the record."""
+_AGAIN = "UPDATE onboarded SET again_at=?, again_by=?, again_why=? WHERE computer=? AND again_at IS NULL"
 _NETWORK = ("nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "webdav")
 
 
@@ -174,9 +175,15 @@ class History:
             values = (computer, self._clock.now(), by, self._clean(reason), codec.line(before))
             connection.execute(sql, values)
             connection.execute("DELETE FROM facts WHERE computer=?", (computer,))
+            connection.execute(_AGAIN, (self._clock.now(), by, self._clean(reason), computer))
             return before
 
         return self._writer.call(forget)
+
+    def onboard_again(self, computers: Sequence[str], by: str) -> None:
+        """What has passed of the onboarding of computers before counts no more."""
+        now = self._clock.now()
+        self._writer.commit([(_AGAIN, (now, by, "onboarded again", name)) for name in computers], "")
 
     def has_ended(self, session_id: str) -> bool:
         """Whether a session of this history has ended; False for one that it does not know."""

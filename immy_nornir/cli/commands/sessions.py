@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import completing, options, screens, startup, streams
+from immy_nornir.cli.commands.onboard import onboard
 from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.times import Zone
 from immy_nornir.errors import UsageError
@@ -34,6 +35,9 @@ SCHEMA_VERSION = 1
 @click.group()
 def sessions() -> None:
     """Look at maintenance sessions, and take up interrupted ones."""
+
+
+sessions.add_command(onboard)
 
 
 def _reader(ctx: click.Context) -> Reader:
