@@ -104,7 +104,7 @@ LARGE_MODULES: dict[str, tuple[int, str]] = {
 }
 LARGE_FUNCTIONS: dict[str, tuple[int, str]] = {
     "decide/steps/state.py:_fold": (95, "one match with a case for each kind of entry"),
-    "history/sentences.py:sentence": (70, "one match with a sentence for each kind of entry"),
+    "history/sentences.py:sentence": (75, "one match with a sentence for each kind of entry"),
 }
 
 

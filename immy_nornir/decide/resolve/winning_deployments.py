@@ -237,7 +237,7 @@ def _counts(
         case Enforcement.ADHOC | Enforcement.OPTIONAL if not asked.by_name:
             return f"its enforcement is {deployment.enforcement}: it counts only when its item is asked for with --item"
         case Enforcement.ONBOARDING if not asked.onboarding:
-            return "it counts only while the computer is onboarded: immy_onboarding is true, and its items have not passed yet"
+            return "it counts only in onboarding: while immy_onboarding is true, until its items have passed"
         case _:
             pass
     if deployment.where is None:
