@@ -107,6 +107,7 @@ scripts: `get` reads, `test` says whether it is so, `set` makes it so. Texts may
 selects among them. The narrower scope wins: one computer, then one tenant, then all; then the higher priority. A tie is
 an error.""",
     "playbook": "A list of plays: which computers get which maintenance, and with which options.",
+    "limits": "How much may go on at one time: [limits](limits.md).",
     "types": "Maintenance types of your own, beside `full`, `resolution`, `detection` and `inventory`.",
 }
 
@@ -128,6 +129,7 @@ VARIABLES: Mapping[str, str] = {
     "immy_tags": "Names of your own, for conditions in `where`.",
     "immy_certificate_sha256": "The fingerprint of its certificate, instead of an authority that signed it.",
     "immy_allow_plain_basic": "true: Basic over http is allowed. Everybody on the way can read the password.",
+    "immy_site": "The computer's site, inside its tenant, for limits per site; without one the tenant is its site.",
     "immy_allow_local_reboot": "true: the machine that runs immy may be rebooted by it.",
     "immy_lab": "What the lab simulates for it; real computers have no use for it.",
 }

@@ -23,6 +23,7 @@ FILES = {
     "deployments": "playbooks/deployments/x.yml",
     "playbook": "playbooks/x.yml",
     "types": "playbooks/types.yml",
+    "limits": "playbooks/limits.yml",
 }
 
 
