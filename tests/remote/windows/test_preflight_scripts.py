@@ -130,6 +130,6 @@ def test_in_sh(tmp_path: Path) -> None:
         for key, value in values.items():
             (tmp_path / "power" / name / key).write_text(f"{value}\n")
     given = {"IMMY_POWER_FOLDER": str(tmp_path / "power")}
-    assert run_sh("mains_power/linux.sh", given) == 1
+    assert run_sh("mains_power/test.sh", given) == 1
     (tmp_path / "power" / "BAT0" / "status").write_text("Charging\n")
-    assert run_sh("mains_power/linux.sh", given) == 0
+    assert run_sh("mains_power/test.sh", given) == 0
