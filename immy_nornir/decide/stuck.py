@@ -60,6 +60,8 @@ class Cause(StrEnum):
     """It waits for an earlier wave of its run."""
     HOLD = "hold"
     """Its computer is held as it is for a time."""
+    PREFLIGHT = "preflight"
+    """Its computer is not ready: a preflight says no."""
     APPROVAL = "approval"
     """Somebody has to say that it may do what it plans."""
     BRAKES = "brakes"
@@ -303,6 +305,9 @@ def _held(one: OpenSession, state: State, wait: Waiting, since: float | None, ar
         case WaitKind.HOLD:
             lists = Next("freeze --list", "shows what is held, by whom, and until when")
             return Holding(Cause.HOLD, f"its computer is held: {wait.about}", since, until, False, (), (lists, due))
+        case WaitKind.PREFLIGHT:
+            told = f"its computer is not ready: {wait.about}"
+            return Holding(Cause.PREFLIGHT, told, since, until, False, (), (due, cancel))
         case WaitKind.APPROVAL:
             ask = Next(f"sessions resume {one.id}", "shows what it would do, and asks")
             show = Next(f"sessions show {one.id}", "shows its plan")

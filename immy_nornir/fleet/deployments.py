@@ -15,7 +15,7 @@ from immy_nornir.model.deployments import Deployment, Desired, Enforcement, Scop
 from immy_nornir.model.inventory import DEFAULT_TENANT, Inventory
 from immy_nornir.shapes.files import Source, did_you_mean
 from immy_nornir.shapes.forms import Built, Form, Key, ListOf, MapOf, Record, WithPlace
-from immy_nornir.shapes.scalars import TEXT, Choice, Number, Schema, Text, Unreadable, refuse
+from immy_nornir.shapes.scalars import FLAG, TEXT, Choice, Number, Schema, Text, Unreadable, refuse
 from immy_nornir.text.yaml import FLOAT, INT, Node, ScalarNode
 
 _WORDS = {str(kind): kind for kind in StateKind if kind not in (StateKind.EXACT, StateKind.AT_LEAST, StateKind.AT_MOST)}
@@ -78,10 +78,11 @@ ENFORCEMENT = Key("enforcement", Choice(Enforcement), "required (if not said), o
 PARAMS = Key("params", MapOf(WithPlace(), key_wants="a parameter's name"), "Values for the item's parameters.")
 PRIORITY = Key("priority", Number("a whole number", whole=True), "Higher wins inside a scope; 0 if not said.")
 INSTANCE = Key("instance", TEXT, "Name of this one, where one task is deployed several times.")
+PREFLIGHT = Key("preflight", FLAG, "Task: true: it is only looked at, and nothing begins before it is so.")
 NOTE = Key("note", TEXT, "Why it is so, for people.")
 
 _KEYS: tuple[Key[object], ...] = (
-    ITEM, TARGET, SCOPE, WHERE, STATE, MODE, ENFORCEMENT, PARAMS, PRIORITY, INSTANCE, NOTE,
+    ITEM, TARGET, SCOPE, WHERE, STATE, MODE, ENFORCEMENT, PARAMS, PRIORITY, INSTANCE, PREFLIGHT, NOTE,
 )  # fmt: skip
 
 
@@ -97,6 +98,8 @@ def _deployment(record: Record) -> Deployment:
         record.error(MODE, f"'mode' stands at {item}", "software has a 'state:'; tasks have modes")
     if not software and record.has(STATE):
         record.error(STATE, f"'state' stands at {item}", "a task has a 'mode:'; software has states")
+    if software and record.has(PREFLIGHT):
+        record.error(PREFLIGHT, f"'preflight' stands at {item}", "only tasks can be looked at before anything begins")
     return Deployment(
         item=item,
         target=joined(target),
@@ -110,6 +113,7 @@ def _deployment(record: Record) -> Deployment:
         priority=int(record.take(PRIORITY, 0)),
         instance=record.take(INSTANCE, ""),
         note=record.take(NOTE, ""),
+        preflight=record.take(PREFLIGHT, False) and not software,
     )
 
 

@@ -16,6 +16,7 @@ from immy_nornir.fleet.blackouts import STEM, read_blackouts
 from immy_nornir.fleet.deployments import Read, derive_scope, read_deployments, tenant_groups
 from immy_nornir.fleet.library.software import read_software
 from immy_nornir.fleet.library.tasks import read_inventory_item, read_task
+from immy_nornir.fleet.limits import read_limits
 from immy_nornir.fleet.maintenance_types import read_types
 from immy_nornir.fleet.playbooks import read_playbook
 from immy_nornir.fleet.schedules import read_schedules
@@ -23,7 +24,8 @@ from immy_nornir.fleet.strays import stray_problems
 from immy_nornir.model.deployments import Deployment
 from immy_nornir.model.holds import Blackout
 from immy_nornir.model.inventory import Inventory
-from immy_nornir.model.items import InventoryItem, Item, Library, Platform
+from immy_nornir.model.items import InventoryItem, Item, Library, Platform, Task
+from immy_nornir.model.limits import NO_LIMITS, Limits
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet, MaintenanceType, Playbook
 from immy_nornir.model.protocols import Vault
@@ -39,7 +41,9 @@ DEPLOYMENTS = "playbooks/deployments"
 TYPES = "playbooks/types"
 SCHEDULES = "playbooks/schedules"
 BLACKOUTS = f"playbooks/{STEM}"
-_NO_PLAYBOOKS = ("types", "schedules", STEM)
+LIMITS = "playbooks/limits"
+NO_PLAYBOOKS = ("types", "schedules", STEM, "limits")
+"""Files in `playbooks/` that are something else, by their stems."""
 
 
 def load_fleet(
@@ -63,14 +67,16 @@ def load_fleet(
     inventory, found = _relative_places(inventory, found, base)
     problems.extend(found)
     problems.extend(stray_problems(base, [path if path.is_dir() else path.parent for path in named]))
+    library = load_library(root, problems)
     fleet = Fleet(
         root=root.as_posix(),
         inventory=inventory,
-        library=load_library(root, problems),
-        deployments=load_deployments(root, inventory, problems),
+        library=library,
+        deployments=with_preflights(load_deployments(root, inventory, problems), library),
         types=load_types(root, problems),
         schedules=load_schedules(root, problems),
         blackouts=load_blackouts(root, problems),
+        limits=load_limits(root, problems),
     )
     return fleet, sorted(set(problems))
 
@@ -110,7 +116,7 @@ def load_playbook(fleet_root: Path, file: Path) -> tuple[Playbook, list[Problem]
 
 def playbook_files(root: Path) -> list[Path]:
     """The playbooks of a fleet: files directly in `playbooks/`, but those of other things."""
-    return [path for path in yaml_files(root / "playbooks") if path.stem not in _NO_PLAYBOOKS]
+    return [path for path in yaml_files(root / "playbooks") if path.stem not in NO_PLAYBOOKS]
 
 
 def load_scheduled(root: Path, fleet: Fleet, problems: list[Problem]) -> dict[str, Playbook]:
@@ -165,6 +171,16 @@ def load_deployments(root: Path, inventory: Inventory, problems: list[Problem]) 
     )
 
 
+def with_preflights(deployments: tuple[Deployment, ...], library: Library) -> tuple[Deployment, ...]:
+    """The deployments, with those of a task that is a preflight by its definition marked as such."""
+    gates = {
+        name
+        for name, items in library.items.items()
+        if any(isinstance(one, Task) and one.preflight for one in items.values())
+    }
+    return tuple(replace(one, preflight=True) if one.item in gates else one for one in deployments)
+
+
 def load_types(root: Path, problems: list[Problem]) -> Mapping[str, MaintenanceType]:
     """The built-in maintenance types and the fleet's own; problems are added to the list."""
     own: dict[str, MaintenanceType] = {}
@@ -199,3 +215,16 @@ def _named(root: Path, name: str, problems: list[Problem]) -> Iterator[tuple[Sou
 def load_blackouts(root: Path, problems: list[Problem]) -> tuple[Blackout, ...]:
     """The dates at which nothing begins; problems are added to the list."""
     return tuple(one for source, node in _named(root, BLACKOUTS, problems) for one in read_blackouts(node, source))
+
+
+def load_limits(root: Path, problems: list[Problem]) -> Limits:
+    """The fleet's limits; problems are added to the list."""
+    limits = NO_LIMITS
+    for path in [root / f"{LIMITS}{ending}" for ending in YAML_ENDINGS]:
+        if path.is_file() or is_odd(path):
+            source, node = open_yaml(root, path, problems)
+            if limits is not NO_LIMITS:
+                source.error(Place(source.file), f"{Path(LIMITS).name}.yml stands beside it", "keep one of the two")
+            elif node is not None:
+                limits = read_limits(node, source)
+    return limits

@@ -13,7 +13,7 @@ from immy_nornir.errors import ImmyError
 from immy_nornir.fleet.deployments import PATTERN, joined
 from immy_nornir.model.inventory import Sourced
 from immy_nornir.model.places import Place
-from immy_nornir.model.playbooks import Offline, OnFailure, Play, Playbook, Reboot, UserContext, WindowOver
+from immy_nornir.model.playbooks import Offline, OnFailure, Play, Playbook, Preflight, Reboot, UserContext, WindowOver
 from immy_nornir.shapes.files import Source
 from immy_nornir.shapes.forms import AnyValue, Built, Form, Key, ListOf, MapOf, Record, WithPlace
 from immy_nornir.shapes.scalars import FLAG, TEXT, Choice, Number, Schema, Text, Unreadable, refuse
@@ -91,6 +91,17 @@ OPTIONS: tuple[Key[object], ...] = (
         Number("minutes", minimum=0.01),
         "How long a whole run may run (10080): of each wave its longest session counts.",
     ),
+    Key(
+        "preflight",
+        Choice(Preflight),
+        "Of a computer that was not ready: missed (default) or failed; off: nobody asks.",
+    ),
+    Key(
+        "preflight_minutes",
+        Number("minutes", minimum=0.001),
+        "How often it is looked whether it is ready (10).",
+    ),
+    Key("preflight_hours", Number("hours", minimum=0.0001), "How long it is waited for (8)."),
     Key("ignore_pending_reboots", ListOf(TEXT, single=True), "Sources of pending reboots that do not count."),
 )
 OPTIONS_FORM = Form("options", OPTIONS)

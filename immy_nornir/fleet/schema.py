@@ -11,6 +11,7 @@ from immy_nornir.fleet.blackouts import BLACKOUTS
 from immy_nornir.fleet.deployments import DEPLOYMENTS
 from immy_nornir.fleet.library.software import SOFTWARE_FORM
 from immy_nornir.fleet.library.tasks import INVENTORY_FORM, TASK_FORM
+from immy_nornir.fleet.limits import LIMITS
 from immy_nornir.fleet.maintenance_types import TYPES
 from immy_nornir.fleet.playbooks import PLAYS
 from immy_nornir.fleet.schedules import SCHEDULES
@@ -25,6 +26,7 @@ SHAPES: Mapping[str, tuple[Shape[object], str]] = {
     "types": (TYPES, "playbooks/types.yml"),
     "schedules": (SCHEDULES, "playbooks/schedules.yml"),
     "blackouts": (BLACKOUTS, "playbooks/blackouts.yml"),
+    "limits": (LIMITS, "playbooks/limits.yml"),
 }
 """Kind of file -> the shape that reads it, and where such files stand."""
 

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+from immy_nornir.decide.onboarding import has_passed, identity_of
 from immy_nornir.decide.runs.run_state import RunState
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.under_way import ActionState
@@ -218,9 +219,20 @@ def _details(state: State, session: str, stamped: Stamped) -> list[Statement]:
             sql = "UPDATE reboots SET ended_at=?, outcome=? WHERE session_id=? AND number=?"
             return [(sql, (stamped.at, outcome, session, back.number)), *_paid(state, session)]
         case Finished():
-            return [("DELETE FROM active WHERE computer=? AND session_id=?", (state.spec.computer, session))]
+            return [
+                ("DELETE FROM active WHERE computer=? AND session_id=?", (state.spec.computer, session)),
+                *_onboarded(state, session, stamped.at),
+            ]
         case _:
             return []
+
+
+def _onboarded(state: State, session: str, at: float) -> list[Statement]:
+    """That the computer's onboarding has ended, where it has."""
+    if state.identity is None or not has_passed(state):
+        return []
+    sql = "INSERT OR IGNORE INTO onboarded (computer, session_id, identity, at) VALUES (?,?,?,?)"
+    return [(sql, (state.spec.computer, session, identity_of(state.identity), at))]
 
 
 def _paid(state: State, session: str) -> list[Statement]:

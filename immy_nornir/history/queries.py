@@ -26,6 +26,7 @@ from immy_nornir.model.record.status import Status
 
 # What reads whole records is imported where that is done: a list of sessions takes a third of the time without it.
 if TYPE_CHECKING:
+    from immy_nornir.decide.onboarding import Onboarded
     from immy_nornir.decide.runs.run_state import RunState
     from immy_nornir.decide.stuck import OpenSession
     from immy_nornir.history.about import About
@@ -354,6 +355,16 @@ class Reader:
         from immy_nornir.history import records
 
         return records.zones(self._connection)
+
+    def onboarded(self) -> dict[str, Onboarded]:
+        """The computers whose onboarding has ended, each with when and in which session last."""
+        from immy_nornir.decide.onboarding import Onboarded
+
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE type='table' AND name='onboarded'"):
+            return {}  # a history of old, which cannot be written
+        sql = "SELECT computer, identity, session_id, at FROM onboarded WHERE again_at IS NULL ORDER BY at"
+        rows = self._rows(sql)
+        return {row["computer"]: Onboarded(row["identity"], row["session_id"], row["at"]) for row in rows}
 
     def about(self, sessions: Sequence[SessionRow], tenant: str = "") -> About:
         """What a report of these sessions tells beside them; for one tenant also whom it must not name."""

@@ -148,6 +148,19 @@ def m006_freezes(db: Database) -> None:
     )
 
 
+@migrations()
+def m007_slots_and_onboarded(db: Database) -> None:
+    """Slots of limits that all processes share, and the identities of computers whose onboarding has ended."""
+    _all(
+        db,
+        "CREATE TABLE slots (name TEXT NOT NULL, session_id TEXT NOT NULL, owner TEXT NOT NULL, computer TEXT NOT NULL, "
+        "since REAL NOT NULL, seen_at REAL NOT NULL, held INTEGER NOT NULL, PRIMARY KEY (name, session_id)) WITHOUT ROWID;\n"
+        "CREATE TABLE onboarded (computer TEXT NOT NULL, session_id TEXT NOT NULL, identity TEXT NOT NULL, at REAL NOT NULL, "
+        "again_at REAL, again_by TEXT NOT NULL DEFAULT '', again_why TEXT NOT NULL DEFAULT '', "
+        "PRIMARY KEY (computer, session_id)) WITHOUT ROWID",
+    )
+
+
 def _all(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from immy_nornir.decide.steps.approval import Wanted
+from immy_nornir.decide.steps.preflight import unready
 from immy_nornir.decide.steps.state import State
 from immy_nornir.model.record.entries import (
     ActionEnded,
@@ -23,9 +24,11 @@ from immy_nornir.model.record.entries import (
     JobIntended,
     JobSeen,
     Noted,
+    NotReady,
     Outdated,
     PendingFound,
     Planned,
+    ReadyLooked,
     RebootAsked,
     RebootEnded,
     RebootInherited,
@@ -72,6 +75,9 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
             return f"facts collected: {', '.join(facts.values)}" + (f"; {'; '.join(problems)}" if problems else "")
         case Detected(findings):
             return f"{_count(len(findings), 'item')} detected"
+        case ReadyLooked():
+            missing = () if state is None else unready(state)
+            return f"not ready: {', '.join(missing)}" if missing else "ready"
         case Planned(plan, outlook):
             todo = sum(1 for one in plan.actions if one.to_do)
             phases, reboots = _count(len(plan.phases), "phase"), _count(plan.reboots, "reboot")
@@ -112,13 +118,15 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
             return f"pending reboots: {', '.join(names) or 'none'}"
         case Waiting(kind, _, about):
             return f"waiting ({word(kind)}): {about}"
-        case Verified(findings, missing):
+        case Verified(findings, undone):
             return f"{_count(len(findings), 'item')} verified" + (
-                f"; not converged: {'; '.join(missing)}" if missing else ""
+                f"; not converged: {'; '.join(undone)}" if undone else ""
             )
         case StopAsked(kind, message):
             return f"{kind}: {message}"
-        case Noted(message) | Interrupted(message) | Outdated(message) | WindowClosed(message) | TimeOver(message):
+        case Noted(message) | Interrupted(message) | Outdated(message) | WindowClosed(message):
+            return message
+        case TimeOver(message) | NotReady(message):
             return message
         case Finished(status, message):
             return f"{word(status)}: {message}"

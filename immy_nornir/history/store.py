@@ -13,7 +13,7 @@ import os
 import secrets
 import socket
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,7 @@ _GUARD = (
     "AND NOT EXISTS (SELECT 1 FROM entries WHERE session_id=? AND seq=?)"
 )
 """The computer is the session's and ours, and nobody else has written an entry at this place of the record."""
+_AGAIN = "UPDATE onboarded SET again_at=?, again_by=?, again_why=? WHERE computer=? AND again_at IS NULL"
 _NETWORK = ("nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "webdav")
 
 
@@ -221,6 +222,7 @@ class History:
             values = (computer, self._clock.now(), by, self._clean(reason), codec.line(before))
             connection.execute(sql, values)
             connection.execute("DELETE FROM facts WHERE computer=?", (computer,))
+            connection.execute(_AGAIN, (self._clock.now(), by, self._clean(reason), computer))
             return before
 
         return self._writer.call(forget)
@@ -233,6 +235,11 @@ class History:
     def unfreeze(self, numbers: Sequence[int], by: str) -> list[int]:
         """Lift freezes; the numbers of those that were in force."""
         return self._writer.call(lambda connection: records.lift_freezes(connection, numbers, self._clock.now(), by))
+
+    def onboard_again(self, computers: Sequence[str], by: str) -> None:
+        """What has passed of the onboarding of computers before counts no more."""
+        now = self._clock.now()
+        self._writer.commit([(_AGAIN, (now, by, "onboarded again", name)) for name in computers], "")
 
     def has_ended(self, session_id: str) -> bool:
         """Whether a session of this history has ended; False for one that it does not know."""
@@ -384,6 +391,16 @@ class History:
                 ("DELETE FROM active WHERE computer=? AND session_id=?", (computer, session_id)),
             ]
         )
+
+    def take_slots(self, session: str, computer: str, most: Mapping[str, int], *, force: bool = False) -> str:
+        """Empty when all these slots, each of so many, are the session's now; else who has one. By force they are."""
+        asker = locks.Asker(session, computer, self.owner, self._clock.now())
+        alive = functools.partial(locks.is_alive, self.owners)
+        return self._writer.call(lambda connection: locks.take_slots(connection, asker, most, alive, force=force))
+
+    def keep_slots(self, session: str, keys: Collection[str] = ()) -> None:
+        """Give back all slots of a session but these."""
+        self._writer.put([locks.keep_slots(session, keys)])
 
     def hole(self) -> str:
         """Why the record of this process is not whole; empty when it is."""

@@ -9,10 +9,20 @@ from pathlib import Path
 
 from immy_nornir.errors import HistoryError
 
-SCHEMA = 6
+SCHEMA = 7
 """The newest schema: how many migrations there are. A file says in `user_version` which it has."""
 _TABLES = {"runs", "sessions", "entries", "run_entries", "actions", "jobs", "reboots", "facts", "active", "blobs"}
-_TABLES |= {"meta", "accepted", "orders", "occasions", "freezes", "entries_with_key", "_sqlite_migrations"}
+_TABLES |= {
+    "meta",
+    "accepted",
+    "orders",
+    "occasions",
+    "freezes",
+    "slots",
+    "onboarded",
+    "entries_with_key",
+    "_sqlite_migrations",
+}
 _LOCK = "another program holds it: a database shell, a backup, an indexer; close it or wait, then start again"
 _ADVICE = {
     sqlite3.SQLITE_BUSY: _LOCK,

@@ -88,6 +88,8 @@ class Deployment:
     priority: int = 0
     instance: str = ""
     note: str = ""
+    preflight: bool = False
+    """Its task is only looked at, and holds sessions back whose computer is not ready."""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -259,6 +259,10 @@ class Software:
     depends_on: tuple[str, ...] = ()
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     timeout_seconds: int = 3600
+    once_at_a_time: bool = False
+    """Work on it goes on at one computer of the fleet at a time."""
+    download_mb: float | None = None
+    """How much a computer fetches to install it, where that is worth a limit."""
 
     @property
     def reference(self) -> str:
@@ -378,6 +382,10 @@ class Task:
     requirements: Requirements = field(default_factory=Requirements)
     exit_codes: Mapping[int, ExitMeaning] = field(default_factory=lambda: dict(DEFAULT_EXIT_CODES))
     timeout_seconds: int = 600
+    preflight: bool = False
+    """It is only looked at, and holds sessions back whose computer is not ready."""
+    once_at_a_time: bool = False
+    """Work on it goes on at one computer of the fleet at a time."""
 
     @property
     def reference(self) -> str:

@@ -65,6 +65,8 @@ class Desire:
     requested_by: tuple[Request, ...] = ()
     onboarding: bool = False
     """Its winner counts only while the computer is onboarding; it comes before everything else."""
+    preflight: bool = False
+    """Nothing begins on the computer before it is so; it is only looked at."""
     not_applicable: str = ""
     unknown: str = ""
     """Why it cannot be told what holds for the item here: a condition rests on what is not known."""

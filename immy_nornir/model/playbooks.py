@@ -10,6 +10,7 @@ from immy_nornir.model.deployments import Deployment
 from immy_nornir.model.holds import Blackout
 from immy_nornir.model.inventory import Inventory, Sourced
 from immy_nornir.model.items import ItemKind, Library
+from immy_nornir.model.limits import NO_LIMITS, Limits
 from immy_nornir.model.places import Place
 from immy_nornir.model.schedules import Schedule
 
@@ -116,6 +117,14 @@ class OnFailure(StrEnum):
     STOP = "stop"
 
 
+class Preflight(StrEnum):
+    """The option `preflight`: how a session ends whose computer is not ready until the deadline; or none is asked."""
+
+    MISSED = "missed"
+    FAILED = "failed"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The options of one session, with the origin of each: command line, play, variable (with their place), default."""
@@ -143,6 +152,11 @@ class Options:
     """How long a session may run, in running time (decide.steps.deadlines)."""
     run_timeout_minutes: float = 7 * 24 * 60
     """How long its run may run; of its sessions' values the smallest holds."""
+    preflight: Preflight = Preflight.MISSED
+    preflight_minutes: float = 10
+    """How often a computer is looked at again that is not ready."""
+    preflight_hours: float = 8
+    """How long it is waited for."""
     origins: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -191,3 +205,4 @@ class Fleet:
     types: Mapping[str, MaintenanceType] = field(default_factory=dict)
     schedules: tuple[Schedule, ...] = ()
     blackouts: tuple[Blackout, ...] = ()
+    limits: Limits = NO_LIMITS

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from nornir.core import Nornir
@@ -18,7 +18,7 @@ from nornir.core.state import GlobalState
 
 from immy_nornir.model.record.run import Pace
 from immy_nornir.plugins.runner import ImmyRunner
-from immy_nornir.plugins.tasks import maintain
+from immy_nornir.plugins.tasks import maintain, seat_of
 from immy_nornir.session.approvals import Approvals
 from immy_nornir.session.crew.crew import Crew
 from immy_nornir.session.engine import Engine
@@ -54,7 +54,8 @@ def work_of(
             return [*over, *asks()]
 
         runner = ImmyRunner(splay=pace.splay, tenant_of=tenants.__getitem__, crew=crew, glance=glance)
-        nornir_of(list(sessions), runner).run(task=maintain, name=name, sessions=sessions, wait=pace.wait)
+        with _expected(engine, list(sessions.values())):
+            nornir_of(list(sessions), runner).run(task=maintain, name=name, sessions=sessions, wait=pace.wait)
         if engine.stop.level > 1:
             for live in sessions.values():
                 live.abandon()
@@ -71,6 +72,19 @@ def execute(
     """
     with contextlib.nullcontext(crew) if crew is not None else crew_of(engine, pace) as at_work:
         run.go(work_of(engine, pace, at_work, approvals, run))
+
+
+@contextlib.contextmanager
+def _expected(engine: Engine, lives: Sequence[LiveSession]) -> Iterator[None]:
+    """Whoever is to reboot after others waits for those of these sessions that have not begun yet, too."""
+    ordered = any(one.reboot_after for one in engine.fleet.limits.groups)
+    for live in lives if ordered else ():
+        engine.limiter.come(seat_of(live), engine.needs_of(live.spec).counts_as)
+    try:
+        yield
+    finally:
+        for live in lives if ordered else ():
+            engine.limiter.go(seat_of(live))
 
 
 def resume(

@@ -44,15 +44,24 @@ def maintain(task: Task, sessions: Mapping[str, LiveSession], *, wait: bool = Fa
     while True:
         match live.advance(woken=woken):
             case Settled():
+                live.engine.limiter.go(seat_of(live))
                 return _result(task, live)
             case Parked(pause) as parked:
                 if pause.deferred and (not wait or pause.kind is WaitKind.APPROVAL):
                     live.defer()
+                    live.engine.limiter.go(seat_of(live))
                     return _result(task, live)
                 if _may_park.get():
                     return Result(host=task.host, result=parked)
                 woken = False
-                live.engine.clock.sleep(max(0.0, pause.until - live.engine.clock.now()))
+                until = pause.until - live.engine.clock.now()
+                # Whoever gives a slot back wakes nobody here.
+                live.engine.clock.sleep(max(0.0, min(until, 1.0) if pause.kind is WaitKind.SLOT else until))
+
+
+def seat_of(live: LiveSession) -> str:
+    """The name under which others' reboots may wait for what this host does."""
+    return f"{id(live)}/{live.computer}"
 
 
 _BAD = (Status.FAILED, Status.PARTIALLY_PASSED, Status.MISSED, Status.CANCELLED, Status.INTERRUPTED)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from immy_nornir.decide.holds import unending
+from immy_nornir.decide.limits import NOTHING, Member, Needs, needs_of
+from immy_nornir.decide.resolve import host_variables
 from immy_nornir.decide.resolve.desires import SharedDesires
 from immy_nornir.decide.resolve.winning_deployments import Targets
 from immy_nornir.decide.steps.moment import Approver
@@ -20,6 +22,7 @@ from immy_nornir.history.store import History
 from immy_nornir.model.holds import Hold
 from immy_nornir.model.inventory import Computer
 from immy_nornir.model.items import Item, Software, Task
+from immy_nornir.model.limits import NO_LIMITS
 from immy_nornir.model.playbooks import Fleet, Play
 from immy_nornir.model.protocols import Address, Clock, Connect, Secrets
 from immy_nornir.model.record.entries import Stamped
@@ -27,6 +30,7 @@ from immy_nornir.model.record.run import RunSpec
 from immy_nornir.model.record.session import SessionSpec
 from immy_nornir.model.values import Value, texts_of
 from immy_nornir.session.holds import Holds
+from immy_nornir.session.limits.limiter import Limiter
 from immy_nornir.text.redaction.redact import Redactor
 
 LOOK_SECONDS = 5.0
@@ -110,10 +114,15 @@ class Engine:
     """Who approves what sessions plan anew because the files say otherwise than when they began."""
     unreadable: str = ""
     """Why the files could not be read again; nothing is begun by older ones."""
+    limiter: Limiter = field(init=False)
+    """Who has the slots of the fleet's limits."""
     _holding: dict[str, bool] = field(default_factory=dict)
     """Whether a definition holds a secret in clear, by its hash."""
     _reload_lock: threading.Lock = field(default_factory=threading.Lock)
     _looked_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.limiter = Limiter(self.history, self.clock)
 
     def holds_secret(self, value: Value | Item) -> bool:
         """Whether a value or a definition holds a secret in clear that is known, and no weak one."""
@@ -172,6 +181,21 @@ class Engine:
         """Make definitions known to every session of this process, and to the history."""
         self.definitions.update(definitions)
         self.history.keep_definitions(definitions)
+
+    def needs_of(self, spec: SessionSpec) -> Needs:
+        """What a session needs by the limits as they were read last; a site that cannot be read is none."""
+        limits = self.fleet.limits
+        if limits == NO_LIMITS:
+            return NOTHING
+        try:
+            computer = self.computer(spec.computer)
+        except KeyError:  # gone from the inventory; what is under way there is settled
+            return needs_of(limits, Member(spec.computer, spec.tenant))
+        try:
+            site = host_variables.own({**computer.variables, **spec.vars}, "immy_site")
+        except ImmyError:
+            site = None
+        return needs_of(limits, Member(computer.name, computer.tenant, str(site or ""), computer.groups))
 
     def stored(self, session_id: str) -> State | None:
         """A stored session, folded, with its definitions among ours; None when there is none, or it is damaged."""

@@ -53,7 +53,7 @@ def resolve(
 
 def input_of(desire: Desire) -> str:
     """All of a desire that a plan is made from, as one text: equal for equal inputs, on every machine."""
-    wants = (desire.definition, desire.desired, desire.mode, desire.params)
+    wants = (desire.definition, desire.desired, desire.mode, desire.params, desire.preflight)
     about = (*wants, desire.not_applicable, desire.unknown, desire.error)
     return codec.line([codec.dump(one) for one in about])
 
@@ -80,6 +80,7 @@ def spec_today(engine: Engine, old: SessionSpec) -> SessionSpec:
     with engine.history.read() as reader:
         run = reader.run_spec(old.run_id)
         seen = reader.facts(old.computer)
+        onboarded = reader.onboarded()
     play = engine.play_of(run, old.play) if run is not None else None
     kind = engine.fleet.types.get(old.type.name if play is None else play.maintenance)
     if kind is None:
@@ -88,9 +89,10 @@ def spec_today(engine: Engine, old: SessionSpec) -> SessionSpec:
         return replace(old, type=kind)
     if play is None:
         play = Play(old.play, "", Place("record"), kind.name)
-    asking = Asking(run.options, run.items, run.vars, run.check)
+    asking = Asking(run.options, run.items, run.vars, run.check, run.onboard)
     computer = engine.computer(old.computer)
-    made = specs_of(old.run_id, 1, play, kind, [computer], {old.computer: seen}, asking, engine.clock.now())[0]
+    now, known = engine.clock.now(), {old.computer: seen}
+    made = specs_of(old.run_id, 1, play, kind, [computer], known, asking, now, onboarded)[0]
     return replace(made, id=old.id)
 
 

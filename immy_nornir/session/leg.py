@@ -15,6 +15,7 @@ from immy_nornir.decide.steps.moment import NO_CONTACT, Contact
 from immy_nornir.errors import BusyError, ImmyError
 from immy_nornir.model.wire import Lease
 from immy_nornir.session.hearing.heard import Heard
+from immy_nornir.session.limits.claim import Claim
 
 if TYPE_CHECKING:
     from immy_nornir.model.facts import Facts, Identity
@@ -49,8 +50,13 @@ class Leg:
     """That of the session's owner, which is this process."""
     ended: str = ""
     """A session of this history that has ended, and had not let its lease go."""
+    claim: Claim = field(init=False)
+    """What it has of the limits."""
     facts: Facts | None = None
     """What the history knew of the computer when this connection began."""
+
+    def __post_init__(self) -> None:
+        self.claim = Claim(self.engine, self.spec)
 
     @property
     def described(self) -> Computer:

@@ -17,7 +17,7 @@ from immy_nornir.decide.steps.moment import Approver, Moment
 from immy_nornir.decide.steps.next_step import next_step
 from immy_nornir.decide.steps.reboots import left_owing
 from immy_nornir.decide.steps.state import State, did_anything, fold, may_plan_again
-from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Wait
+from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Take, Wait
 from immy_nornir.errors import FilesError, HistoryError
 from immy_nornir.history.projection import stage_of
 from immy_nornir.history.store import Busy
@@ -149,6 +149,7 @@ class LiveSession:
     def defer(self) -> None:
         """Leave it waiting for its time, with no owner: whoever resumes it takes it up."""
         self._deferred = True
+        self.leg.claim.leave()
         self.engine.history.defer(self.computer, self.id)
         if self.before is not None:
             self.before.defer()
@@ -172,6 +173,7 @@ class LiveSession:
             self.engine.history.append(after, stamped, durable=durable)
             self._state = after
             self.leg.contact = self.leg.contact.after(before, stamped)
+        self.leg.claim.after(after, entry)
         with contextlib.suppress(Exception):  # a terminal that went away must not cost the session
             self.engine.listener(after, stamped)
 
@@ -313,6 +315,7 @@ class LiveSession:
         if refused is not None:
             return refused
         self._parked = None
+        self.leg.claim.look()
         if woken:
             self.leg.contact = self.leg.contact.woken()
         if self._inherited is not None and self.state.inherited is None:
@@ -334,6 +337,8 @@ class LiveSession:
                     return self._settle()
                 case Note(entry, durable):
                     self.append(entry, durable=durable)
+                case Take() as take:
+                    self.leg.claim.take(take)
                 case Perform(do, action_id):
                     self._perform(do, action_id)
 
@@ -341,7 +346,14 @@ class LiveSession:
         engine = self.engine
         frozen, holds = engine.held(self.state, self._unread)
         return Moment(
-            engine.clock.now(), self.leg.contact, engine.stop.level > 0, frozen, self.approver, holds, self.run_over
+            engine.clock.now(),
+            self.leg.contact,
+            engine.stop.level > 0,
+            frozen,
+            self.approver,
+            holds,
+            self.run_over,
+            self.leg.claim.now(),
         )
 
     def begin(self) -> Settled | None:
@@ -407,6 +419,7 @@ class LiveSession:
         With a status, what is said differs from the record, which another writes or which cannot be written.
         """
         self.leg.close()
+        self.leg.claim.leave()
         state, recap = self._state, self.recap
         self._inherited = None if state is None else left_owing(state)
         if status is not None:
@@ -435,11 +448,13 @@ class LiveSession:
         if wait.deferred or wait.kind in _ANSWERED:
             self._release()
         self.leg.close()
+        news = self.leg.claim.park(self.state, wait)
         known = self.state.waiting
-        if known is None or (known.kind, known.about, known.deferred) != (wait.kind, wait.about, wait.deferred):
+        same = known is not None and (known.kind, known.about, known.deferred) == (wait.kind, wait.about, wait.deferred)
+        if not same and not self.leg.claim.brief(wait):
             self.append(Waiting(wait.kind, wait.until, wait.about, wait.deferred))
         self._parked = wait
-        return Parked(may_be_lifted(wait, self.engine.clock.now()), self.leg.address)
+        return Parked(may_be_lifted(wait, self.engine.clock.now()), self.leg.address, news)
 
     def _release(self) -> None:
         """Leave the computer to others, where it was taken by an effect of this session, and answers."""
@@ -449,6 +464,7 @@ class LiveSession:
 
     def _perform(self, do: Do, action_id: str) -> None:
         before, leg, engine = self.state, self.leg, self.engine
+        leg.claim.performed(do)
         try:
             for entry in operations.attempt(before, leg, do, action_id):
                 self.append(entry)

@@ -15,6 +15,8 @@ from immy_nornir.decide.detect.facts import facts_of, presumed, questions
 from immy_nornir.decide.detect.identity import expectation
 from immy_nornir.decide.plan.actions import Decision, decide
 from immy_nornir.decide.plan.make_plan import Planning, make_plan, to_detect
+from immy_nornir.decide.steps import outcomes
+from immy_nornir.decide.steps.state import preflights
 from immy_nornir.decide.steps.step import Do
 from immy_nornir.errors import (
     NO_ROOM,
@@ -42,6 +44,7 @@ from immy_nornir.model.record.entries import (
     Entry,
     FactsCollected,
     Planned,
+    ReadyLooked,
     RebootEnded,
     Refused,
     Resolved,
@@ -67,6 +70,7 @@ _STAGE_OF = {
     Do.DETECT: Stage.DETECT,
     Do.MAKE_PLAN: Stage.PLAN,
     Do.VERIFY: Stage.VERIFY,
+    Do.LOOK_READY: Stage.EXECUTE,
 }
 
 
@@ -250,6 +254,20 @@ def _detect(state: State, leg: Leg) -> list[Entry]:
     return [Detected(detection.findings(answers))]
 
 
+def _look_ready(state: State, leg: Leg) -> list[Entry]:
+    """The preflights once more, and what they say now in place of what they said before."""
+    gates = [one for one in preflights(state) if one.definition and not (one.error or one.unknown)]
+    detection = detection_of(gates, state.definitions)
+    reader: Reader = leg.connected()
+    findings = detection.findings(reader.read(detection.operations))
+    ended: list[Entry] = []
+    for (desire, item), finding in zip(detection.wanted, findings, strict=True):
+        if (action := state.actions.get(desire.id)) is not None:
+            decision = decide(desire, item, finding, effects.architecture(state))
+            ended.append(outcomes.looked_at(action.plan, decision, finding))
+    return [ReadyLooked(findings), *ended]
+
+
 def _planning_of(state: State, leg: Leg, findings: Mapping[str, Finding], desires: tuple[Desire, ...]) -> Planning:
     """What a plan of this session is made from."""
     assert state.identity is not None  # noqa: S101 - planning comes after connecting
@@ -290,7 +308,8 @@ def _verify(state: State, leg: Leg) -> list[Entry]:
         one.id: effects.pinned(one, state.actions[one.id].plan) for one in state.desires if one.id in state.actions
     }
     original = {one.id: one for one in state.desires}
-    looked_at = to_detect(state.spec.type, state.desires)
+    # Whether it is still ready says nothing of what was done.
+    looked_at = [one for one in to_detect(state.spec.type, state.desires) if not one.preflight]
     detection = detection_of([pinned.get(one.id, one) for one in looked_at], state.definitions)
     reader: Reader = leg.connected()
     findings = detection.findings(reader.read(detection.operations))
@@ -337,4 +356,5 @@ _PERFORM: Mapping[Do, Callable[[State, Leg], list[Entry]]] = {
     Do.DETECT: _detect,
     Do.MAKE_PLAN: _make_plan,
     Do.VERIFY: _verify,
+    Do.LOOK_READY: _look_ready,
 }

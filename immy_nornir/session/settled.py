@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ class Parked:
 
     wait: Wait
     address: Address | None = None
+    news: Callable[[Callable[[], None]], bool] | None = None
+    """Has a function called once when it is worth looking; True when it is already, and nothing is called."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 from immy_nornir.decide import windows
 from immy_nornir.decide.detect.facts import known_names
+from immy_nornir.decide.onboarding import Onboarded
 from immy_nornir.decide.resolve import host_variables
 from immy_nornir.errors import ImmyError, UsageError
 from immy_nornir.model.facts import Facts
@@ -24,6 +25,7 @@ from immy_nornir.model.playbooks import (
     OnFailure,
     Options,
     Play,
+    Preflight,
     Reboot,
     UserContext,
     WindowOver,
@@ -39,12 +41,15 @@ _ENUMS: Mapping[str, type[StrEnum]] = {
     "offline": Offline,
     "on_failure": OnFailure,
     "window_over": WindowOver,
+    "preflight": Preflight,
 }
 _POSITIVE = {
     "reboot_timeout_minutes": "minutes",
     "detection_valid_hours": "hours",
     "session_timeout_minutes": "minutes",
     "run_timeout_minutes": "minutes",
+    "preflight_minutes": "minutes",
+    "preflight_hours": "hours",
 }
 _WHOLE = ("max_reboots", "retries", "retry_seconds")
 NAMES = tuple(one.name for one in dataclasses.fields(Options) if one.name != "origins")
@@ -58,6 +63,8 @@ class Asking:
     items: tuple[str, ...] = ()
     vars: Mapping[str, Value] = field(default_factory=dict)
     check: bool = False
+    onboard: bool = False
+    """Computers are onboarded, whatever their variables say and whatever has passed before."""
 
 
 def variables_given(play: Play | None, extra: Mapping[str, Value]) -> dict[str, Value]:
@@ -173,8 +180,12 @@ def specs_of(
     seen: Mapping[str, Facts],
     asking: Asking,
     now: float,
+    onboarded: Mapping[str, Onboarded] | None = None,
 ) -> list[SessionSpec]:
-    """One spec for each computer, numbered from `first`; `seen` holds the last known facts by name."""
+    """One spec for each computer, numbered from `first`; `seen` holds the last known facts by name.
+
+    `onboarded` says by name whose onboarding has ended.
+    """
     specs = []
     given = variables_given(play, asking.vars)
     for number, computer in enumerate(computers, first):
@@ -194,12 +205,19 @@ def specs_of(
                 pinned_identity=pinned_identity(_pinned(variables), seen.get(computer.name)),
                 business_hours=_hours(variables, "immy_business_hours"),
                 time_zone=str(_hours(variables, "immy_time_zone") or ""),
-                onboarding=is_onboarding(computer, variables),
+                onboarding=asking.onboard
+                or (is_onboarding(computer, variables) and not _is_done(computer.name, seen, onboarded or {})),
                 check=asking.check,
                 created_at=now,
             )
         )
     return specs
+
+
+def _is_done(name: str, seen: Mapping[str, Facts], onboarded: Mapping[str, Onboarded]) -> bool:
+    """Whether the onboarding of a computer has ended, as far as it is known which machine it is."""
+    done = onboarded.get(name)
+    return done is not None and done.holds(seen.get(name) or Facts())
 
 
 def is_onboarding(computer: Computer, variables: Mapping[str, Value]) -> bool:

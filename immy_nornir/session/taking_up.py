@@ -41,9 +41,10 @@ def make_specs(engine: Engine, run_id: str, plays: Sequence[PlayRun], asking: As
     """
     with engine.history.read() as reader:
         seen = {name: reader.facts(name) for name in {one.name for run in plays for one in run.computers}}
+        onboarded = reader.onboarded()
     first, now = 1, engine.clock.now()
     for run in plays:
-        run.specs = specs_of(run_id, first, run.play, run.type, run.computers, seen, asking, now)
+        run.specs = specs_of(run_id, first, run.play, run.type, run.computers, seen, asking, now, onboarded)
         for spec in run.specs:
             refuse_past_window(spec, seen.get(spec.computer), now)
         first += len(run.specs)

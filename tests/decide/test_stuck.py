@@ -246,6 +246,13 @@ CASES: dict[str, tuple[Case, Cause, bool, str, str]] = {
         "held: the end of a freeze",
         "freeze --list",
     ),
+    "a computer that is not ready": (
+        case(lambda: waiting(Waiting(WaitKind.PREFLIGHT, 9e9, "task/mains_power", deferred=True)), owner=""),
+        Cause.PREFLIGHT,
+        False,
+        "not ready: task/mains_power",
+        "sessions resume --due",
+    ),
     "somebody's approval": (case(asking), Cause.APPROVAL, True, "somebody to approve 1 action", "sessions resume s1"),
     "brakes": (
         case(lambda: waiting(Waiting(WaitKind.BRAKES, 9e9, "the brakes of its run"))),

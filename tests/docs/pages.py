@@ -109,6 +109,7 @@ an error.""",
     "playbook": "A list of plays: which computers get which maintenance, and with which options.",
     "blackouts": """Dates at which nothing begins, by the clock of each computer; all that reach a computer hold. See
 [windows of time](windows-of-time.md).""",
+    "limits": "How much may go on at one time: [limits](limits.md).",
     "types": "Maintenance types of your own, beside `full`, `resolution`, `detection` and `inventory`.",
     "schedules": """What begins by itself, and when; see [schedules](schedules.md). `when` is cron, a rule of
 RFC 5545, or words such as `Patch Tuesday + 3 days at 22:00`.""",
@@ -134,6 +135,7 @@ VARIABLES: Mapping[str, str] = {
     "immy_tags": "Names of your own, for conditions in `where`.",
     "immy_certificate_sha256": "The fingerprint of its certificate, instead of an authority that signed it.",
     "immy_allow_plain_basic": "true: Basic over http is allowed. Everybody on the way can read the password.",
+    "immy_site": "The computer's site, inside its tenant, for limits per site; without one the tenant is its site.",
     "immy_allow_local_reboot": "true: the machine that runs immy may be rebooted by it.",
     "immy_lab": "What the lab simulates for it; real computers have no use for it.",
 }

@@ -18,6 +18,7 @@ import yaml
 
 from immy_nornir.cli.main import COMMANDS, immy
 from immy_nornir.fleet.checks.names import OWN_VARIABLES
+from immy_nornir.fleet.load import NO_PLAYBOOKS
 from immy_nornir.fleet.schema import SHAPES, schema_of
 from tests.docs import pages
 from tests.docs.blocks import ROOT
@@ -104,11 +105,7 @@ def test_every_variable_of_our_own_is_told() -> None:
 @pytest.mark.parametrize("kind", list(SHAPES))
 def test_the_sample_fleet_fits_the_schemas(kind: str) -> None:
     schema = schema_of(kind)
-    files = [
-        one
-        for one in ROOT.glob(SHAPES[kind][1])
-        if kind != "playbook" or one.stem not in ("types", "schedules", "blackouts")
-    ]
+    files = [one for one in ROOT.glob(SHAPES[kind][1]) if kind != "playbook" or one.stem not in NO_PLAYBOOKS]
     assert files
     wrong = [
         f"{file.relative_to(ROOT)}: {problem}"

@@ -24,6 +24,7 @@ FILES = {
     "playbook": "playbooks/x.yml",
     "types": "playbooks/types.yml",
     "schedules": "playbooks/schedules.yml",
+    "limits": "playbooks/limits.yml",
 }
 
 

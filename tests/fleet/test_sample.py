@@ -15,7 +15,7 @@ from immy_nornir.cli.commands.lint import lint, problems_of
 from immy_nornir.cli.commands.schema import schema
 from immy_nornir.decide.resolve import conditions, patterns
 from immy_nornir.errors import UsageError
-from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
+from immy_nornir.fleet.load import NO_PLAYBOOKS, load_fleet, load_playbook, playbook_files
 from immy_nornir.fleet.schema import SHAPES, schema_of
 from immy_nornir.lab.spec import Misbehaviour, spec_from_variables
 from immy_nornir.model.deployments import Enforcement, StateKind, TaskMode
@@ -32,7 +32,7 @@ FILES = [
     (kind, path)
     for kind, (_, pattern) in SHAPES.items()
     for path in sorted(ROOT.glob(pattern))
-    if kind != "playbook" or path.stem not in ("types", "schedules", "blackouts")
+    if kind != "playbook" or path.stem not in NO_PLAYBOOKS
 ]
 POWERSHELL = sorted(ROOT.glob("tasks/**/*.ps1"))
 SHELL = sorted(ROOT.glob("tasks/**/*.sh"))
@@ -51,7 +51,9 @@ def test_the_sample_is_as_large_as_a_demo_needs() -> None:
     assert len(loaded.inventory.computers) > 12
     assert kinds.count("software") >= 10
     assert kinds.count("task") >= 8
-    assert sum(isinstance(task.body, Declarative) for task in tasks) > len(tasks) / 2
+    doing = [task for task in tasks if not task.preflight]
+    assert sum(isinstance(task.body, Declarative) for task in doing) > len(doing) / 2
+    assert len({task.name for task in tasks if task.preflight}) >= 4
     assert len(loaded.library.inventory) >= 2
     assert {StateKind.ABSENT, StateKind.IGNORED} <= {each.state.kind for each in loaded.deployments if each.state}
 
@@ -115,6 +117,7 @@ BROKEN = [
     ("blackouts", "playbooks/blackouts.yml", "- {dates: christmas, reason: x}\n"),
     ("blackouts", "playbooks/blackouts.yml", "- {dates: 2030-12-24}\n"),
     ("blackouts", "playbooks/blackouts.yml", "- {date: 2030-12-24, reason: x}\n"),
+    ("limits", "playbooks/limits.yml", "groups: [{group: x, max_rebootin: 1}]\n"),
 ]
 
 

@@ -17,6 +17,7 @@ from immy_nornir.errors import UsageError
 from immy_nornir.text import json
 
 if TYPE_CHECKING:
+    from immy_nornir.decide.onboarding import Onboarded
     from immy_nornir.decide.resolve.winning_deployments import Choice
     from immy_nornir.model.deployments import Deployment
     from immy_nornir.model.facts import Facts, Identity
@@ -96,11 +97,13 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
     computer = _computer(fleet, name)
     reference = _item(fleet, item)
     facts, identity = _known(ctx, root, computer)
+    done = _onboarded(ctx, root, name, facts)
     play = given.play_of(fleet.inventory, name)
     variables = known_names(computer, variables_given(play, given.vars))
     known = facts_for(identity, facts)
     candidates = Targets.of(fleet).of_computer(name)
-    asked = Asked(onboarding=is_onboarding(computer, variables))
+    onboarding = is_onboarding(computer, variables)
+    asked = Asked(onboarding=onboarding and done is None)
     choices = choose(candidates, computer, known, asked, variables)
     desires, _ = desires_of(choices, fleet.library, identity, known, variables, codec.fingerprint)
     seen = {
@@ -120,6 +123,7 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
         "computer": name,
         "tenant": computer.tenant,
         "excluded": is_excluded(variables),
+        "onboarding": _onboarding(done, onboarding=onboarding),
         "item": reference,
         "facts": _ages(facts),
         "instances": [_choice(choice) for key, choice in choices.items() if key[0] == reference],
@@ -173,6 +177,27 @@ def _known(ctx: click.Context, root: Path, computer: Any) -> tuple[Facts, Identi
     except ImmyError:
         guess = Platform.WINDOWS
     return facts, presumed(computer.name, facts, guess)
+
+
+def _onboarded(ctx: click.Context, root: Path, name: str, facts: Facts) -> Onboarded | None:
+    """That the computer's onboarding has ended, where it has, for the machine that was seen last."""
+    from immy_nornir.history import store
+    from immy_nornir.history.queries import Reader
+
+    path = startup.state_of(ctx, root) / store.FILE
+    if not path.exists():
+        return None
+    with Reader(path) as reader:
+        done = reader.onboarded().get(name)
+    return done if done is not None and done.holds(facts) else None
+
+
+def _onboarding(done: Onboarded | None, *, onboarding: bool) -> str:
+    """How it stands with the computer's onboarding, in a sentence; empty where there is none."""
+    if done is not None:
+        day = time.strftime("%Y-%m-%d", time.localtime(done.at))
+        return f"onboarded on {day} in session {done.session}; immy sessions onboard repeats it"
+    return "it is being onboarded: immy_onboarding is true" if onboarding else ""
 
 
 def _ages(facts: Facts) -> dict[str, str]:
@@ -237,6 +262,8 @@ def _tell(document: dict[str, Any]) -> None:
     say(f"{document['item']} on {document['computer']} ({document['tenant']})")
     if document["excluded"]:
         say("  excluded from maintenance (immy_excluded): sessions only take its inventory")
+    if document["onboarding"]:
+        say(f"  {document['onboarding']}")
     by_age: dict[str, list[str]] = {}
     for name, age in document["facts"].items():
         by_age.setdefault(age, []).append(name)

@@ -138,7 +138,9 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
         name: given[name] for name in ("reboot", "window", "offline", "user_context", "on_failure") if given[name]
     }
     wanted |= startup.pairs(given["more"])
-    asking = Asking(wanted, tuple(given["items"]), given_variables(given["extra"]), given["check"])
+    asking = Asking(
+        wanted, tuple(given["items"]), given_variables(given["extra"]), given["check"], bool(given.get("onboard"))
+    )
     wishes = _Wishes(
         given["sources"],
         given["limit"],
@@ -229,11 +231,14 @@ def _begin(
         check=asking.check,
         pace=pace,
         brakes=wishes.brakes,
+        onboard=asking.onboard,
     )
     engine.approver = approver_of(yes=wishes.yes, brakes=Brakes())
     lives = [live for one in plays for live in one.sessions.values()]
     set_approver(engine, lives, approver_of(yes=wishes.yes, brakes=wishes.brakes))
     run = runs.begin_run(engine, spec, plays, fresh, approved)
+    if asking.onboard and not asking.check:
+        engine.history.onboard_again([one.name for each in plays for one in each.computers], f"{user}@{machine}")
     taking_up.end_excluded(plays, fresh)
     startup.tell_damage(engine)
     end_left_runs(engine)

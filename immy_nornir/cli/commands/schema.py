@@ -35,6 +35,6 @@ def schema(kind: str | None, folder: Path | None) -> None:
 
 def _globs(kind: str) -> list[str]:
     globs = [SHAPES[kind][1]]
-    # The files of the maintenance types and of the schedules lie among the playbooks.
-    others = [f"!{SHAPES[one][1]}" for one in ("types", "schedules")]
+    # These files lie among the playbooks.
+    others = [f"!{SHAPES[one][1]}" for one in ("types", "schedules", "blackouts", "limits")]
     return [*globs, *others] if kind == "playbook" else globs

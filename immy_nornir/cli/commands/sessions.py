@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import completing, options, screens, startup, streams
+from immy_nornir.cli.commands.onboard import onboard
 from immy_nornir.cli.commands.stuck import stuck
 from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.times import Zone
@@ -40,6 +41,7 @@ def sessions() -> None:
 
 
 sessions.add_command(stuck)
+sessions.add_command(onboard)
 
 
 def _reader(ctx: click.Context) -> Reader:

@@ -37,7 +37,8 @@ _WAITS = {
     WaitKind.APPROVAL: "for approval",
     WaitKind.RETRY: "to try again",
     WaitKind.REBOOT: "for a reboot",
-    WaitKind.SLOT: "for room on this machine",
+    WaitKind.SLOT: "for a slot of a limit, or room on this machine",
+    WaitKind.PREFLIGHT: "for their computer to be ready",
     WaitKind.PAUSE: "for a pause",
     WaitKind.TURN: "for an earlier wave",
 }

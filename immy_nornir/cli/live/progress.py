@@ -62,7 +62,7 @@ def worth_a_line(entry: object) -> bool:
     if isinstance(entry, ActionEnded):
         return entry.outcome not in (Outcome.NOTHING, Outcome.LEFT, Outcome.NOT_COMPLIANT)
     if isinstance(entry, Waiting):
-        return entry.kind in (WaitKind.WINDOW, WaitKind.CONNECTIVITY, WaitKind.RETRY)
+        return entry.kind in (WaitKind.WINDOW, WaitKind.CONNECTIVITY, WaitKind.RETRY, WaitKind.SLOT, WaitKind.PREFLIGHT)
     return isinstance(entry, _TOLD)
 
 

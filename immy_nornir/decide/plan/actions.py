@@ -72,6 +72,10 @@ def _task(desire: Desire, finding: Finding) -> Decision:
             return Decision(ActionType.AUDIT, Reason.AUDIT, f"audited: {found}{said}", found=found)
         case TaskMode.IGNORED | None:
             return Decision(ActionType.NONE, Reason.IGNORED, "ignored by its deployment", found=found)
+        case TaskMode.ENFORCE if desire.preflight:
+            said = f": {changes or finding.message}" if (changes or finding.message) else ""
+            why = "the computer is ready" if compliant else f"nothing begins before it is so{said}"
+            return Decision(ActionType.AUDIT, Reason.AUDIT, why, found=found)
         case TaskMode.ENFORCE:
             if compliant:
                 return Decision(ActionType.NONE, Reason.COMPLIANT, "already as it should be", found=found)

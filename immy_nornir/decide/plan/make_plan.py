@@ -60,7 +60,7 @@ def to_detect(kind: MaintenanceType, desires: tuple[Desire, ...]) -> tuple[Desir
         and not desire.not_applicable
         and not desire.unknown
         and not _ignored(desire)
-        and (desire.kind in kind.looks_at or (kind.executes and _is_prerequisite(desire)))
+        and (desire.kind in kind.looks_at or (kind.executes and (desire.preflight or _is_prerequisite(desire))))
     )
 
 
@@ -312,7 +312,7 @@ class _Actions:
 
     def _held(self, action: PlannedAction, desire: Desire, item: Item, finding: Finding) -> PlannedAction:
         planning = self.planning
-        if action.type in READING and action.type not in planning.type.does:
+        if action.type in READING and action.type not in planning.type.does and not desire.preflight:
             return _hold(action, Held.NOT_THIS_TYPE, "left for full")
         if not action.changing:
             return action

@@ -122,6 +122,7 @@ class _Builder:
             scope=winner.scope,
             priority=winner.priority,
             onboarding=winner.enforcement is Enforcement.ONBOARDING,
+            preflight=winner.preflight and winner.mode is TaskMode.ENFORCE,
         )
         self._put(desire)
         if desire.definition:
@@ -263,7 +264,7 @@ def wants_presence(desire: Desire) -> bool:
     if desire.error or desire.not_applicable or desire.unknown:
         return False
     if desire.kind is ItemKind.TASK:
-        return desire.mode is TaskMode.ENFORCE
+        return desire.mode is TaskMode.ENFORCE and not desire.preflight
     return desire.desired is not None and desire.desired.kind not in (StateKind.ABSENT, StateKind.IGNORED)
 
 

@@ -80,7 +80,7 @@ class Candidates(dict[Key, tuple[Deployment, ...]]):
             self._settled[asked] = {
                 key: None if any(one.where is not None for one in some) else _choose(key, some, {}, {}, asked)
                 for key, some in self.items()
-                if asked.selects(key[0])
+                if asked.selects(key[0]) or any(one.preflight for one in some)
             }
         return self._settled[asked]
 
@@ -237,7 +237,7 @@ def _counts(
         case Enforcement.ADHOC | Enforcement.OPTIONAL if not asked.by_name:
             return f"its enforcement is {deployment.enforcement}: it counts only when its item is asked for with --item"
         case Enforcement.ONBOARDING if not asked.onboarding:
-            return "it counts only while immy_onboarding is true"
+            return "it counts only in onboarding: while immy_onboarding is true, until its items have passed"
         case _:
             pass
     if deployment.where is None:

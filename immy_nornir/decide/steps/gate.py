@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from immy_nornir.decide.steps import approval, times
+from immy_nornir.decide.steps import approval, preflight, room, times
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import SELF_REBOOT_PATIENCE_SECONDS, look_for_boot, no_reboot
 from immy_nornir.decide.steps.state import State, did_anything, may_plan_again
@@ -85,8 +85,23 @@ def may_begin(state: State, effect: Effect, moment: Moment) -> Step | None:
     if instead is None and moment.frozen:
         return Note(Interrupted(f"{moment.frozen}; stopped{left_open(state)}"))
     instead = instead or _outdated(state, effect, moment)
+    if instead is None and (isinstance(effect, Begin) or effect == Reboot(asked=False)):
+        instead = preflight.held(state, moment.now)
     # Nobody is there to be asked any more when a window opens: it is asked before.
-    return _unapproved(state, effect, moment) or instead if instead is None or isinstance(instead, Wait) else instead
+    if instead is None or isinstance(instead, Wait):
+        instead = _unapproved(state, effect, moment) or instead
+    return _no_room(state, effect, moment) if instead is None else instead
+
+
+def _no_room(state: State, effect: Effect, moment: Moment) -> Step | None:
+    """What limits want first: last of all, for nobody has a slot who waits for something else."""
+    match effect:
+        case Begin(action_id) | GoOn(action_id):
+            return room.for_action(state, moment.room, action_id)
+        case Reboot() if state.reboot is None or not state.reboot.by_itself:
+            return room.for_reboot(moment.room)
+        case _:
+            return None
 
 
 def _unapproved(state: State, effect: Effect, moment: Moment) -> Step | None:
@@ -155,6 +170,8 @@ def halted(state: State) -> tuple[Outcome, OutcomeReason, str] | None:
         return Outcome.SKIPPED, state.closed_by, why
     if state.over:
         return Outcome.SKIPPED, OutcomeReason.TIME_OVER, state.over
+    if state.unready:
+        return Outcome.SKIPPED, OutcomeReason.PREFLIGHT, state.unready
     if state.spec.options.on_failure is OnFailure.STOP:
         for one in state.actions.values():
             if one.ended is not None and one.ended.outcome is Outcome.FAILED:
@@ -164,7 +181,8 @@ def halted(state: State) -> tuple[Outcome, OutcomeReason, str] | None:
 
 def _action(state: State, one: ActionState, moment: Moment) -> Step | None:
     end = halted(state)
-    if end is not None and (not one.plan.always or state.closed or (superseded(state) and not did_anything(state))):
+    never = state.closed or state.unready
+    if end is not None and (not one.plan.always or never or (superseded(state) and not did_anything(state))):
         return Note(ActionEnded(one.plan.id, *end))
     held = times.window(state, moment)
     if held is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from immy_nornir.decide.steps.room import NO_ROOM_NEEDED, Room
 from immy_nornir.decide.steps.state import State
 from immy_nornir.model.holds import Hold
 from immy_nornir.model.record.entries import (
@@ -112,6 +113,8 @@ class Moment:
     """What keeps this computer as it is, now or later: blackouts, freezes that end, holds of the inventory."""
     run_over: str = ""
     """That its run has taken as long as it may; empty while it has not."""
+    room: Room = NO_ROOM_NEEDED
+    """How it stands with the limits."""
 
     def resting(self, pause: float) -> bool:
         """Whether the last look is less than a pause ago; a wall clock that was set back ends the pause."""

@@ -14,11 +14,12 @@ from immy_nornir.decide.steps.execution import current, execute, next_action
 from immy_nornir.decide.steps.gate import effect_of, left_open, may_begin
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import denied, owes, reboot_under_way
+from immy_nornir.decide.steps.room import for_contact, on_its_way
 from immy_nornir.decide.steps.state import State, did_anything
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Step, Wait
 from immy_nornir.decide.steps.times import no_free_time, past
 from immy_nornir.errors import NoRoomError
-from immy_nornir.model.playbooks import Offline, Reboot, Stage
+from immy_nornir.model.playbooks import Offline, Preflight, Reboot, Stage
 from immy_nornir.model.record.entries import (
     SUPERSEDE,
     ActionEnded,
@@ -63,7 +64,7 @@ def next_step(state: State, moment: Moment) -> Step:
     """The one next step of a session; total: every state has one."""
     if state.finished is not None:
         return Finish(state.finished.status, state.finished.message, state.finished.reason)
-    step = _possible(state, moment)
+    step = on_its_way(state, moment.room) or _possible(state, moment)
     if moment.stop and not isinstance(step, Finish):
         return Note(Interrupted(f"stopped by the operator{left_open(state, step)}"))
     return step
@@ -76,8 +77,8 @@ def _possible(state: State, moment: Moment) -> Step:
     if effect is not None:
         step = may_begin(state, effect, moment) or step
     if not moment.contact.connected and _needs_computer(step):
-        return _gone(state) if state.reboot_failure and state.lost is not None else _contact(state, moment)
-    return step
+        step = _gone(state) if state.reboot_failure and state.lost is not None else _contact(state, moment)
+    return for_contact(moment.room, step, connected=moment.contact.connected) or step
 
 
 def _gone(state: State) -> Step:
@@ -244,6 +245,9 @@ def _finish(state: State) -> Finish:
         return Finish(Status.FAILED, f"{state.reboot_failure}; {text}", EndReason.REBOOT)
     if state.stop is not None:
         return Finish(*_stopped(state.stop, f"{state.stop.message}; {text}"))
+    if state.unready:
+        failed = state.spec.options.preflight is Preflight.FAILED
+        return Finish(Status.FAILED if failed else Status.MISSED, state.unready, EndReason.PREFLIGHT)
     if state.denied and not did_anything(state) and not state.reboots:
         return Finish(Status.CANCELLED, state.denied, EndReason.NOT_APPROVED)
     forced = state.spec.options.reboot is Reboot.FORCE and not state.reboots

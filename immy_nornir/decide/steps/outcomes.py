@@ -58,6 +58,15 @@ def immediate(action: PlannedAction, finding: Finding | None) -> ActionEnded | N
             return ActionEnded(action.id, Outcome.NOTHING, reason, action.why, action.found)
 
 
+def looked_at(action: PlannedAction, decision: Decision, finding: Finding) -> ActionEnded:
+    """The end of what is only looked at, by what was seen last."""
+    if decision.unknown or decision.error:
+        return ActionEnded(action.id, Outcome.UNKNOWN, reason_of(decision), decision.why, finding=finding)
+    good = finding.status is FindingStatus.COMPLIANT
+    outcome = Outcome.NOTHING if good else Outcome.NOT_COMPLIANT
+    return ActionEnded(action.id, outcome, OutcomeReason.AUDIT, decision.why, decision.found, finding)
+
+
 def status_of(ended: Iterable[ActionEnded], *, not_converged: bool = False) -> Status:
     """Passed: nothing failed, was skipped or is unknown; failed: something did, and nothing is as it should be.
 

@@ -52,6 +52,8 @@ def no_reboot(state: State) -> tuple[OutcomeReason, str] | None:
         return OutcomeReason.WINDOW, state.closed
     if state.over:
         return OutcomeReason.TIME_OVER, state.over
+    if state.unready:
+        return OutcomeReason.PREFLIGHT, state.unready
     if why := denied(state):
         return OutcomeReason.NOT_APPROVED, why
     if not may_reboot(state):

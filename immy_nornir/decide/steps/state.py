@@ -32,9 +32,11 @@ from immy_nornir.model.record.entries import (
     JobIntended,
     JobSeen,
     Noted,
+    NotReady,
     Outdated,
     PendingFound,
     Planned,
+    ReadyLooked,
     RebootAsked,
     RebootEnded,
     RebootInherited,
@@ -109,6 +111,12 @@ class State:
     stop: StopAsked | None = None
     failure: StageFailed | Refused | None = None
     reboot_failure: str = ""
+    readiness_at: float = 0.0
+    """When it was last looked at whether the computer is ready."""
+    unready_since: float = 0.0
+    """Since when it waits for its computer to be ready."""
+    unready: str = ""
+    """That its computer was not ready until the deadline."""
     closed: str = ""
     """That nothing new begins any more: its window is over, or its computer is held; empty until that is found."""
     closed_by: OutcomeReason = OutcomeReason.WINDOW
@@ -189,7 +197,11 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
             return replace(state, facts=merged, unknown=problems, done=state.done | {Stage.INVENTORY})
         case Detected(findings):
             found = {_id(one): one for one in findings}
-            return replace(state, findings=found, detected_at=at, done=state.done | {Stage.DETECT})
+            return replace(state, findings=found, detected_at=at, readiness_at=at, done=state.done | {Stage.DETECT})
+        case ReadyLooked(findings):
+            return replace(state, findings={**state.findings, **{_id(one): one for one in findings}}, readiness_at=at)
+        case NotReady(message):
+            return replace(state, unready=message)
         case Planned(plan, outlook):
             return replace(_planned(state, plan), outlook=outlook)
         case Outdated():
@@ -232,7 +244,8 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
             return replace(state, pending=names)
         case Waiting() as waiting:
             asks = state.asked or waiting.kind is WaitKind.APPROVAL
-            return replace(state, waiting=waiting, interrupted=None, asked=asks)
+            since = state.unready_since or (at if waiting.kind is WaitKind.PREFLIGHT else 0.0)
+            return replace(state, waiting=waiting, interrupted=None, asked=asks, unready_since=since)
         case Verified() as verified:
             return replace(state, verified=verified, done=state.done | {Stage.EXECUTE, Stage.VERIFY})
         case StopAsked() as stop:
@@ -255,6 +268,11 @@ def did_anything(state: State) -> bool:
 def reported_zone(state: State) -> object:
     """The zone that the computer says it stands in, once it was spoken to."""
     return None if state.identity is None else state.identity.system.get("time_zone")
+
+
+def preflights(state: State) -> tuple[Desire, ...]:
+    """What has to be so before anything begins on the computer."""
+    return tuple(one for one in state.desires if one.preflight and not one.not_applicable)
 
 
 def may_plan_again(state: State) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from immy_nornir.model.limits import Slot
 from immy_nornir.model.record.entries import Entry
 from immy_nornir.model.record.session import EndReason, Status, WaitKind
 
@@ -23,6 +24,7 @@ class Do(StrEnum):
     VERIFY_ACTION = "verify_action"
     ASK_REBOOT = "ask_reboot"
     CHECK_BOOT = "check_boot"
+    LOOK_READY = "look_ready"
     VERIFY = "verify"
 
 
@@ -54,6 +56,19 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Take:
+    """Take all of these slots of limits in one go, or be told for what to wait; it needs no contact."""
+
+    slots: tuple[Slot, ...] = ()
+    after: tuple[str, ...] = ()
+    """Groups whose sessions have to be done."""
+    by_force: bool = False
+    """It is used already: nobody is asked."""
+    connect: bool = False
+    """A turn to open a connection."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The session's end."""
 
@@ -62,4 +77,4 @@ class Finish:
     reason: EndReason
 
 
-Step = Perform | Wait | Note | Finish
+Step = Perform | Take | Wait | Note | Finish

@@ -14,6 +14,7 @@ from immy_nornir.decide import windows
 from immy_nornir.decide.resolve.patterns import ReadFile
 from immy_nornir.errors import ImmyError
 from immy_nornir.fleet.checks.holds import check_blackouts, check_holds
+from immy_nornir.fleet.checks.limits import check_limits
 from immy_nornir.fleet.checks.rules import Targets, check_rules, condition_problems, variables_of
 from immy_nornir.fleet.checks.scripts import check_reading_scripts
 from immy_nornir.fleet.checks.tries import check_tries
@@ -57,6 +58,7 @@ def check_fleet(
         *check_hours(fleet.inventory),
         *check_blackouts(fleet, targets),
         *check_holds(fleet.inventory),
+        *check_limits(fleet),
     ]
     reached = Targets(fleet.inventory, read_file)
     for playbook in playbooks:
@@ -204,7 +206,9 @@ def check_modes(fleet: Fleet) -> list[Problem]:
         for item in fleet.library.items.get(deployment.item, {}).values():
             if deployment.mode is None or not isinstance(item, Task) or not isinstance(item.body, Scripts):
                 continue
-            missing = [name for name in needs[deployment.mode] if getattr(item.body, name) is None]
+            gate = deployment.preflight and deployment.mode is TaskMode.ENFORCE
+            wanted = ("test",) if gate else needs[deployment.mode]
+            missing = [name for name in wanted if getattr(item.body, name) is None]
             if missing:
                 listed = " and ".join(f"'{name}'" for name in missing)
                 message = (

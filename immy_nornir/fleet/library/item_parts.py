@@ -211,6 +211,7 @@ EXIT_CODES = Key(
     MapOf(Choice(ExitMeaning), keys=r"-?\d{1,10}", key_wants="an exit code"),
     "What exit codes mean, beside 0, 1707, 3010, 1641 and 1618.",
 )
+ONCE = Key("once_at_a_time", FLAG, "true: work on it goes on at one computer of the fleet at a time.")
 TIMEOUT = Key("timeout", DURATION, "How long its effects may take.")
 
 

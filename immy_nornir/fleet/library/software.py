@@ -12,6 +12,7 @@ from immy_nornir.fleet.library.item_parts import (
     CONTEXT,
     DEPENDS_ON,
     EXIT_CODES,
+    ONCE,
     PARAMETERS,
     PREREQUISITES,
     READING_SCRIPT,
@@ -55,7 +56,7 @@ from immy_nornir.model.items import (
 from immy_nornir.model.places import Level, Place
 from immy_nornir.shapes.files import Source
 from immy_nornir.shapes.forms import Built, Either, Form, Key, ListOf, Record
-from immy_nornir.shapes.scalars import TEXT, VERSION, Choice, Text, Unreadable
+from immy_nornir.shapes.scalars import TEXT, VERSION, Choice, Number, Text, Unreadable
 from immy_nornir.text.regex import RegexError, compile_regex
 from immy_nornir.text.yaml import Node
 
@@ -223,10 +224,16 @@ VERSION_SCHEME = Key(
 )
 ORDER = order_place("order")
 
+DOWNLOAD = Key(
+    "download_mb",
+    Number("a number of megabytes", minimum=0),
+    "How much is fetched to install it; what is heavy is limited per site (playbooks/limits.yml).",
+)
+
 _BODY: tuple[Key[object], ...] = (
     TITLE, PUBLISHER, DETECT, WINGET, CHOCOLATEY, APT, BREW, VERSIONS, INSTALL, UPGRADE, UNINSTALL, REPAIR, TEST,
     POST_INSTALL, EXIT_CODES, REBOOT, PREREQUISITES, CONFIGURATION, REQUIREMENTS, LICENSE, VERSION_SCHEME, CONTEXT,
-    ORDER, DEPENDS_ON, PARAMETERS, TIMEOUT,
+    ORDER, DEPENDS_ON, PARAMETERS, TIMEOUT, ONCE, DOWNLOAD,
 )  # fmt: skip
 SOFTWARE_FORM = with_platforms("software", _BODY)
 
@@ -323,6 +330,8 @@ def _software(name: str, platform: Platform, record: Record) -> Software:
         depends_on=record.take(DEPENDS_ON, ()),
         parameters=parameters(record),
         timeout_seconds=record.take(TIMEOUT, ACT_TIMEOUT),
+        once_at_a_time=record.take(ONCE, False),
+        download_mb=None if (size := record.get(DOWNLOAD)) is None else float(size),
     )
     check_language(record, platform, scripts_of(software))
     return software

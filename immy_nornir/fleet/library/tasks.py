@@ -17,6 +17,7 @@ from immy_nornir.fleet.library.item_parts import (
     CONTEXT,
     DEPENDS_ON,
     EXIT_CODES,
+    ONCE,
     PARAMETERS,
     PREREQUISITES,
     READING_SCRIPT,
@@ -244,11 +245,16 @@ TEST = Key("test", READING_SCRIPT, "A script that returns true when compliant; i
 SET = Key("set", script_shape(SET_TIMEOUT), "A script that makes it so.")
 ORDER_CLASS = Key("order", Choice(OrderClass), "prerequisite, software, configuration (default) or post.")
 PLACE = order_place("place")
+PREFLIGHT = Key(
+    "preflight",
+    FLAG,
+    "true: it is only looked at, and nothing begins on a computer before it is so. It needs no `set`.",
+)
 ALWAYS = Key("always", FLAG, "true: runs after failure, stop and cancel too.")
 
 _BODY: tuple[Key[object], ...] = (
     TITLE, ORDER_CLASS, PLACE, DEPENDS_ON, PREREQUISITES, ALWAYS, CONTEXT, REBOOT, REQUIREMENTS, EXIT_CODES, TIMEOUT,
-    PARAMETERS, *_RESOURCES, GET, TEST, SET,
+    ONCE, PREFLIGHT, PARAMETERS, *_RESOURCES, GET, TEST, SET,
 )  # fmt: skip
 TASK_FORM = with_platforms("a task", _BODY, _REFUSED)
 
@@ -289,6 +295,8 @@ def _task(name: str, platform: Platform, record: Record) -> Task:
         requirements=record.take(REQUIREMENTS, Requirements()),
         exit_codes=exit_codes(record),
         timeout_seconds=record.take(TIMEOUT, SET_TIMEOUT),
+        once_at_a_time=record.take(ONCE, False),
+        preflight=record.take(PREFLIGHT, False),
     )
     _check_body(record, task)
     check_language(record, platform, (scripts.get, scripts.test, scripts.set))
@@ -320,6 +328,10 @@ def _check_body(record: Record, task: Task) -> None:
         record.error(None, "the task says nothing to do", f"add one of {names}")
     elif scripted == ["set"]:
         record.error(SET, "a task with 'set' alone cannot tell whether it is needed", "add a 'test:' script")
+    if task.preflight and not declared and not record.has(TEST):
+        record.error(PREFLIGHT, "nothing says whether the computer is ready", "add a 'test:' script")
+    if task.preflight and task.always:
+        record.error(ALWAYS, "'always' and 'preflight' stand both", "what comes before everything runs after nothing")
     if task.platform is not Platform.WINDOWS and record.has(_RESOURCES[0]):
         record.error(_RESOURCES[0], f"there is no registry on {task.platform}", "say 'platform: windows'")
     _check_templates(record, task)

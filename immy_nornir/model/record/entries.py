@@ -118,6 +118,20 @@ class TimeOver:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadyLooked:
+    """Whether the computer is ready was looked at once more: a finding for each preflight."""
+
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    """The computer was not ready until the deadline: nothing begins any more."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class RebootInherited:
     """A session whose place this one takes owed the computer a reboot."""
 
@@ -331,6 +345,8 @@ Entry = (
     | Outdated
     | WindowClosed
     | TimeOver
+    | ReadyLooked
+    | NotReady
     | RebootInherited
     | ApprovalGiven
     | ApprovalDenied

@@ -63,6 +63,8 @@ class RunSpec:
     check: bool = False
     pace: Pace = field(default_factory=Pace)
     brakes: Brakes = field(default_factory=Brakes)
+    onboard: bool = False
+    """Computers are onboarded, whatever their variables say and whatever has passed before."""
 
     @property
     def sessions(self) -> list[str]:

@@ -23,6 +23,9 @@ class WaitKind(StrEnum):
     RETRY = "retry"
     PAUSE = "pause"
     SLOT = "slot"
+    """Limits leave no room for it now, or this machine does not."""
+    PREFLIGHT = "preflight"
+    """Its computer is not ready."""
     APPROVAL = "approval"
     """Somebody is to say that it may do what it plans."""
     BRAKES = "brakes"
@@ -88,6 +91,8 @@ class OutcomeReason(StrEnum):
     """The inventory holds its computer as it is, and says no end."""
     TIME_OVER = "time_over"
     """Its session, or the run, had taken as long as it may."""
+    PREFLIGHT = "preflight"
+    """The computer was not ready until the deadline."""
 
 
 class EndReason(StrEnum):
@@ -123,6 +128,8 @@ class EndReason(StrEnum):
     """Somebody said no to what it would have done, or a brake of its run did."""
     TIME_OVER = "time_over"
     """It, or its run, took longer than it may."""
+    PREFLIGHT = "preflight"
+    """The computer was not ready until the deadline."""
     CRASHED = "crashed"
     """A bug of ours."""
 

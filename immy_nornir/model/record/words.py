@@ -31,6 +31,7 @@ WAITS: Mapping[WaitKind, str] = {
     **{one: one.value for one in WaitKind},
     WaitKind.CONNECTIVITY: "computer",
     WaitKind.SLOT: "room",
+    WaitKind.PREFLIGHT: "not ready",
 }
 REASONS: Mapping[OutcomeReason, str] = {one: one.value.replace("_", " ") for one in OutcomeReason}
 

@@ -6,6 +6,7 @@ limits of tenants, the probe and the stop belong to the process: all runs that g
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import random
@@ -227,7 +228,11 @@ class Crew:
         place.woken = parked.wait.kind in _PROBED
         address = parked.address
         if not place.woken or address is None or address.kind == "local":
-            self._waiting.put(place, due)
+            number = self._waiting.put(place, due)
+            if parked.news is not None and parked.news(functools.partial(self._answered, number)):
+                self._take_back(number)
+                self._turns.put(place.seat.tenant, place)
+                self._call()
             return
         self._probe.watch(self._waiting.put(place, due + LATE_SECONDS), address, due)
 

@@ -173,7 +173,7 @@ def test_who_was_let_in_before_is_asked_again_when_refused_and_not_for_ever(kind
             assert not step.deferred
             now = step.until
             continue
-        assert step.do is Do.CONNECT
+        assert step == Perform(Do.CONNECT)
         asked += 1
         lost = Stamped(state.entries + 1, now, ContactLost(kind, "not now", "connect"))
         contact, state = contact.after(state, lost), fold(state, lost)
