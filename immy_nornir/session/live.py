@@ -19,6 +19,7 @@ from immy_nornir.decide.steps.reboots import left_owing
 from immy_nornir.decide.steps.state import State, did_anything, fold, may_plan_again
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Wait
 from immy_nornir.errors import FilesError, HistoryError
+from immy_nornir.history import bug_log
 from immy_nornir.history.projection import stage_of
 from immy_nornir.history.store import Busy
 from immy_nornir.model.playbooks import Stage
@@ -222,8 +223,8 @@ class LiveSession:
             return self._after_before(woken=woken) or self._advance(woken=woken)
         except HistoryError as error:
             return self.leave(f"history: {error.message}")
-        except Exception as error:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
-            return self._crashed(error)
+        except Exception:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
+            return self._crashed()
 
     def _after_before(self, *, woken: bool) -> Parked | Settled | None:
         """Settle what has to come first; None when this session may begin."""
@@ -249,11 +250,14 @@ class LiveSession:
         """The reboot that it leaves to whoever takes its place, once it has settled."""
         return self._inherited if self._state is None else None
 
-    def _crashed(self, error: Exception) -> Settled:
-        text = f"crashed: {type(error).__name__}: {self.engine.redactor.clean(str(error))}"
+    def _crashed(self) -> Settled:
+        text = f"a fault of immy ended it; {self._keep_bug()}"
         with contextlib.suppress(HistoryError):
             self.append(Finished(Status.FAILED, text, EndReason.CRASHED))
         return self._settle(Status.FAILED, text, EndReason.CRASHED)
+
+    def _keep_bug(self) -> str:
+        return bug_log.keep(self.engine.history.folder, self.engine.redactor.clean)
 
     def _advance(self, *, woken: bool) -> Parked | Settled:
         outcome = self._go_on(woken=woken)
@@ -447,14 +451,14 @@ class LiveSession:
                 self.append(entry)
         except HistoryError:
             raise
-        except Exception as error:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
+        except Exception:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
             self._crashes += 1
             leg.close()
-            text = engine.redactor.clean(f"{type(error).__name__}: {error}")
+            text = f"a fault of immy in the stage {stage_of(self.state)}; {self._keep_bug()}"
             if self._crashes >= _CRASHES or do in (Do.RESOLVE, Do.MAKE_PLAN):
                 stage = Stage(stage_of(self.state))
-                self.append(StageFailed(stage, f"crashed in {do}: {text}", EndReason.CRASHED))
+                self.append(StageFailed(stage, text, EndReason.CRASHED))
             else:
-                self.append(Noted(f"crashed in {do}: {text}"))
+                self.append(Noted(f"{text}; it is tried again"))
         if self.state.entries == before.entries and do in (Do.POLL_JOB, Do.CHECK_BOOT):
             leg.contact = leg.contact.looked(engine.clock.now(), achieved=do is Do.POLL_JOB)

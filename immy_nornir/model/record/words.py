@@ -32,6 +32,18 @@ WAITS: Mapping[WaitKind, str] = {
     WaitKind.CONNECTIVITY: "computer",
     WaitKind.SLOT: "room",
 }
+WAITS_FOR: Mapping[WaitKind, str] = {
+    WaitKind.JOB: "what is under way there",
+    WaitKind.REBOOT: "the computer to start again",
+    WaitKind.WINDOW: "its maintenance window",
+    WaitKind.CONNECTIVITY: "the computer to answer again",
+    WaitKind.RETRY: "another try",
+    WaitKind.PAUSE: "the end of a pause",
+    WaitKind.SLOT: "room on this machine",
+    WaitKind.APPROVAL: "an approval",
+    WaitKind.BRAKES: "the brakes of its run",
+}
+"""After `waits for`."""
 REASONS: Mapping[OutcomeReason, str] = {one: one.value.replace("_", " ") for one in OutcomeReason}
 
 STATES: Mapping[str, str] = {
@@ -39,8 +51,12 @@ STATES: Mapping[str, str] = {
     "running": "under way",
     "retry": "waits for another try",
     "ended": "ended",
+    "unfinished": "not ended",
 }
 """Where an action without an outcome is."""
+
+RUNS: Mapping[str, str] = {"running": "running", "ended": "ended", "interrupted": "interrupted"}
+"""How far a run is."""
 
 _WORDS: Mapping[type, Mapping[StrEnum, str]] = {
     Status: STATUSES,  # type: ignore[dict-item]  # keys of a mapping are no supertype of theirs
