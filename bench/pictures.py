@@ -22,6 +22,8 @@ PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 _IMMY = Path(sys.executable).with_name("immy")
 _SIZES = {80: 28, 120: 34}
 _OVER = "[all is drawn]"
+_PAGES = {"operator": (1, 3), "customer": (1, 2)}
+"""The pages in print that are shown."""
 _TENANT = "smile_dental"
 _LONGEST = 300.0
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
@@ -113,10 +115,10 @@ def _reports(fleet: Path, folder: Path) -> None:
         _shrink(shot)
         pdf = folder / f"{audience}.pdf"
         _chromium(f"--print-to-pdf={pdf}", "--no-pdf-header-footer", page.as_uri())
-        _do("pdftoppm", "-png", "-r", "70", "-f", "1", "-l", "2", pdf, PICTURES / f"{audience}-print")
-        for one in PICTURES.glob(f"{audience}-print-*.png"):
-            number = int(one.stem.rpartition("-")[2])
-            _shrink(one.replace(one.with_name(f"{audience}-print-{number}.png")))
+        for number, page_number in enumerate(_PAGES[audience], 1):
+            target = PICTURES / f"{audience}-print-{number}"
+            _do("pdftoppm", "-png", "-r", "70", "-singlefile", "-f", str(page_number), pdf, target)
+            _shrink(target.with_name(f"{target.name}.png"))
 
 
 def _chromium(*words: str) -> None:

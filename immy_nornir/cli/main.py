@@ -146,9 +146,9 @@ def run(arguments: list[str] | None = None) -> int:
             where = f"{error.filename} " if error.filename else "the output "
             say_error(f"immy: {where}cannot be written: {error.strerror}")
             return 2
-        from immy_nornir.history import bug_log
+        from immy_nornir.history.own_files import keep_bug
 
-        say_error(f"immy: this is a bug of immy; {bug_log.keep(known.get('state', Path('.immy')))}")
+        say_error(f"immy: this is a bug of immy; {keep_bug(known.get('state', Path('.immy')))}")
         return 3
     return code if isinstance(code, int) else 0
 

@@ -17,7 +17,7 @@ from immy_nornir.fleet.library.software import read_software
 from immy_nornir.fleet.library.tasks import read_inventory_item, read_task
 from immy_nornir.fleet.maintenance_types import read_types
 from immy_nornir.fleet.playbooks import read_playbook
-from immy_nornir.fleet.strays import stray_problems
+from immy_nornir.fleet.strays import stray_problems, told_once
 from immy_nornir.model.deployments import Deployment
 from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.items import InventoryItem, Item, Library, Platform
@@ -62,7 +62,7 @@ def load_fleet(
         deployments=load_deployments(root, inventory, problems),
         types=load_types(root, problems),
     )
-    return fleet, sorted(set(problems))
+    return fleet, told_once(base, problems)
 
 
 def _relative_places(inventory: Inventory, problems: list[Problem], root: Path) -> tuple[Inventory, list[Problem]]:

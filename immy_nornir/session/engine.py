@@ -14,6 +14,7 @@ from immy_nornir.decide.steps.moment import Approver
 from immy_nornir.decide.steps.state import State
 from immy_nornir.errors import ImmyError
 from immy_nornir.history import codec
+from immy_nornir.history.own_files import keep_bug
 from immy_nornir.history.store import History
 from immy_nornir.model.inventory import Computer
 from immy_nornir.model.items import Item, Software, Task
@@ -119,6 +120,10 @@ class Engine:
 
     def _holds(self, text: str) -> bool:
         return self.redactor.clean(text, weak=False) != text
+
+    def keep_bug(self) -> str:
+        """Keep the details of a fault of ours that is being handled; where they are, or that they are nowhere."""
+        return keep_bug(self.history.folder, self.redactor.clean)
 
     def look_at_files(self) -> None:
         """Read the fleet again where its files have changed; looked for once in a few seconds."""

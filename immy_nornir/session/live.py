@@ -19,7 +19,6 @@ from immy_nornir.decide.steps.reboots import left_owing
 from immy_nornir.decide.steps.state import State, did_anything, fold, may_plan_again
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Wait
 from immy_nornir.errors import FilesError, HistoryError
-from immy_nornir.history import bug_log
 from immy_nornir.history.projection import stage_of
 from immy_nornir.history.store import Busy
 from immy_nornir.model.playbooks import Stage
@@ -251,13 +250,10 @@ class LiveSession:
         return self._inherited if self._state is None else None
 
     def _crashed(self) -> Settled:
-        text = f"a fault of immy ended it; {self._keep_bug()}"
+        text = f"a fault of immy ended it; {self.engine.keep_bug()}"
         with contextlib.suppress(HistoryError):
             self.append(Finished(Status.FAILED, text, EndReason.CRASHED))
         return self._settle(Status.FAILED, text, EndReason.CRASHED)
-
-    def _keep_bug(self) -> str:
-        return bug_log.keep(self.engine.history.folder, self.engine.redactor.clean)
 
     def _advance(self, *, woken: bool) -> Parked | Settled:
         outcome = self._go_on(woken=woken)
@@ -454,7 +450,7 @@ class LiveSession:
         except Exception:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
             self._crashes += 1
             leg.close()
-            text = f"a fault of immy in the stage {stage_of(self.state)}; {self._keep_bug()}"
+            text = f"a fault of immy in the stage {stage_of(self.state)}; {engine.keep_bug()}"
             if self._crashes >= _CRASHES or do in (Do.RESOLVE, Do.MAKE_PLAN):
                 stage = Stage(stage_of(self.state))
                 self.append(StageFailed(stage, text, EndReason.CRASHED))
