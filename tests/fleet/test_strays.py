@@ -240,3 +240,15 @@ def test_an_odd_file_is_named_by_one_problem(tmp_path: Path, name: str, kind: st
     errors = [line for line in linted(tmp_path, {}) if " error: " in line]
     assert len(errors) == 1, errors
     assert errors[0].startswith(f"{name}:")
+
+
+def test_a_run_tells_how_many_warnings_the_files_have_unless_it_is_to_be_quiet(tmp_path: Path) -> None:
+    write(
+        fleet(tmp_path, SOUND), {"tasks/maintenance/t/nobody.ps1": "$true\n", "tasks/maintenance/t/else.sh": "true\n"}
+    )
+    said = {
+        quiet: CliRunner().invoke(immy, ["-C", str(tmp_path), "run", "--on", "nobody", *quiet]).output
+        for quiet in ((), ("-q",))
+    }
+    assert "2 warnings in the files: immy lint\n" in said[()]
+    assert "warning" not in said[("-q",)]
