@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.measure import BenchError
 from bench.table import Settings
 
-NAMES = ("detection", "cpu", "reboots", "scale", "recording")
+NAMES = ("detection", "cpu", "reboots", "scale", "recording", "budgets")
 
 
 def main() -> int:
