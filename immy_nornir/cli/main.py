@@ -150,26 +150,11 @@ def run(arguments: list[str] | None = None) -> int:
             where = f"{error.filename} " if error.filename else "the output "
             say_error(f"immy: {where}cannot be written: {error.strerror}")
             return 2
-        log = _log_bug(known.get("state", Path(".immy")))
-        say_error(f"immy: this is a bug of immy: {type(error).__name__}; details in {log}")
+        from immy_nornir.history.own_files import keep_bug
+
+        say_error(f"immy: this is a bug of immy; {keep_bug(known.get('state', Path('.immy')))}")
         return 3
     return code if isinstance(code, int) else 0
 
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
-
-
-def _log_bug(folder: Path) -> str:
-    import platform
-    import traceback
-
-    path = folder / "bug.log"
-    text = f"immy {__version__}, Python {platform.python_version()}, {platform.platform()}\n{traceback.format_exc()}"
-    try:
-        from immy_nornir.history.own_files import make_folder, write_own
-
-        make_folder(folder)
-        write_own(path, text)
-    except (OSError, ImmyError):
-        return f"nothing: {path} cannot be written"
-    return str(path)

@@ -11,7 +11,9 @@ from immy_nornir.model.record.status import STATUSES, Status
 
 if TYPE_CHECKING:
     from immy_nornir.decide.runs.run_state import RunState
+    from immy_nornir.decide.steps.state import State
     from immy_nornir.history.queries import JobRow, RunRow, SessionRow
+    from immy_nornir.model.facts import Finding
     from immy_nornir.model.items import Item
     from immy_nornir.model.record.entries import Stamped
     from immy_nornir.model.record.session import SessionSpec
@@ -86,19 +88,25 @@ def of_session(row: SessionRow, jobs: Sequence[JobRow]) -> Iterator[str]:
 
 
 def commands_of(spec: SessionSpec, items: Mapping[str, Item], entries: Sequence[Stamped]) -> Iterator[str]:
-    """What a session ran to change its computer, where and as whom, as it can be tried by hand; without secrets."""
+    """What a session ran on its computer, where and as whom, as it can be tried by hand; without secrets."""
     from immy_nornir.decide.plan.by_hand import by_hand
     from immy_nornir.decide.plan.job_steps import steps_of
     from immy_nornir.decide.steps.state import State, fold
     from immy_nornir.model.items import Context
-    from immy_nornir.model.record.entries import JobIntended, RebootIntended
+    from immy_nornir.model.record.entries import Detected, JobIntended, RebootIntended, Verified
     from immy_nornir.model.record.words import word
 
     state, zone = State(spec, items), Zone(one.at for one in entries)
     yield f"# session {spec.id} on {spec.computer}; times are {zone.offset}"
     for stamped in entries:
         state = fold(state, stamped)
+        when = zone.when(stamped.at)
         match stamped.entry:
+            case Detected(findings):
+                yield f"\n# {when}: detection, as the user of the connection; it changes nothing"
+                yield from _detected(state, items, findings)
+            case Verified():
+                yield f"\n# {when}: everything was detected again, in the same way"
             case RebootIntended(number, why):
                 yield f"\n# {zone.when(stamped.at)}: reboot {number}: {why}"
             case JobIntended(_, actions, attempt, step):
@@ -110,11 +118,26 @@ def commands_of(spec: SessionSpec, items: Mapping[str, Item], entries: Sequence[
                 yield from by_hand(steps[step]) if step < len(steps) else ["# its definition is not known any more"]
 
 
+def _detected(state: State, items: Mapping[str, Item], findings: Sequence[Finding]) -> Iterator[str]:
+    from immy_nornir.decide.detect.by_hand import looked_at
+    from immy_nornir.decide.detect.detection import detection_of
+    from immy_nornir.model.items import Platform
+
+    seen = {(one.item, one.instance) for one in findings}
+    looked = [one for one in state.desires if (one.item, one.instance) in seen]
+    platform = Platform.WINDOWS if state.identity is None else state.identity.platform
+    for operation in detection_of(looked, items).operations:
+        yield f"# {operation.id}"
+        yield from looked_at(operation, platform)
+
+
 # --- runs -----------------------------------------------------------------------------------------------------
 
 
 def show_runs(rows: Sequence[RunRow], counts: Mapping[str, Mapping[Status, int]], now: float) -> None:
     """Runs as a table, in the operator's local time."""
+    from immy_nornir.model.record.words import RUNS
+
     zone = Zone(row.started_at for row in rows)
     heads = ("RUN", f"STARTED ({zone.offset})", "TOOK", "STATUS", "BY", "COMPUTERS", "COMMAND")
     cells = [
@@ -122,7 +145,7 @@ def show_runs(rows: Sequence[RunRow], counts: Mapping[str, Mapping[Status, int]]
             row.id,
             zone.when(row.started_at),
             _took(row, now),
-            row.status,
+            RUNS.get(row.status, row.status),
             f"{row.user}@{row.machine}",
             _counted(counts.get(row.id, {})),
             row.command,
@@ -146,13 +169,14 @@ def of_run(
     row: RunRow, state: RunState | None, counts: Mapping[Status, int], bad: Sequence[SessionRow], now: float
 ) -> Iterator[str]:
     """One run: who began it, how far it is, and the sessions that did not pass."""
+    from immy_nornir.model.record.words import RUNS
     from immy_nornir.report.words import count
 
     zone = Zone((row.started_at, row.ended_at))
     yield f"run {row.id}: {row.command}"
     ended = f"ended {zone.when(row.ended_at)}" if row.ended_at else "not ended"
     took = f", took {_took(row, now)}" if row.ended_at else ""
-    yield f"  {row.status}{f': {row.note}' if row.note else ''}"
+    yield f"  {RUNS.get(row.status, row.status)}{f': {row.note}' if row.note else ''}"
     yield f"  started {zone.when(row.started_at)} by {row.user}@{row.machine}, {ended}{took} ({zone.offset})"
     yield f"  fleet {row.fleet}" + (f", commit {row.commit}" if row.commit else "")
     if state is not None:

@@ -54,11 +54,13 @@ def load(
     *,
     checked: bool = True,
     quiet: bool = False,
+    warn: bool = False,
     vault: Vault | None = None,
 ) -> tuple[Fleet, Playbook | None]:
     """The fleet and a playbook; not `checked`: files that can be read, but may contradict each other.
 
-    `quiet`: they were read before, and what stops nothing was said. `vault` is that of the command where none is given.
+    `quiet`: they were read before, and what stops nothing was said. `warn`: say how many
+    warnings there are. `vault` is that of the command where none is given.
 
     Raises: FilesError with every problem, when one of them is an error.
     """
@@ -67,6 +69,9 @@ def load(
     from immy_nornir.fleet.checks.rules import is_tie
     from immy_nornir.fleet.inventory.draft import UNREAD
     from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
+    from immy_nornir.fleet.strays import told_once
+    from immy_nornir.model.places import Level
+    from immy_nornir.text.plain import counted
 
     if not sources and not (root / "inventory").exists():
         raise UsageError(f"there is no inventory in {root}", "go to the fleet's folder, or use -C DIR or -i INVENTORY")
@@ -81,10 +86,13 @@ def load(
         problems = [*problems, *more]
     if checked:
         problems = [*problems, *check_fleet(fleet, [book] if book is not None else [])]
+    problems = told_once(root, problems)
     _refuse(problems)
     # Only this item fails, on the computers where both hold; only what needs the file fails.
     for one in sorted({one for one in problems if not quiet and (is_tie(one) or one.message.startswith(UNREAD))}):
         say(f"{one}", err=True)
+    if warn and (count := sum(one.level is Level.WARNING for one in problems)):
+        say(f"{counted(count, 'warning')} in the files: immy lint", err=True)
     vault.learn(references_of(fleet, book))
     return fleet, book
 

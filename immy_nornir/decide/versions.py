@@ -128,7 +128,7 @@ _ARCHITECTURE: Final = re.compile(
 _JOINED: Final = re.compile(r"(service|release)[ ._-]?(pack|candidate)")
 # OpenSSL's 1.1.1a is a patch, while 1.0a1 and 1.0-a are an alpha.
 _PATCH_LETTER: Final = re.compile(r"(?<=[0-9])([a-z])(?![a-z]|[-_. ]?[0-9])")
-_TOKEN: Final = re.compile(r"([0-9]+)|([^\W\d_]+)|([-_(/ ]+(?=[0-9]))|.", re.DOTALL)
+_TOKEN: Final = re.compile(r"([0-9]+)|([^\W\d_]+)|([-_(/ ]++(?=[0-9]))|[-_(/ ]+|.", re.DOTALL)
 
 
 def _number(digits: str) -> _Number:

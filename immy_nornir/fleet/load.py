@@ -20,7 +20,7 @@ from immy_nornir.fleet.limits import read_limits
 from immy_nornir.fleet.maintenance_types import read_types
 from immy_nornir.fleet.playbooks import read_playbook
 from immy_nornir.fleet.schedules import read_schedules
-from immy_nornir.fleet.strays import stray_problems
+from immy_nornir.fleet.strays import stray_problems, told_once
 from immy_nornir.model.deployments import Deployment
 from immy_nornir.model.holds import Blackout
 from immy_nornir.model.inventory import Inventory
@@ -78,7 +78,7 @@ def load_fleet(
         blackouts=load_blackouts(root, problems),
         limits=load_limits(root, problems),
     )
-    return fleet, sorted(set(problems))
+    return fleet, told_once(base, problems)
 
 
 def _relative_places(inventory: Inventory, problems: list[Problem], root: Path) -> tuple[Inventory, list[Problem]]:

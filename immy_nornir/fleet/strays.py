@@ -6,13 +6,14 @@ and would be missed, a warning where it looks as if somebody waits for it, else 
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from pathlib import Path
+import contextlib
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path, PurePath
 
 from immy_nornir.fleet.blackouts import STEM
 from immy_nornir.fleet.entries import entries, nearest, other_case, unread, unreadable
 from immy_nornir.model.places import Level, Place, Problem
-from immy_nornir.shapes.files import YAML_ENDINGS, relative_as_named
+from immy_nornir.shapes.files import CLOSED, YAML_ENDINGS, relative_as_named
 
 _FOLDERS = ("inventory", "playbooks", "tasks")
 _VARIABLES = ("group_vars", "host_vars")
@@ -30,6 +31,27 @@ def stray_problems(root: Path, beside: Collection[Path]) -> list[Problem]:
     walk.playbooks(root / "playbooks")
     walk.tasks(root / "tasks")
     return walk.problems
+
+
+def told_once(root: Path, problems: Iterable[Problem]) -> list[Problem]:
+    """The problems in order, without those of readers that could not open what is named as odd already."""
+    found = sorted(set(problems))
+    named: set[str] = set()
+    for one in found:
+        if not one.message.startswith(CLOSED):
+            named |= {one.place.file, *_leads_to(root, one.place.file)}
+    return [one for one in found if not (one.message.startswith(CLOSED) and _is_below(one.place.file, named))]
+
+
+def _leads_to(root: Path, file: str) -> Iterator[str]:
+    path = root / file
+    with contextlib.suppress(OSError, RuntimeError):
+        if path.is_symlink():
+            yield relative_as_named(root, path.parent / path.readlink())
+
+
+def _is_below(file: str, named: Collection[str]) -> bool:
+    return any(above in named for above in (file, *(one.as_posix() for one in PurePath(file).parents)))
 
 
 class _Walk:

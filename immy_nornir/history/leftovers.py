@@ -91,7 +91,7 @@ class Leftovers:
 
     def _give_up(self, connection: sqlite3.Connection, session_id: str, error: Exception) -> None:
         """End a session whose record is damaged: it must not keep all others from being taken up."""
-        why = projection.storable(self.clean(f"its record is damaged ({type(error).__name__}: {str(error)[:200]})"))
+        why = projection.storable(self.clean(f"its record is damaged: {str(error)[:200]}"))
         sql = "SELECT computer, status, ended_at FROM sessions WHERE id=?"
         computer, status, ended = connection.execute(sql, (session_id,)).fetchone()
         if ended is not None and status in set(Status):

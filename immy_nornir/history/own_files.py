@@ -8,15 +8,24 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import platform
 import stat
 import sys
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+from immy_nornir import __version__
 from immy_nornir.errors import HistoryError
 
 _FILE, _FOLDER = 0o600, 0o700
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
+
+BUGS = "bug.log"
+_LONGEST_LOG = 1_000_000
+"""A file that is longer begins anew."""
 
 
 def make_folder(folder: Path, *, inside: bool = False) -> None:
@@ -78,3 +87,21 @@ def write_own(path: Path, text: str) -> None:
     """
     with os.fdopen(open_own(path, os.O_WRONLY | os.O_TRUNC), "w", encoding="utf-8", errors="replace") as file:
         file.write(text)
+
+
+def keep_bug(folder: Path, clean: Callable[[str], str] = str) -> str:
+    """Write the exception that is being handled into the file, and say where it is; `clean` takes secrets out.
+
+    Never raises: a place that cannot be written is said.
+    """
+    path = folder / BUGS
+    about = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} immy {__version__}, Python {platform.python_version()}"
+    text = clean(f"{about}, {platform.platform()}\n{traceback.format_exc()}\n")
+    try:
+        make_folder(folder)
+        how = os.O_TRUNC if path.exists() and path.stat().st_size > _LONGEST_LOG else os.O_APPEND
+        with os.fdopen(open_own(path, os.O_WRONLY | how), "w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+    except (OSError, HistoryError):
+        return f"no details: {path} cannot be written"
+    return f"details in {path}"

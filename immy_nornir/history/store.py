@@ -271,13 +271,11 @@ class History:
             return None if found is None else fold_run_all(*found)
         except (sqlite3.Error, HistoryError):
             raise
-        except records.DAMAGE as error:
-            damage = type(error).__name__
+        except records.DAMAGE:
+            pass
         # Without its record it is as a run of old: its sessions go on by themselves.
         sql = "UPDATE runs SET spec=NULL, note=? WHERE id=?"
-        self._writer.commit(
-            [(sql, (f"its record is damaged ({damage}); its waves are not known any more", run_id))], ""
-        )
+        self._writer.commit([(sql, ("its record is damaged; its waves are not known any more", run_id))], "")
         return None
 
     def claim_run(self, run_id: str) -> bool:

@@ -264,9 +264,9 @@ class Writer:
             try:
                 for sql, some in itertools.groupby(work.statements, key=_sql):
                     _execute(connection, sql, [values for _, values in some])
-            except (ValueError, OverflowError, TypeError) as error:
+            except (ValueError, OverflowError, TypeError):
                 # One value that SQLite does not take must not end the thread that all sessions write through.
-                work.error = HistoryError(f"a value cannot be stored: {type(error).__name__}")
+                work.error = HistoryError("a value cannot be stored")
             return
         connection.execute("SAVEPOINT one")
         try:

@@ -15,7 +15,7 @@ import csv
 import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from immy_nornir.model.playbooks import CHANGING, ActionType
 from immy_nornir.model.record.session import Outcome, Status
@@ -131,7 +131,7 @@ def _computer(part: ComputerPart) -> CustomerComputer:
     first = next(one for one in part.sessions if one.status is part.status)
     work = tuple(_work(action) for one in part.sessions if _counts(one, part) for action in one.actions)
     numbers = Counter(one.result for one in work)
-    return CustomerComputer(
+    computer = CustomerComputer(
         part.name,
         part.status.value,
         customer_words.status_label(part.status),
@@ -143,6 +143,9 @@ def _computer(part: ComputerPart) -> CustomerComputer:
         {result: numbers[result] for result in RESULTS},
         work,
     )
+    if part.status is Status.PASSED and _open_matters(computer):
+        return replace(computer, label=customer_words.OPEN[0], told=customer_words.OPEN[1])
+    return computer
 
 
 def _counts(one: SessionPart, part: ComputerPart) -> bool:

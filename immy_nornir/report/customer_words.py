@@ -159,6 +159,9 @@ STATUSES: Mapping[str, tuple[str, Told]] = {
 }
 """Status -> (label, what is told)."""
 
+OPEN: tuple[str, Told] = ("nearly in order", _fine("All is as it should be, but for what is told above."))
+"""The same of a computer that passed, while something is open on it."""
+
 WAITS: Mapping[str, Told] = {
     WaitKind.JOB: _fine("The maintenance is under way."),
     WaitKind.REBOOT: _fine("The computer is restarting."),

@@ -46,7 +46,8 @@ def expand(name: str, folder: Path | None, values: Mapping[str, Any]) -> str:
         place = _place_of(error, name)
         if place.file.startswith(str(SHIPPED)):
             raise  # a bug of ours, which the command line reports as one
-        what = str(error) if isinstance(error, jinja2.TemplateError | TypeError | ValueError) else type(error).__name__
+        told = isinstance(error, jinja2.TemplateError | TypeError | ValueError | ArithmeticError)
+        what = str(error) if told else "it cannot be filled in"
         raise _problem(
             place, f"the template fails: {what}", "the fields of a report are in immy_nornir/report/model.py"
         ) from None

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from immy_nornir.model.plan import Held, Reason
-from immy_nornir.model.playbooks import ActionType
-from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason, Status, WaitKind
-from immy_nornir.model.record.words import OUTCOMES as ON_SCREENS
+from immy_nornir.model.record import words as screens
+from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason, Status
 
 STATUSES: Mapping[str, tuple[str, str]] = {
     Status.FAILED: ("failed", "Nothing that was to be done succeeded, or the session could not go on."),
@@ -30,7 +29,7 @@ STATUSES: Mapping[str, tuple[str, str]] = {
 }
 """Status -> (label, meaning), the worst first."""
 
-OUTCOMES: Mapping[str, str] = {str(outcome): word for outcome, word in ON_SCREENS.items()}
+OUTCOMES: Mapping[str, str] = {str(outcome): word for outcome, word in screens.OUTCOMES.items()}
 """The same words as on screens."""
 
 OUTCOME_REASONS: Mapping[str, str] = {
@@ -90,20 +89,7 @@ CONTACT: Mapping[str, str] = {
 }
 """Kind of failed contact, which a session's reason begins with -> what it means."""
 
-WAITS: Mapping[str, str] = {
-    WaitKind.JOB: "what is under way there",
-    WaitKind.REBOOT: "the computer to start again",
-    WaitKind.WINDOW: "its maintenance window",
-    WaitKind.CONNECTIVITY: "the computer to answer again",
-    WaitKind.RETRY: "another try",
-    WaitKind.PAUSE: "the end of a pause",
-    WaitKind.SLOT: "its turn",
-    WaitKind.PREFLIGHT: "the computer to be ready",
-    WaitKind.APPROVAL: "an approval",
-    WaitKind.BRAKES: "the brakes of its run",
-    WaitKind.TURN: "an earlier wave",
-    WaitKind.HOLD: "the end of a hold",
-}
+WAITS: Mapping[str, str] = {str(kind): phrase for kind, phrase in screens.WAITS_FOR.items()}
 """What a session waits for, after `Waits for`."""
 
 ENDS: Mapping[str, str] = {
@@ -128,19 +114,8 @@ ENDS: Mapping[str, str] = {
 }
 """Why a session ended, without anything that it was about."""
 
-ACTIONS: Mapping[str, str] = {
-    ActionType.INSTALL: "install",
-    ActionType.UPDATE: "update",
-    ActionType.DOWNGRADE: "go back to an older version",
-    ActionType.UNINSTALL: "uninstall",
-    ActionType.REPAIR: "repair",
-    ActionType.REINSTALL: "reinstall",
-    ActionType.ENFORCE: "set",
-    ActionType.AUDIT: "audit",
-    ActionType.MONITOR: "read",
-    ActionType.NONE: "nothing to do",
-    ActionType.UNDETERMINED: "not decided",
-}
+ACTIONS: Mapping[str, str] = {str(kind): word for kind, word in screens.ACTIONS.items()}
+"""The same words as on screens, and as in the fleet's files."""
 
 REASONS: Mapping[str, str] = {
     Reason.SOFTWARE_MISSING: "It is not installed.",
@@ -166,15 +141,8 @@ REASONS: Mapping[str, str] = {
     Reason.OFFLINE: "The computer was off.",
 }
 
-STATES: Mapping[str, str] = {
-    "planned": "not begun",
-    "running": "running",
-    "retry": "waits for another try",
-    "unfinished": "not ended",
-}
+STATES: Mapping[str, str] = screens.STATES
 """Where an action without an outcome is."""
-
-_RUNS: Mapping[str, str] = {"running": "still running", "done": "ended", "ended": "ended", "finished": "ended"}
 
 
 def plain(word: str) -> str:
@@ -213,7 +181,7 @@ def counted(outcomes: Iterable[str]) -> str:
 
 def run_word(status: str) -> str:
     """A run's status as a label."""
-    return _RUNS.get(status) or status_word(status)
+    return screens.RUNS.get(status) or status_word(status)
 
 
 def outcome_word(outcome: str) -> str:

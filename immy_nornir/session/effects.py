@@ -45,7 +45,7 @@ from immy_nornir.model.record.entries import (
 from immy_nornir.model.record.session import Outcome, OutcomeReason
 from immy_nornir.model.wire import AnswerStatus, JobSpec, JobState, JobStatus, Read, ReadOperation
 from immy_nornir.remote.windows.connection import identity_from
-from immy_nornir.session.hearing.job_output import asked_from, rest_of, whole_lines, written_by
+from immy_nornir.session.hearing.job_output import asked_from, rest_of, settled, written_by
 from immy_nornir.session.leg import LEASE_SECONDS
 
 if TYPE_CHECKING:
@@ -220,15 +220,16 @@ def _told(state: State, leg: Leg, status: JobStatus) -> list[Entry]:
         case JobState.BUSY:
             return [entry for name in job.actions for entry in _busy(state, leg, name, status.output)]
         case _:
-            output, offset = whole_lines(job, status)
-            clean = leg.engine.redactor.clean
-            return [] if job.seen and not output else [JobSeen(job.id, clean(output), offset)]
+            redactor = leg.engine.redactor
+            output, offset = settled(job, status, redactor)
+            return [] if job.seen and not output else [JobSeen(job.id, redactor.clean(output), offset)]
 
 
 def _ended(leg: Leg, job: Job, status: JobStatus, message: str) -> list[Entry]:
     """The end of a job with the rest of its output, which may cost the connection, but not what is known of the end."""
     connection, clean = leg.connected(), leg.engine.redactor.clean
-    output, lost = rest_of(job, status, lambda offset: connection.wait_job(job.id, offset, 0.0), clean)
+    redactor = leg.engine.redactor
+    output, lost = rest_of(job, status, lambda offset: connection.wait_job(job.id, offset, 0.0), redactor)
     entries: list[Entry] = [JobEnded(job.id, status.result, clean(output), message)]
     if lost is not None:
         leg.close()

@@ -18,6 +18,7 @@ from immy_nornir.decide.steps.moment import Approver
 from immy_nornir.decide.steps.state import State, reported_zone
 from immy_nornir.errors import ImmyError
 from immy_nornir.history import codec
+from immy_nornir.history.own_files import keep_bug
 from immy_nornir.history.store import History
 from immy_nornir.model.holds import Hold
 from immy_nornir.model.inventory import Computer
@@ -136,6 +137,10 @@ class Engine:
 
     def _holds(self, text: str) -> bool:
         return self.redactor.clean(text, weak=False) != text
+
+    def keep_bug(self) -> str:
+        """Keep the details of a fault of ours that is being handled; where they are, or that they are nowhere."""
+        return keep_bug(self.history.folder, self.redactor.clean)
 
     def look_at_files(self) -> None:
         """Read the fleet again where its files have changed; looked for once in a few seconds."""

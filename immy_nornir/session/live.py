@@ -228,8 +228,8 @@ class LiveSession:
             return self._after_before(woken=woken) or self._advance(woken=woken)
         except HistoryError as error:
             return self.leave(f"history: {error.message}")
-        except Exception as error:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
-            return self._crashed(error)
+        except Exception:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
+            return self._crashed()
 
     def _after_before(self, *, woken: bool) -> Parked | Settled | None:
         """Settle what has to come first; None when this session may begin."""
@@ -255,8 +255,8 @@ class LiveSession:
         """The reboot that it leaves to whoever takes its place, once it has settled."""
         return self._inherited if self._state is None else None
 
-    def _crashed(self, error: Exception) -> Settled:
-        text = f"crashed: {type(error).__name__}: {self.engine.redactor.clean(str(error))}"
+    def _crashed(self) -> Settled:
+        text = f"a fault of immy ended it; {self.engine.keep_bug()}"
         with contextlib.suppress(HistoryError):
             self.append(Finished(Status.FAILED, text, EndReason.CRASHED))
         return self._settle(Status.FAILED, text, EndReason.CRASHED)
@@ -470,14 +470,14 @@ class LiveSession:
                 self.append(entry)
         except HistoryError:
             raise
-        except Exception as error:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
+        except Exception:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
             self._crashes += 1
             leg.close()
-            text = engine.redactor.clean(f"{type(error).__name__}: {error}")
+            text = f"a fault of immy in the stage {stage_of(self.state)}; {engine.keep_bug()}"
             if self._crashes >= _CRASHES or do in (Do.RESOLVE, Do.MAKE_PLAN):
                 stage = Stage(stage_of(self.state))
-                self.append(StageFailed(stage, f"crashed in {do}: {text}", EndReason.CRASHED))
+                self.append(StageFailed(stage, text, EndReason.CRASHED))
             else:
-                self.append(Noted(f"crashed in {do}: {text}"))
+                self.append(Noted(f"{text}; it is tried again"))
         if self.state.entries == before.entries and do in (Do.POLL_JOB, Do.CHECK_BOOT):
             leg.contact = leg.contact.looked(engine.clock.now(), achieved=do is Do.POLL_JOB)

@@ -45,6 +45,10 @@ class Source:
         self.report(node, Level.ERROR, message, advice)
 
 
+CLOSED = "cannot be opened"
+"""How the problem of a file begins that cannot be opened at all."""
+
+
 def relative(root: Path, path: Path) -> str:
     """A path as places show it: relative to the fleet, with forward slashes."""
     try:
@@ -97,7 +101,7 @@ def _text(path: Path, place: Place, problems: list[Problem]) -> str | None:
     try:
         return read_file(path).decode("utf-8-sig")
     except OSError as error:
-        problems.append(Problem(place, Level.ERROR, f"cannot be opened: {error.strerror or error}"))
+        problems.append(Problem(place, Level.ERROR, f"{CLOSED}: {error.strerror or error}"))
     except UnicodeDecodeError as error:
         problems.append(
             Problem(place, Level.ERROR, f"is not UTF-8 (byte {error.start})", "save the file with the encoding UTF-8")

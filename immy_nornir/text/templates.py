@@ -46,6 +46,16 @@ MAX_DEPTH: Final = 30
 """How many variables may lead to one another."""
 MAX_EXPRESSION: Final = 20_000
 MAX_TOKENS: Final = 20_000
+_KINDS: Final[Mapping[type[BaseException], str]] = {
+    ZeroDivisionError: ": something is divided by zero",
+    OverflowError: ": a number is too large",
+    ValueError: ": a value is not what an operator or a filter takes",
+    KeyError: ": a key is not there",
+    IndexError: ": a list has no such place",
+    AttributeError: ": a value has no such part",
+    RecursionError: ": it is nested too deep",
+    MemoryError: ": it is too large",
+}
 _RESULT: Final = "_immy_result"
 _CR: Final = "\ue00d"  # Jinja turns CR LF into LF; literal text must stay as it was written
 
@@ -191,7 +201,7 @@ def _guarded(source: str, scope: Scope, work: Callable[[], _T]) -> _T:
         raise TemplateError(source, str(error)) from None
     except Exception as error:  # noqa: BLE001 - expressions call operators and filters that may raise anything
         # Their messages may quote values; the kind of error is enough.
-        raise TemplateError(source, f"it cannot be computed ({type(error).__name__})") from None
+        raise TemplateError(source, f"it cannot be computed{_KINDS.get(type(error), '')}") from None
     finally:
         spent(before)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,14 @@ def test_numbers_compare_as_numbers_and_missing_ones_are_zero(numbers: list[int]
 
 def test_a_number_of_any_length_is_read() -> None:
     assert compare("9" * 6000, "1" + "0" * 6000) == -1
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("piece", [" ", "-", "1 -", "a", "1.", "x86 ", "service ", "~", ".", "(", "1a"])
+def test_versions_of_any_kind_are_read_in_linear_time(scheme: str, piece: str) -> None:
+    began = time.process_time()
+    key(piece * 20_000 + "x", scheme)
+    assert time.process_time() - began < 2
 
 
 def test_newest() -> None:

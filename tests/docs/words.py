@@ -11,7 +11,7 @@ from typing import Any
 
 from immy_nornir.decide.detect.facts import GIVEN_NAMES, NAMES, SECTIONS
 from immy_nornir.lab import spec
-from immy_nornir.model.record.words import ACTIONS, OUTCOMES, REASONS, STATUSES, WAITS
+from immy_nornir.model.record.words import ACTIONS, OUTCOMES, REASONS, RUNS, STATES, STATUSES, WAITS, WAITS_FOR
 from immy_nornir.text.filters import FILTERS
 from immy_nornir.text.plain import plain
 from tests.docs.pages import NOTE
@@ -23,8 +23,11 @@ GIVEN = {
     "groups": "its groups",
     "tenant": "its tenant",
 }
+_EVERYWHERE = "on screens and in reports"
 _FIRST = """\
-Screens show one word for one fact, without underscores; programs (`--format json`) get the words of the record."""
+Screens and reports for operators show one word for one fact, without underscores; programs (`--format json`) get the
+words of the record. Reports for customers have sentences instead. What ended by a fault of immy is said to be so; its
+details are in `bug.log` in the state folder, and nowhere else."""
 _TIMES = """\
 Screens show the local time of whoever looks, and say once which offset from UTC that is (`UTC+02:00`): in the head of a
 column, behind the times, or before the first line. Where the offset changed in between, each time has its own. JSON has
@@ -52,7 +55,12 @@ def words_page() -> str:
         ("why an action ended so", REASONS),
     )
     parts = ["# Words, times and names", NOTE, "## One word for one fact", _FIRST]
-    parts += [_table(f"{kind}, in the record", "on screens", _words(words)) for kind, words in tables]
+    parts += [_table(f"{kind}, in the record", _EVERYWHERE, _words(words)) for kind, words in tables]
+    more = (("where an action without an outcome is", STATES), ("how far a run is", RUNS))
+    parts += [
+        _table(f"{kind}, in the record", _EVERYWHERE, [(f"`{a}`", b) for a, b in some.items()]) for kind, some in more
+    ]
+    parts.append(_table("what a session waits for, in the record", "in a sentence: waits for", _words(WAITS_FOR)))
     parts += ["## Times", _TIMES, "## Names in templates and conditions", _TEMPLATES.format()]
     parts.append(_table("name", "meaning", [(f"`{name}`", GIVEN[name]) for name in sorted(GIVEN_NAMES)]))
     lists = {"names": NAMES, "sections": SECTIONS, "filters": FILTERS}

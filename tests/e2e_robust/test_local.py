@@ -146,7 +146,8 @@ def test_what_ran_can_be_tried_by_hand_and_holds_no_secret(here: Fleet) -> None:
     (folder / "go").touch()
     here.immy("run", "playbooks/here.yml", "--yes", "--no-report")
     said = here.immy("sessions", "show", "localhost", "--commands")
-    assert "task/thing: enforce, attempt 1, as the system account" in said
+    assert "detection, as the user of the connection; it changes nothing" in said
+    assert said.index("# test:task/thing") < said.index("task/thing: enforce, attempt 1, as the system account")
     assert f"export IMMY_FOLDER='{folder}'" in said
     assert "export IMMY_PIN='<secret: env:THING_PIN>'" in said
     assert "9f-Secret-77" not in said

@@ -245,6 +245,7 @@ def test_a_version_that_nobody_offers_is_a_warning(tmp_path: Path) -> None:
         ("a.ps1", "reg query HKLM\\A\n", None),
         ("a.ps1", "$Set-Foo\n", None),
         ("a.sh", "rm -rf /tmp/x\n", "rm"),
+        ("a.sh", "set -e\n\n  rm -f /tmp/x\n", "rm"),
         ("a.sh", "if true; then systemctl restart x; fi\n", "systemctl restart"),
         ("a.sh", "sudo apt-get -y install x\n", "apt-get -y install"),
         ("a.sh", "echo x > /etc/motd\n", "> /"),
@@ -262,6 +263,24 @@ def test_changing_commands_in_reading_scripts_are_flagged(
         assert f"warning: '{flagged}" in found[0]
         line = 1 + script[: script.index(flagged)].count("\n")
         assert found[0].startswith(f"tasks/maintenance/t/{name}:{line}:")
+
+
+@pytest.mark.parametrize("piece", ["<#\n", "netsh ", "'\n", '"#', "reg ", "`\n", "winget "])
+def test_powershell_of_any_kind_is_looked_through_in_linear_time(tmp_path: Path, piece: str) -> None:
+    assert seconds_to_lint(tmp_path, "a.ps1", piece) < 3
+
+
+@pytest.mark.parametrize("piece", ["sed -", ";apt -", "sudo ", "\n", " ", "sed -a -", "rm\n", ";", "\n ", ">'"])
+def test_shell_of_any_kind_is_looked_through_in_linear_time(tmp_path: Path, piece: str) -> None:
+    assert seconds_to_lint(tmp_path, "a.sh", piece) < 3
+
+
+def seconds_to_lint(tmp_path: Path, name: str, piece: str) -> float:
+    """The time that 60 kB of a script of these pieces take; what is quadratic takes minutes."""
+    script = (piece * 60_000)[:60_000] + "\n"
+    began = time.process_time()
+    lint(tmp_path, {T: f"test: {name}\n", f"tasks/maintenance/t/{name}": script})
+    return time.process_time() - began
 
 
 def test_set_scripts_may_change_things(tmp_path: Path) -> None:

@@ -213,3 +213,42 @@ def test_of_two_files_of_variables_the_one_that_is_not_read_is_named(tmp_path: P
     found = linted(tmp_path, {"inventory/group_vars/red.yml": "a: 1\n", "inventory/group_vars/red/x.yml": "a: 2\n"})
     assert [line.partition(":")[0] for line in found] == ["inventory/group_vars/red.yml"]
     assert "is not read, for red stands beside it" in found[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("playbooks/a.yml", "playbooks/deployments/b.yml", "inventory/c.yml", "inventory/group_vars/d.yml"),
+        *(
+            "tasks/inventory/e.yml",
+            "tasks/software/y/software.yml",
+            "tasks/software/f.yml",
+            "tasks/maintenance/z/task.yml",
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_an_odd_file_is_named_by_one_problem(tmp_path: Path, name: str, kind: str) -> None:
+    fleet(tmp_path, SOUND)
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("nowhere")
+    errors = [line for line in linted(tmp_path, {}) if " error: " in line]
+    assert len(errors) == 1, errors
+    assert errors[0].startswith(f"{name}:")
+
+
+def test_a_run_tells_how_many_warnings_the_files_have_unless_it_is_to_be_quiet(tmp_path: Path) -> None:
+    write(
+        fleet(tmp_path, SOUND), {"tasks/maintenance/t/nobody.ps1": "$true\n", "tasks/maintenance/t/else.sh": "true\n"}
+    )
+    said = {
+        quiet: CliRunner().invoke(immy, ["-C", str(tmp_path), "run", "--on", "nobody", *quiet]).output
+        for quiet in ((), ("-q",))
+    }
+    assert "2 warnings in the files: immy lint\n" in said[()]
+    assert "warning" not in said[("-q",)]

@@ -336,7 +336,7 @@ def test_a_fleets_own_markdown_is_escaped_too(tmp_path: Path) -> None:
         ("a\n{{ report.__class__.__mro__ }}", 2, "unsafe"),
         ("a\n\n{{ report.totals.computers|nope }}", 3, "nope"),
         ("a\n{% include 'elsewhere.j2' %}", 2, "elsewhere.j2"),
-        ("{{ 1 / 0 }}", 1, "ZeroDivisionError"),
+        ("{{ 1 / 0 }}", 1, "division by zero"),
     ],
 )
 def test_a_wrong_template_is_told_with_file_and_line(tmp_path: Path, template: str, line: int, what: str) -> None:

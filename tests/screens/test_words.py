@@ -6,7 +6,18 @@ import pytest
 
 from immy_nornir.model.playbooks import ActionType
 from immy_nornir.model.record.session import Outcome, OutcomeReason, Status, WaitKind
-from immy_nornir.model.record.words import ACTIONS, OUTCOMES, REASONS, STATUSES, WAITS, said, word
+from immy_nornir.model.record.words import (
+    ACTIONS,
+    OUTCOMES,
+    REASONS,
+    RUNS,
+    STATES,
+    STATUSES,
+    WAITS,
+    WAITS_FOR,
+    said,
+    word,
+)
 from immy_nornir.model.values import SecretRef
 from immy_nornir.report import words as report
 from immy_nornir.text.plain import plain
@@ -20,9 +31,14 @@ def test_every_fact_has_a_word_without_underscores() -> None:
     assert [one for one in words if "_" in one or not one] == []
 
 
-def test_statuses_and_outcomes_have_one_word_each_on_screens_and_in_reports() -> None:
+def test_each_fact_has_one_word_on_screens_and_in_reports() -> None:
     assert {one: label for one, (label, _) in report.STATUSES.items()} == STATUSES
     assert dict(report.OUTCOMES) == OUTCOMES
+    assert dict(report.ACTIONS) == ACTIONS
+    assert dict(report.WAITS) == WAITS_FOR
+    assert set(WAITS_FOR) == set(WaitKind)
+    assert dict(report.STATES) == STATES
+    assert [report.run_word(one) for one in RUNS] == list(RUNS.values())
     assert len(set(STATUSES.values())) == len(STATUSES)
     assert len(set(OUTCOMES.values())) == len(OUTCOMES)
 

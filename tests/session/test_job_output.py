@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import textwrap
+from base64 import b64encode, encodebytes
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -16,7 +19,7 @@ from immy_nornir.session.hearing.job_output import (
     TAIL_BYTES,
     asked_from,
     rest_of,
-    whole_lines,
+    settled,
 )
 from immy_nornir.text.redaction.redact import Redactor
 
@@ -40,9 +43,9 @@ def spool(output: bytes, *, breaks_at: int = -1) -> Callable[[int], JobStatus]:
     return read
 
 
-def recorded(output: bytes, *, clean: Callable[[str], str] = str, breaks_at: int = -1, at: int = 0) -> tuple[str, bool]:
+def recorded(output: bytes, *, redactor: Redactor | None = None, breaks_at: int = -1, at: int = 0) -> tuple[str, bool]:
     read = spool(output, breaks_at=breaks_at)
-    text, lost = rest_of(job(at), read(asked_from(job(at))), read, clean)
+    text, lost = rest_of(job(at), read(asked_from(job(at))), read, redactor or Redactor())
     return text, lost is not None
 
 
@@ -80,7 +83,7 @@ def test_a_secret_at_the_cuts_is_not_left_in_part(separator: str) -> None:
     secret = "Tr0ub4dor&3-" * 7
     redactor = Redactor([secret])
     output = f"x{secret}{separator}".encode() * 80_000
-    text, _ = recorded(output, clean=redactor.clean)
+    text, _ = recorded(output, redactor=redactor)
     assert "are left out here" in text
     assert "Tr0ub4dor" not in redactor.clean(text)
 
@@ -97,5 +100,84 @@ def test_what_cannot_be_read_any_more_is_said_and_the_rest_is_kept() -> None:
 def test_a_job_at_work_is_asked_for_no_output_once_its_beginning_is_here() -> None:
     assert asked_from(job(HEAD_BYTES - 1)) == HEAD_BYTES - 1
     assert asked_from(job(HEAD_BYTES)) > 10**9
-    assert whole_lines(job(HEAD_BYTES + 5), JobStatus(JobState.RUNNING, "late\n", 10**9)) == ("", HEAD_BYTES + 5)
-    assert whole_lines(job(3), JobStatus(JobState.RUNNING, "one\ntw", 9)) == ("one\n", 7)
+    assert settled(job(HEAD_BYTES + 5), JobStatus(JobState.RUNNING, "late\n", 10**9), Redactor()) == (
+        "",
+        HEAD_BYTES + 5,
+    )
+    assert settled(job(3), JobStatus(JobState.RUNNING, "one\ntw", 9), Redactor()) == ("one\n", 7)
+
+
+SECRETS = ("Tr0ub4dor&3-horse", "-----BEGIN KEY-----\n" + "MIIEvQIBADANBgkq\n" * 6 + "-----END KEY-----", "4711")
+FORMS: dict[str, Callable[[str], str]] = {
+    "base64 in lines": lambda one: encodebytes(b"user:" + one.encode() * 3).decode(),
+    "narrow base64": lambda one: "\n".join(textwrap.wrap(b64encode(one.encode()).decode(), 5)) + "\n",
+    "hex dump": lambda one: "\n".join(textwrap.wrap(one.encode().hex(" "), 12)) + "\n",
+    "a console's width": lambda one: "\n".join(textwrap.wrap(f"key is {one}", 9)) + "\n",
+    "coloured lines": lambda one: "".join(
+        f"\x1b[31m{b64encode(one.encode()).decode()[at : at + 4]}\x1b[0m\r\n" for at in range(0, 200, 4)
+    ),
+    "itself": lambda one: f"it is {one} you see\n",
+}
+
+
+def once(text: str) -> str:
+    """With one mark where several stand side by side."""
+    return re.sub(r"(\[secret\])+", "[secret]", text)
+
+
+def polled(output: bytes, ends: Iterable[int], redactor: Redactor) -> str:
+    """The record of a job that had written so much at each look."""
+    text, one = "", job()
+    for end in ends:
+        status = JobStatus(JobState.RUNNING, output[one.offset : end].decode("utf-8", "replace"), end, size=end)
+        piece, offset = settled(one, status, redactor)
+        text, one = text + redactor.clean(piece), job(offset)
+    read = spool(output)
+    rest, lost = rest_of(one, read(one.offset), read, redactor)
+    assert lost is None
+    return text + redactor.clean(rest)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("secret", SECRETS, ids=["password", "key", "pin"])
+def test_looks_cut_no_secret_of_a_job_at_work_in_two_wherever_they_come(form: str, secret: str) -> None:
+    redactor = Redactor([secret])
+    output = f"begin\n{FORMS[form](secret)}and then\nwaiting for a licence\n".encode()
+    whole = once(redactor.clean(output.decode()))
+    for step in (1, 7, 16):
+        assert once(polled(output, range(step, len(output), step), redactor)) == whole
+    for end in range(0, len(output), 5):
+        assert once(polled(output, [end], redactor)) == whole
+
+
+def test_what_no_secret_begins_with_is_recorded_at_once() -> None:
+    redactor = Redactor([SECRETS[0]])
+    status = JobStatus(JobState.RUNNING, "one\nwaiting for a licence\n", 26)
+    text, offset = settled(job(), status, redactor)
+    assert text.startswith("one\nwaiting for a")
+    assert offset == len(text)
+
+
+@pytest.mark.parametrize(("advance", "output"), [(1, ""), (1, "x"), (5, "x" * 10_000), (10**15, "")])
+def test_a_computer_that_lies_about_its_output_is_asked_a_bounded_number_of_times(advance: int, output: str) -> None:
+    asked = []
+
+    def read(offset: int) -> JobStatus:
+        asked.append(offset)
+        return JobStatus(JobState.FINISHED, output, offset + advance, None, size=10**18)
+
+    text, _ = rest_of(job(), read(0), read, Redactor())
+    assert len(asked) < 300
+    assert "[immy: " in text
+    assert len(text) < 1_000_000
+
+
+def test_the_left_out_middle_leaves_no_half_of_a_wrapped_secret_at_its_edges() -> None:
+    secret = "".join(f"{number:04}/Tr0ub4dor&" for number in range(300))
+    redactor = Redactor([secret])
+    block = encodebytes(secret.encode())
+    output = block * (6_000_000 // len(block))
+    text, _ = recorded(output, redactor=redactor)
+    assert "are left out here" in text
+    shown = redactor.clean(text)
+    assert all(line.decode() not in shown for line in block.splitlines())

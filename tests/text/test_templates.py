@@ -126,7 +126,7 @@ def test_a_secret_is_never_part_of_text(text: str) -> None:
         ("{% include 'x' %}", "in '"),
         ("{{ 'a' * 99999999999 }}", "the result is longer than 1,000,000 characters"),
         ("{{ 9 ** 9999999 }}", "a number has more than 4,000 digits"),
-        ("{{ 1 / 0 }}", "ZeroDivisionError"),
+        ("{{ 1 / 0 }}", "something is divided by zero"),
         ("{{ port + 'x' }}", "unsupported operand"),
         ("{{ port | regex_replace('(', '') }}", "not a regular expression that can be used"),
         ("{{ settings.ports.append }}", "in '"),

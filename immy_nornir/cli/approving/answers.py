@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from immy_nornir.cli.approving.plan import ComputerPlan, plan_lines
 from immy_nornir.cli.door import say
+from immy_nornir.model.record.words import word
 from immy_nornir.text.plain import counted
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Asker:
 
 def _show(question: Question, *, verbose: bool) -> None:
     plans = plans_of(question)
-    kinds = Counter(action.type.value for plan in plans for action in plan.actions)
+    kinds = Counter(word(action.type) for plan in plans for action in plan.actions)
     reboots = sum(bool(one.reboots or one.may_reboot) for one in plans)
     parts = [counted(len(plans), "computer"), counted(len({live.spec.tenant for live, _ in question.asking}), "tenant")]
     parts += [f"{number:,} {kind}" for kind, number in kinds.most_common()]

@@ -19,6 +19,7 @@ from immy_nornir.fleet.checks.holds import past_holds
 from immy_nornir.fleet.checks.schedules import check_schedules
 from immy_nornir.fleet.inventory.addresses import PSRP_NAMES, WINRM, AddressError, address_of
 from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
+from immy_nornir.fleet.strays import told_once
 from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.text import json
@@ -41,7 +42,7 @@ def problems_of(root: Path, sources: Sequence[Path] | None = None) -> list[Probl
     found_more += past_holds(fleet, time.time())
     wrong = {one.place for one in found_more if one.level is Level.ERROR}
     addresses = (one for one in _address_problems(fleet.inventory) if one.place not in wrong)
-    return sorted({*problems, *found_more, *addresses})
+    return told_once(root, {*problems, *found_more, *addresses})
 
 
 def _address_problems(inventory: Inventory) -> Iterable[Problem]:

@@ -125,7 +125,7 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
     if playbook is None and pattern is None:
         raise UsageError("name a playbook, or computers with --on PATTERN", "immy run playbooks/full.yml")
     root = startup.root_of(ctx, playbook)
-    fleet, book = startup.load(root, given["sources"], playbook)
+    fleet, book = startup.load(root, given["sources"], playbook, warn=not given["quiet"])
     if book is not None:
         plays = [one for one in book.plays if not given["tags"] or set(one.tags) & set(given["tags"])]
         if kind is not None:

@@ -16,7 +16,7 @@ from immy_nornir.history.projection import stage_of, status_of
 from immy_nornir.history.sentences import sentence
 from immy_nornir.model.record.entries import Finished, Interrupted, RebootEnded, Stamped
 from immy_nornir.model.record.session import Status, WaitKind
-from immy_nornir.model.record.words import word
+from immy_nornir.model.record.words import WAITS_FOR, word
 from immy_nornir.report.words import count, took
 
 if TYPE_CHECKING:
@@ -29,20 +29,6 @@ _FIXED = 6
 """Lines that are no rows: the bar, three of figures, one that stops, one for the rest."""
 
 _ORDER = (Status.PASSED, *(one for one in Status if one is not Status.PASSED))
-
-_WAITS = {
-    WaitKind.WINDOW: "for a window",
-    WaitKind.CONNECTIVITY: "for their computer to answer",
-    WaitKind.HOLD: "for the end of a hold",
-    WaitKind.APPROVAL: "for approval",
-    WaitKind.RETRY: "to try again",
-    WaitKind.REBOOT: "for a reboot",
-    WaitKind.SLOT: "for a slot of a limit, or room on this machine",
-    WaitKind.PREFLIGHT: "for their computer to be ready",
-    WaitKind.PAUSE: "for a pause",
-    WaitKind.TURN: "for an earlier wave",
-}
-"""What sessions wait for, together. One whose job runs on its computer is at work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +180,7 @@ def _groups(idle: Sequence[tuple[str, _Here]]) -> list[Row]:
     for kind, abouts in sorted(kinds.items(), key=lambda each: -sum(map(len, each[1].values()))):
         number, about = sum(map(len, abouts.values())), next(iter(abouts))
         same = len(abouts) == 1
-        what = about if same else f"{_WAITS.get(kind, kind)}; {abouts[about][0]} {about}"
+        what = about if same else f"for {WAITS_FOR[kind]}; {abouts[about][0]} {about}"
         rows.append(Row(f"{number:,} waiting", "", "", what))
     return rows
 

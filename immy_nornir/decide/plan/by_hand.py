@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from immy_nornir.decide.detect.by_hand import assigned
 from immy_nornir.decide.plan.job_steps import Step
-from immy_nornir.model.items import Language
 from immy_nornir.model.values import Json, SecretRef
 from immy_nornir.text.plain import plain
 
@@ -50,26 +50,8 @@ def _installer(step: Step) -> Iterator[str]:
 def _script(work: Mapping[str, Json], secrets: Mapping[str, SecretRef]) -> Iterator[str]:
     params = work.get("params")
     given = {**(params if isinstance(params, Mapping) else {}), **{name: f"<{ref}>" for name, ref in secrets.items()}}
-    shell = work.get("language") == Language.SH
-    for name, value in given.items():
-        if shell:
-            yield f"export IMMY_{name.upper()}={_quoted(value, posix=True)}"
-        else:
-            yield f"${name} = {_quoted(value, posix=False)}"
+    yield from assigned(given, work.get("language"))
     yield from plain(work.get("script")).splitlines()
-
-
-def _quoted(value: Json, *, posix: bool) -> str:
-    if not posix and isinstance(value, bool):
-        return f"${plain(value)}"
-    if not posix and isinstance(value, int | float):
-        return plain(value)
-    if not posix and value is None:
-        return "$null"
-    if not posix and not isinstance(value, str):
-        return f"ConvertFrom-Json {_quoted(plain(value), posix=False)}"
-    text = "" if value is None else plain(value)
-    return "'" + text.replace("'", "'\\''" if posix else "''") + "'"
 
 
 def _package(work: Mapping[str, Json]) -> str:

@@ -31,7 +31,8 @@ class ConditionError(ImmyError):
 
     def __init__(self, text: str, what: str, advice: str = "", position: int | None = None) -> None:
         column = "" if position is None else f" at column {position + 1}"
-        super().__init__(f"in the condition '{text}'{column}: {what}", advice)
+        shown = text if len(text) <= 200 else f"{text[:197]}..."
+        super().__init__(f"in the condition '{shown}'{column}: {what}", advice)
         self.text = text
         self.position = position
 

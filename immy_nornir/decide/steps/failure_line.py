@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 
 LONGEST = 300
+_WIDEST = 2_000
+"""Of a line so much is looked at."""
 _ABOVE = 50
 """So far above a failed action of Windows Installer its cause stands."""
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")
@@ -57,7 +59,7 @@ def failure_line(output: str, *, any_line: bool = True) -> str:
     `any_line`: where no line speaks of an error, the last one is it.
     """
     text = _ESCAPES.sub("", output.replace("\r", "\n"))
-    lines = [line.rstrip() for line in text.split("\n") if line and not line.isspace()]
+    lines = [line[:_WIDEST].rstrip() for line in text.split("\n") if line and not line.isspace()]
     for look in _LOOKS:
         if found := look(lines):
             return _short(found)

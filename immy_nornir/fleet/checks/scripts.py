@@ -6,11 +6,13 @@ A guess by the text, for people: what it names may be harmless, and what it miss
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from immy_nornir.model.items import DetectScript, Item, Language, Library, Script, Scripts, Software, Task
 from immy_nornir.model.places import Level, Place, Problem
 
+# In all of these what may repeat is bounded, or runs to the end of the text once: a script is a stranger's text.
 _VERBS = "Add|Clear|Copy|Disable|Enable|Install|Invoke-CimMethod|Invoke-WmiMethod|Move|New|Out-File|Register|Remove"
 _VERBS += "|Rename|Reset|Restart|Restore|Resume|Set|Start|Stop|Suspend|Uninstall|Unregister|Update"
 _CMDLET = re.compile(rf"(?<![\w$.-])(?:(?:{_VERBS})-[A-Za-z]\w*|Invoke-(?:Cim|Wmi)Method|Out-File)\b", re.IGNORECASE)
@@ -28,18 +30,19 @@ _HARMLESS = frozenset(
 _WINDOWS_PROGRAM = re.compile(
     r"(?<![\w.-])(?:reg(?:\.exe)?\s+(?:add|delete|import|copy|load|unload)\b|sc(?:\.exe)\s+(?:create|delete|config|start|stop)\b"
     r"|net(?:\.exe)?\s+(?:start|stop)\b|msiexec(?:\.exe)?\b|schtasks(?:\.exe)?\s+/(?:create|delete|change)\b"
-    r"|shutdown(?:\.exe)?\s+/|bcdedit(?:\.exe)?\s+/set|netsh\b.*\b(?:add|set|delete)\b"
+    r"|shutdown(?:\.exe)?\s+/|bcdedit(?:\.exe)?\s+/set|netsh\b.{0,300}?\b(?:add|set|delete)\b"
     r"|(?:winget|choco)(?:\.exe)?\s+(?:install|upgrade|uninstall)\b)",
     re.IGNORECASE,
 )
 _SH_PROGRAM = re.compile(
-    r"(?:^|[;&|({]|\bthen|\bdo|\belse|\bsudo)\s*(?:rm|mv|cp|mkdir|rmdir|touch|chmod|chown|ln|tee|dd|truncate|kill|pkill|reboot"
+    r"(?:^|[;&|({]|\bthen|\bdo|\belse|\bsudo)[^\S\n]*(?:rm|mv|cp|mkdir|rmdir|touch|chmod|chown|ln|tee|dd|truncate|kill|pkill|reboot"
     r"|shutdown|useradd|userdel|usermod|passwd|systemctl\s+(?:start|stop|restart|enable|disable|mask)"
-    r"|(?:apt|apt-get|brew|dnf|yum|snap)\s+(?:-\S+\s+)*(?:install|remove|purge|upgrade|update))(?=\s|$)"
-    r"|\bsed\s+(?:-\S+\s+)*-i\b|(?<![0-9&>])>{1,2}\s*(?!/dev/null|&)[\w/$\"']",
+    r"|(?:apt|apt-get|brew|dnf|yum|snap)\s+(?:-\S{1,99}\s+){0,20}(?:install|remove|purge|upgrade|update))(?=\s|$)"
+    r"|\bsed\s+(?:-\S{1,99}\s+){0,20}-i\b|(?<![0-9&>])>{1,2}\s*(?!/dev/null|&)[\w/$\"']",
+    re.MULTILINE,
 )
 _LEAD = re.compile(r"(?:[\s;&|({]+|(?:then|do|else|sudo)\b)*")
-_POWERSHELL_NOISE = re.compile(r"<#.*?#>|(?<![`\w])#[^\n]*", re.DOTALL)
+_POWERSHELL_NOISE = re.compile(r"<#.*?(?:#>|\Z)|(?<![`\w])#[^\n]*", re.DOTALL)
 _POWERSHELL_TEXT = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
 _SH_NOISE = re.compile(r"(?:^|(?<=\s))#[^\n]*", re.MULTILINE)
 _SH_TEXT = re.compile(r"'[^']*'")
@@ -81,6 +84,7 @@ def _changes(script: Script) -> Iterator[tuple[Place, str]]:
     code = _blank(_POWERSHELL_NOISE if powershell else _SH_NOISE, script.text)
     bare = _blank(_POWERSHELL_TEXT if powershell else _SH_TEXT, code)
     searches = ((_CMDLET, bare), (_WINDOWS_PROGRAM, code)) if powershell else ((_SH_PROGRAM, bare),)
+    begins = [0, *(end.end() for end in re.finditer("\n", script.text))]
     for pattern, text in searches:
         for match in pattern.finditer(text):
             lead = _LEAD.match(match[0])
@@ -88,8 +92,8 @@ def _changes(script: Script) -> Iterator[tuple[Place, str]]:
             if what.lower() in _HARMLESS:
                 continue
             start = match.end() - len(match[0]) + (lead.end() if lead else 0)
-            line = text.count("\n", 0, start) + 1
-            yield Place(script.name, line, start - text.rfind("\n", 0, start)), what
+            line = bisect_right(begins, start)
+            yield Place(script.name, line, start - begins[line - 1] + 1), what
 
 
 def _blank(pattern: re.Pattern[str], text: str) -> str:

@@ -33,6 +33,21 @@ WAITS: Mapping[WaitKind, str] = {
     WaitKind.SLOT: "room",
     WaitKind.PREFLIGHT: "not ready",
 }
+WAITS_FOR: Mapping[WaitKind, str] = {
+    WaitKind.JOB: "what is under way there",
+    WaitKind.REBOOT: "the computer to start again",
+    WaitKind.WINDOW: "its maintenance window",
+    WaitKind.CONNECTIVITY: "the computer to answer again",
+    WaitKind.RETRY: "another try",
+    WaitKind.PAUSE: "the end of a pause",
+    WaitKind.SLOT: "a slot of a limit, or room on this machine",
+    WaitKind.APPROVAL: "an approval",
+    WaitKind.BRAKES: "the brakes of its run",
+    WaitKind.PREFLIGHT: "the computer to be ready",
+    WaitKind.HOLD: "the end of a hold",
+    WaitKind.TURN: "an earlier wave",
+}
+"""After `waits for`."""
 REASONS: Mapping[OutcomeReason, str] = {one: one.value.replace("_", " ") for one in OutcomeReason}
 
 STATES: Mapping[str, str] = {
@@ -40,8 +55,12 @@ STATES: Mapping[str, str] = {
     "running": "under way",
     "retry": "waits for another try",
     "ended": "ended",
+    "unfinished": "not ended",
 }
 """Where an action without an outcome is."""
+
+RUNS: Mapping[str, str] = {"running": "running", "ended": "ended", "interrupted": "interrupted"}
+"""How far a run is."""
 
 _WORDS: Mapping[type, Mapping[StrEnum, str]] = {
     Status: STATUSES,  # type: ignore[dict-item]  # keys of a mapping are no supertype of theirs

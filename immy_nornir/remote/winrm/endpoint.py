@@ -387,8 +387,9 @@ def open_protocol(endpoint: Endpoint, method: Any) -> Protocol:
     try:
         context = _context(validates, endpoint.ca, endpoint.certificate, endpoint.certificate_key) if secure else None
     except (OSError, ssl.SSLError) as error:
+        why = getattr(error, "reason", None) or error.strerror
         raise CertificateError(
-            f"{endpoint.host}: the certificate files cannot be read ({type(error).__name__})",
+            f"{endpoint.host}: the certificate files cannot be read ({why})",
             "check ansible_winrm_ca_trust_path, ansible_winrm_cert_pem and ansible_winrm_cert_key_pem",
         ) from None
     try:

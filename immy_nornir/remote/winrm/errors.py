@@ -93,7 +93,7 @@ def mapped(error: BaseException, stage: Stage, endpoint: Named) -> TransportErro
         error, requests.RequestException | urllib3.exceptions.HTTPError | http.client.HTTPException | OSError
     ):
         return _begun(_network(error, stage, at), stage)
-    return GarbledError(f"{at}: the answer is not WS-Management ({type(error).__name__})")
+    return GarbledError(f"{at}: the answer is not WS-Management")
 
 
 class ClearAnswerError(requests.RequestException):
@@ -182,7 +182,7 @@ def _pywinrm(error: winrm.exceptions.WinRMError, at: str) -> TransportError:
         return AuthenticationError(f"{at}: {text}", "install pywinrm with that extra, or use ntlm")
     if "message encryption" in text or "auth method" in text:
         return AuthenticationError(f"{at}: {text[:200]}", "see ansible_winrm_transport")
-    return GarbledError(f"{at}: {type(error).__name__}")
+    return GarbledError(f"{at}: the answer is not what WinRM answers")
 
 
 def _network(error: BaseException, stage: Stage, at: str) -> TransportError:
@@ -257,12 +257,23 @@ def _verdict(causes: list[BaseException]) -> str:
     return "the fingerprint differs" if any("ingerprint" in str(cause) for cause in causes) else "no reason told"
 
 
+_ENDS: tuple[tuple[type[BaseException], str], ...] = (
+    (http.client.RemoteDisconnected, "nothing was answered"),
+    (http.client.IncompleteRead, "the answer was cut off"),
+    (http.client.BadStatusLine, "the answer is not HTTP"),
+    (http.client.HTTPException, "the answer is no sound HTTP"),
+    (urllib3.exceptions.IncompleteRead, "the answer was cut off"),
+    (urllib3.exceptions.DecodeError, "the answer cannot be unpacked"),
+    (TimeoutError, "no answer"),
+)
+
+
 def _why(causes: list[BaseException]) -> str:
     """The innermost word of the operating system, without addresses or headers."""
     for cause in reversed(causes):
         if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, requests.RequestException):
             return cause.strerror
-    return type(causes[-1]).__name__
+    return next((said for one in reversed(causes) for kind, said in _ENDS if isinstance(one, kind)), "no reason told")
 
 
 def _causes(error: BaseException) -> list[BaseException]:

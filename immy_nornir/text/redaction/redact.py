@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, Final
 
+from immy_nornir.text.redaction.edges import HELD, Edges
 from immy_nornir.text.redaction.forms import Form, Kind, forms_of, known, weakness
 from immy_nornir.text.redaction.needles import Gate, Needles
 from immy_nornir.text.redaction.unwrap import Packed, Rewritten, coarse, copies, hides_something, resolved
@@ -39,6 +41,15 @@ class _Shelf:
         self.gate = Gate(forms)
         self.plain = Needles(form for form in forms if form.kind in (Kind.PLAIN, Kind.WORD))
         self.packed = Needles(form for form in forms if form.kind in (Kind.ENCODED, Kind.WRAPPED))
+        self._forms = tuple(forms)
+
+    @cached_property
+    def begins(self) -> Edges:
+        return Edges(self._forms)
+
+    @cached_property
+    def ends(self) -> Edges:
+        return Edges(self._forms, backwards=True)
 
 
 class Redactor:
@@ -97,6 +108,34 @@ class Redactor:
             text = _masked(text, places)
         return text
 
+    def settled(self, text: str) -> int:
+        """How much of a text can be cleaned without what comes after it: no known value is begun there and not ended.
+
+        At the most twice `edges.HELD` characters are left over.
+        """
+        shelves = self._ready()
+        first = max(0, len(text) - 2 * HELD)  # twice: values that end before what is held back are seen whole
+        tail = known(text[first:])
+        cut = begun = min((_open_end(shelf, tail) for shelf in shelves), default=len(tail))
+        if begun < len(tail):
+            cut = _before_word(tail, begun)
+            for start, end in reversed(_places(shelves, tail)):
+                if start < cut < end <= begun:
+                    cut = end
+                elif start < cut < end:
+                    begun, cut = start, _before_word(tail, start)
+        return first + cut
+
+    def torn(self, text: str) -> int:
+        """How much of a text's beginning may be the end of a known value that began before it."""
+        head = known(text[:HELD])
+        return max((_open_begin(shelf, head) for shelf in self._ready()), default=0)
+
+    def _ready(self) -> tuple[_Shelf, ...]:
+        if self._new:
+            self._settle()
+        return (*self._shelves, *self._weak)
+
     def clean_value(self, value: Any) -> Any:
         """A copy of nested lists and maps with every text in them cleaned; keys of maps and other values stay."""
         match value:
@@ -128,6 +167,40 @@ def _with(shelves: tuple[_Shelf, ...], values: frozenset[str]) -> tuple[_Shelf, 
     while values and left and len(left[-1].values) <= max(_SMALL, 2 * len(values)):
         values |= left.pop().values
     return (*left, _Shelf(values)) if values else shelves
+
+
+def _last_copy(text: str) -> tuple[tuple[Rewritten, ...], str]:
+    *_, steps = copies(text)
+    return steps, steps[-1].text if steps else text
+
+
+def _open_end(shelf: _Shelf, text: str) -> int:
+    steps, last = _last_copy(text)
+    view = Packed(last)
+    size = shelf.begins.overlap(view.text)
+    if not size:
+        return len(text)
+    (place,) = _back(steps, [view.source(len(view.text) - size, len(view.text))])
+    return place[0]
+
+
+def _open_begin(shelf: _Shelf, text: str) -> int:
+    steps, last = _last_copy(text)
+    view = Packed(last)
+    size = shelf.ends.overlap(view.text)
+    if not size:
+        return 0
+    (place,) = _back(steps, [view.source(0, size)])
+    return place[1]
+
+
+def _before_word(text: str, place: int) -> int:
+    """The beginning of the word there, with a character before a line end that may hold some bits of the value."""
+    if hit := _DIGIT_BEFORE.search(text, max(0, place - _BESIDE), place):
+        place = hit.start()
+    while place and not text[place - 1].isspace():
+        place -= 1
+    return place
 
 
 def _suspect(shelves: tuple[_Shelf, ...], text: str) -> bool:

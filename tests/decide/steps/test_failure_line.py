@@ -177,7 +177,12 @@ def test_without_an_error_a_job_that_ended_well_says_nothing() -> None:
     assert failure_line(POWERSHELL, any_line=False).startswith("Get-Item")
 
 
+MSI = f"{'-- ' * 300_000}\nAction ended 1: x. Return value 3\n"
+
+
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("text", ["error " * 300_000, "\n" * 1_000_000, "a" * 4_000_000, "Action ended " * 200_000])
+@pytest.mark.parametrize(
+    "text", ["error " * 300_000, "\n" * 1_000_000, "a" * 4_000_000, "Action ended " * 200_000, MSI]
+)
 def test_any_output_is_looked_at_quickly(text: str) -> None:
     failure_line(text)

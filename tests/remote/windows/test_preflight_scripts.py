@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.powershell import PWSH, needs_pwsh
-from tests.remote.windows.processes import 
 from tests.waiting import ENOUGH
 
 TASKS = Path(__file__).resolve().parents[3] / "tasks" / "maintenance"

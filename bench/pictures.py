@@ -1,0 +1,133 @@
+"""`python -m bench.pictures`: the pictures of docs/screens.md, of what immy really draws on the sample fleet.
+
+Needs, beside immy: tmux (a terminal that can be looked at), chromium, pdftoppm and pngquant; Debian has all of them.
+Takes five minutes.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+_IMMY = Path(sys.executable).with_name("immy")
+_SIZES = {80: 28, 120: 34}
+_OVER = "[all is drawn]"
+_PAGES = {"operator": (1, 3), "customer": (1, 2)}
+"""The pages in print that are shown."""
+_TENANT = "smile_dental"
+_LONGEST = 300.0
+_FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+
+
+def main() -> None:
+    """Make all pictures, in place of those that are there."""
+    missing = [one for one in ("tmux", "chromium", "pdftoppm", "pngquant") if not shutil.which(one)]
+    if missing:
+        sys.exit(f"pictures need {', '.join(missing)}: apt-get install tmux chromium poppler-utils pngquant")
+    PICTURES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        fleets = {columns: Path(folder) / f"fleet-{columns}" for columns in _SIZES}
+        for fleet in fleets.values():
+            _do(_IMMY, "init", fleet)
+        _screens(fleets)
+        _reports(fleets[120], Path(folder))
+    for one in sorted(PICTURES.iterdir()):
+        print(f"{one.stat().st_size / 1000:6.0f} kB  {one.name}")
+
+
+def _do(*words: str | Path) -> str:
+    return subprocess.run(list(map(str, words)), check=True, capture_output=True, text=True).stdout
+
+
+# --- the terminal ---------------------------------------------------------------------------------------------
+
+
+def _screens(fleets: dict[int, Path]) -> None:
+    """The live picture in the middle of a run, and what one looks at afterwards, on terminals of two widths."""
+    tmux = ("tmux", "-L", f"immy-pictures-{time.time_ns()}", "-f", "/dev/null")
+    try:
+        for columns, fleet in fleets.items():
+            _open(tmux, f"run-{columns}", columns, fleet, "immy demo")  # one after the other: a lab has its ports alone
+            frames = _watch(tmux, f"run-{columns}")
+            _draw(max(frames, key=_worth), columns, PICTURES / f"run-{columns}.svg", "immy run playbooks/full.yml")
+        for command, name in (("sessions list --run last -n 8", "list"), ("sessions show sd-laptop-1", "show")):
+            _open(tmux, name, 120, fleets[120], f"immy {command} | head -n 26")
+            _draw(_watch(tmux, name)[-1], 120, PICTURES / f"{name}-120.svg", f"immy {command}")
+    finally:
+        _do(*tmux, "kill-server")
+
+
+def _open(tmux: tuple[str, ...], name: str, columns: int, fleet: Path, command: str) -> None:
+    shell = f"cd {fleet} && PATH={_IMMY.parent}:$PATH {command}; echo '{_OVER}'; sleep 1000"
+    _do(*tmux, "new-session", "-d", "-s", name, "-x", str(columns), "-y", str(_SIZES[columns]), shell)
+
+
+def _watch(tmux: tuple[str, ...], name: str) -> list[str]:
+    """What the terminal showed, second by second, until its command had ended."""
+    frames: list[str] = []
+    began = time.monotonic()
+    while time.monotonic() - began < _LONGEST:
+        time.sleep(0.5)
+        frames.append(_do(*tmux, "capture-pane", "-p", "-e", "-t", name))
+        if _OVER in _plain(frames[-1]):
+            break
+    return frames
+
+
+def _worth(screen: str) -> tuple[bool, int]:
+    """How much there is to be seen of the live picture."""
+    text = _plain(screen)
+    return " left" in text and "wave " in text, len({line[24:] for line in text.splitlines()})
+
+
+def _plain(screen: str) -> str:
+    return Text.from_ansi(screen).plain
+
+
+def _draw(screen: str, columns: int, target: Path, title: str) -> None:
+    """A screen as SVG, in the reader's own fonts: pictures fetch nothing."""
+    text = Text.from_ansi(screen.partition(_OVER)[0].rstrip())
+    console = Console(record=True, width=columns, file=StringIO(), force_terminal=True)
+    console.print(text, soft_wrap=False)
+    svg = console.export_svg(title=title, unique_id=target.stem)
+    target.write_text(_FONTS.sub("", svg).replace("Fira Code", "DejaVu Sans Mono"), "utf-8")
+
+
+# --- reports --------------------------------------------------------------------------------------------------
+
+
+def _reports(fleet: Path, folder: Path) -> None:
+    for audience, more in (("operator", ()), ("customer", ("--tenant", _TENANT))):
+        page = folder / f"{audience}.html"
+        _do(_IMMY, "-C", fleet, "report", "--for", audience, *more, "-o", page)
+        shot = PICTURES / f"{audience}.png"
+        _chromium(f"--screenshot={shot}", "--window-size=1100,1400", page.as_uri())
+        _shrink(shot)
+        pdf = folder / f"{audience}.pdf"
+        _chromium(f"--print-to-pdf={pdf}", "--no-pdf-header-footer", page.as_uri())
+        for number, page_number in enumerate(_PAGES[audience], 1):
+            target = PICTURES / f"{audience}-print-{number}"
+            _do("pdftoppm", "-png", "-r", "70", "-singlefile", "-f", str(page_number), pdf, target)
+            _shrink(target.with_name(f"{target.name}.png"))
+
+
+def _chromium(*words: str) -> None:
+    _do("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", *words)
+
+
+def _shrink(picture: Path) -> None:
+    _do("pngquant", "--force", "--ext", ".png", "64", picture)
+
+
+if __name__ == "__main__":
+    main()
