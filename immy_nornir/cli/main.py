@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # name, which is also that of its module and function -> first line of its help, which tests hold against the command.
 COMMANDS: dict[str, str] = {
     "run": "Run a playbook, or one maintenance type on a pattern.",
+    "exec": "Run a command on computers, and show what they say, put together.",
     "explain": "Why an item is deployed to a computer as it is, or not at all.",
     "lint": "Check all files of the fleet; exit code 2 when there are errors.",
     "schema": "Print the JSON Schemas of the fleet's files, for editors.",

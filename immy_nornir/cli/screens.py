@@ -71,6 +71,9 @@ def of_session(row: SessionRow, jobs: Sequence[JobRow]) -> Iterator[str]:
         if action.outcome:
             end = f"{said(action.outcome, Outcome)} ({said(action.outcome_reason or '', OutcomeReason)})"
         yield f"  {action.id}: {said(action.type, ActionType)}: {end}"
+        if action.type == ActionType.RUN:
+            yield f"      {action.why}" + (f"; {action.message}" if action.message else "")
+            continue
         after = f", afterwards {action.after}" if action.after and action.attempts else ""
         about = f"found {action.found or 'nothing'}, wanted {action.desired or 'by another item'}{after}"
         yield (
@@ -88,6 +91,7 @@ def of_session(row: SessionRow, jobs: Sequence[JobRow]) -> Iterator[str]:
 def commands_of(spec: SessionSpec, items: Mapping[str, Item], entries: Sequence[Stamped]) -> Iterator[str]:
     """What a session ran to change its computer, where and as whom, as it can be tried by hand; without secrets."""
     from immy_nornir.decide.plan.by_hand import by_hand
+    from immy_nornir.decide.plan.commands import command_step
     from immy_nornir.decide.plan.job_steps import steps_of
     from immy_nornir.decide.steps.state import State, fold
     from immy_nornir.model.items import Context
@@ -107,6 +111,8 @@ def commands_of(spec: SessionSpec, items: Mapping[str, Item], entries: Sequence[
                 yield f"\n# {zone.when(stamped.at)}: {plan.id}: {word(plan.type)}, attempt {attempt}, as {who}"
                 item = items.get(plan.definition)
                 steps = () if item is None else steps_of(plan, item, state.findings.get(plan.id))
+                if spec.by_hand is not None and state.identity is not None:
+                    steps = (command_step(spec.by_hand, state.identity.platform),)
                 yield from by_hand(steps[step]) if step < len(steps) else ["# its definition is not known any more"]
 
 

@@ -38,6 +38,7 @@ OUTCOME_REASONS: Mapping[str, str] = {
     OutcomeReason.ALREADY_SO: "It is already as it should be.",
     OutcomeReason.REBOOT_PENDING: "Done; a reboot is still needed before it takes full effect.",
     OutcomeReason.EXIT_CODE: "Its installer or script ended with an error.",
+    OutcomeReason.RAN: "It was run by hand, and ended well.",
     OutcomeReason.NOT_CONVERGED: "It ran to its end, but the computer is still not as it should be.",
     OutcomeReason.DEADLINE: "It took longer than it may and was stopped.",
     OutcomeReason.IN_DOUBT: "Nobody knows whether it ended: the computer went down or lost its record meanwhile.",
@@ -127,6 +128,7 @@ ACTIONS: Mapping[str, str] = {
     ActionType.REPAIR: "repair",
     ActionType.REINSTALL: "reinstall",
     ActionType.ENFORCE: "set",
+    ActionType.RUN: "run by hand",
     ActionType.AUDIT: "audit",
     ActionType.MONITOR: "read",
     ActionType.NONE: "nothing to do",
@@ -155,6 +157,7 @@ REASONS: Mapping[str, str] = {
     Reason.NOT_NEEDED: "Nothing that is to be done needs it.",
     Reason.CONFLICT: OUTCOME_REASONS[OutcomeReason.CONFLICT],
     Reason.OFFLINE: "The computer was off.",
+    Reason.BY_HAND: "Somebody typed it.",
 }
 
 STATES: Mapping[str, str] = {

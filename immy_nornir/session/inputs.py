@@ -98,7 +98,10 @@ def compare(engine: Engine, state: State) -> tuple[str, SessionSpec | None]:
     """Why a session's files are not those of its plan any more, and its spec as they make it now; empty: they are.
 
     None where the files make no session of it: then it can only be settled. Raises FilesError where they have errors.
+    A command by hand is not of the files.
     """
+    if state.spec.by_hand is not None:
+        return "", state.spec
     try:
         today = spec_today(engine, state.spec)
     except FilesError:

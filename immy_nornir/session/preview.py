@@ -58,7 +58,7 @@ def preview(engine: Engine, specs: Iterable[SessionSpec]) -> Preview:
     tenants: set[str] = set()
     with engine.history.read() as reader:
         for spec in specs:
-            if not spec.type.executes or spec.check:
+            if not spec.type.executes or spec.check or spec.by_hand is not None:
                 continue
             names.add(spec.computer)
             tenants.add(spec.tenant)

@@ -19,6 +19,8 @@ def by_hand(step: Step) -> Iterator[str]:
     match step.kind:
         case "package":
             yield _package(work)
+        case "command":
+            yield from _typed(work)
         case "declare":
             resources = work["resources"]
             for one in resources if isinstance(resources, list | tuple) else ():
@@ -57,6 +59,18 @@ def _script(work: Mapping[str, Json], secrets: Mapping[str, SecretRef]) -> Itera
         else:
             yield f"${name} = {_quoted(value, posix=False)}"
     yield from plain(work.get("script")).splitlines()
+
+
+def _typed(work: Mapping[str, Json]) -> Iterator[str]:
+    words = [plain(one) for one in work["words"]] if isinstance(work["words"], list) else []
+    posix = work.get("language") == Language.SH
+    said = words[0] if len(words) == 1 and not work.get("script") else ""
+    line = said or " ".join(_quoted(one, posix=posix) for one in words)
+    if work.get("script"):
+        yield f"# with these arguments: {line}" if words else "# without arguments"
+        yield from plain(work["script"]).splitlines()
+    else:
+        yield from (line if said or posix else f"& {line}").splitlines()
 
 
 def _quoted(value: Json, *, posix: bool) -> str:

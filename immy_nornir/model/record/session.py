@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from immy_nornir.model.inventory import DEFAULT_TENANT
+from immy_nornir.model.items import Context
 from immy_nornir.model.playbooks import MaintenanceType, Options, Stage
 from immy_nornir.model.record.status import TERMINAL as TERMINAL  # noqa: PLC0414 - one of this module's words
 from immy_nornir.model.record.status import Status as Status  # noqa: PLC0414 - one of this module's words
@@ -80,6 +81,8 @@ class OutcomeReason(StrEnum):
     """Its window, which comes once, closed before it was done."""
     NOT_APPROVED = "not_approved"
     """Nobody has said that it may be done."""
+    RAN = "ran"
+    """A command by hand ended well; nobody knows what it was to bring about."""
 
 
 class EndReason(StrEnum):
@@ -120,6 +123,23 @@ class Purpose(StrEnum):
 
     ACT = "act"
     """It does the work of its actions."""
+    BY_HAND = "by_hand"
+    """It runs what somebody typed, once, whatever comes of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """A command that somebody typed. Its words are data: no script text is ever made of them."""
+
+    words: tuple[str, ...] = ()
+    """One: a line of its shell. Several: a program with its arguments. With a script: the script's arguments."""
+    script: str | None = None
+    name: str = ""
+    """The script's file, for people."""
+    shell: str = ""
+    """`sh`, `powershell`, `cmd`; empty: that of the computer."""
+    context: Context = Context.SYSTEM
+    timeout_seconds: int = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +170,8 @@ class SessionSpec:
     check: bool = False
     """Plan only."""
     created_at: float = 0.0
+    by_hand: ByHand | None = None
+    """The command that it runs instead of maintaining items."""
 
     @property
     def stages(self) -> tuple[Stage, ...]:

@@ -172,6 +172,7 @@ function Invoke-ImmyWork {
         }
         switch ([string]$job.kind) {
             'script' { Invoke-ImmyJobScript $outcome $params $null }
+            'command' { Invoke-ImmyCommand $outcome }
             'installer' { Invoke-ImmyInstaller $outcome $params }
             'package' { $outcome.exit_code = Invoke-ImmyPackage ([string]$work.manager) ([string]$work.name) ([string]$work.action) ([string]$work.version) }
             'declare' { Invoke-ImmyDeclare $outcome }
