@@ -46,7 +46,7 @@ def _waits(row: SessionRow) -> str:
     return about if sign and kind.isalpha() else row.waiting
 
 
-def of_session(row: SessionRow, jobs: Sequence[JobRow]) -> Iterator[str]:
+def of_session(row: SessionRow, jobs: Sequence[JobRow], repeats: tuple[str, str] = ("", "")) -> Iterator[str]:
     """One session with its actions and jobs."""
     from immy_nornir.model.playbooks import ActionType
     from immy_nornir.model.record.session import Outcome, OutcomeReason
@@ -54,6 +54,8 @@ def of_session(row: SessionRow, jobs: Sequence[JobRow]) -> Iterator[str]:
 
     zone = Zone((row.created_at, row.started_at, row.ended_at))
     yield f"session {row.id} of {row.computer} ({row.tenant}), {row.type}, play '{row.play}'"
+    if repeats[0]:
+        yield f"  a rerun of session {repeats[0]}" + (f": {repeats[1]}" if repeats[1] else "")
     waits = f"waits for {_waits(row)}" if row.status is Status.WAITING else row.reason
     yield f"  {STATUSES[row.status]}: {waits}" if waits else f"  {STATUSES[row.status]}"
     times = [f"{what} {zone.when(at)}" for what, at in (("created", row.created_at), ("started", row.started_at)) if at]
@@ -162,6 +164,8 @@ def of_run(
     yield f"  started {zone.when(row.started_at)} by {row.user}@{row.machine}, {ended}{took} ({zone.offset})"
     yield f"  fleet {row.fleet}" + (f", commit {row.commit}" if row.commit else "")
     if state is not None:
+        if state.spec.rerun_of:
+            yield f"  a rerun of run {state.spec.rerun_of}" + (f": {state.spec.reason}" if state.spec.reason else "")
         for number, play in enumerate(state.spec.plays):
             yield f"  play '{play.name}': {_waves(state, number)}"
     yield f"  {count(sum(counts.values()), 'session')}: {_counted(counts)}"

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from immy_nornir.decide.detect.facts import facts_for, known_names
 from immy_nornir.decide.resolve.desires import desires_of
 from immy_nornir.decide.resolve.seen_facts import SeenFacts, as_seen
-from immy_nornir.decide.resolve.winning_deployments import Asked, choose
+from immy_nornir.decide.resolve.winning_deployments import choose
 from immy_nornir.errors import FilesError, ImmyError, UsageError
 from immy_nornir.history import codec
 from immy_nornir.model.places import Place
 from immy_nornir.model.playbooks import Play, Stage
-from immy_nornir.session.specs import NAMES, Asking, specs_of
+from immy_nornir.session.specs import NAMES, Asking, asked_of, specs_of
 
 if TYPE_CHECKING:
     from immy_nornir.decide.steps.state import State
@@ -42,8 +42,7 @@ def resolve(
     computer = engine.computer(spec.computer)
     variables = known_names(computer, spec.vars)
     facts = SeenFacts(as_seen(facts_for(identity, stored), seen or {}))
-    asked = Asked(spec.items, spec.asked_items, spec.onboarding)
-    choices = choose(engine.targets.of_computer(spec.computer), computer, facts, asked, variables)
+    choices = choose(engine.targets.of_computer(spec.computer), computer, facts, asked_of(spec), variables)
     known = replace(identity, system=facts)
     desires, definitions = desires_of(
         choices, engine.fleet.library, known, facts, variables, codec.fingerprint, engine.shared, engine.holds_secret
@@ -91,7 +90,7 @@ def spec_today(engine: Engine, old: SessionSpec) -> SessionSpec:
     asking = Asking(run.options, run.items, run.vars, run.check)
     computer = engine.computer(old.computer)
     made = specs_of(old.run_id, 1, play, kind, [computer], {old.computer: seen}, asking, engine.clock.now())[0]
-    return replace(made, id=old.id)
+    return replace(made, id=old.id, only=old.only, rerun_of=old.rerun_of)
 
 
 def compare(engine: Engine, state: State) -> tuple[str, SessionSpec | None]:

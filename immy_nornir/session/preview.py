@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from immy_nornir.decide.detect.facts import facts_for, known_names, presumed
-from immy_nornir.decide.resolve.winning_deployments import Asked, choose
+from immy_nornir.decide.resolve.winning_deployments import choose
 from immy_nornir.model.deployments import StateKind, TaskMode
 from immy_nornir.model.items import ItemKind, Platform, RebootNeed, Software
 from immy_nornir.model.playbooks import ActionType, Reboot
+from immy_nornir.session.specs import asked_of
 from immy_nornir.text.plain import counted
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def preview(engine: Engine, specs: Iterable[SessionSpec]) -> Preview:
             # Of a computer that was never seen it cannot be foreseen whether a reboot is pending.
             pending = bool(facts["pending_reboots"]) or "pending_reboots" not in known.values
             may = spec.options.reboot is Reboot.FORCE
-            asked = Asked(spec.items, spec.asked_items, spec.onboarding)
+            asked = asked_of(spec)
             variables = known_names(computer, spec.vars)
             candidates = engine.targets.of_computer(spec.computer)
             for choice in choose(candidates, computer, facts, asked, variables).values():

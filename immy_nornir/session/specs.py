@@ -15,6 +15,7 @@ from typing import Any
 from immy_nornir.decide import windows
 from immy_nornir.decide.detect.facts import known_names
 from immy_nornir.decide.resolve import host_variables
+from immy_nornir.decide.resolve.winning_deployments import Asked
 from immy_nornir.errors import ImmyError, UsageError
 from immy_nornir.model.facts import Facts
 from immy_nornir.model.inventory import Computer, Sourced
@@ -43,6 +44,11 @@ class Asking:
     items: tuple[str, ...] = ()
     vars: Mapping[str, Value] = field(default_factory=dict)
     check: bool = False
+
+
+def asked_of(spec: SessionSpec) -> Asked:
+    """What a session is about."""
+    return Asked(spec.only or spec.items, spec.asked_items, spec.onboarding)
 
 
 def variables_given(play: Play | None, extra: Mapping[str, Value]) -> dict[str, Value]:

@@ -132,7 +132,8 @@ def _goes_on(engine: Engine, old: State, new: SessionSpec) -> bool:
 def _same_work(old: SessionSpec, new: SessionSpec) -> bool:
     if old.by_hand is not None or new.by_hand is not None:
         return False  # typed again, it is meant again
-    return (old.type.name, old.items, old.play, old.check) == (new.type.name, new.items, new.play, new.check)
+    ours, theirs = ((one.type.name, one.items, one.only, one.rerun_of, one.play, one.check) for one in (old, new))
+    return ours == theirs
 
 
 # --- runs that were left ---------------------------------------------------------------------------------------

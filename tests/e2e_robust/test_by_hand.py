@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_what_many_computers_say_is_put_together_and_recorded(tmp_path: Path) -> None:
-    specs = {"pc003": {"exits": {"command": 3}}, "pc004": {"misbehave": ["off"]}}
+    specs: dict[str, dict[str, Any]] = {"pc003": {"exits": {"command": 3}}, "pc004": {"misbehave": ["off"]}}
     with fleet(tmp_path, 5, tenants=2, specs=specs) as one:
         said = one.immy("exec", "tenants", "--", "echo", "hello  $HOME 'x'", expect=2)
         assert "it would run on 5 computers of 2 tenants, and nobody is here to be asked" in one.said

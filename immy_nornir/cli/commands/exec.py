@@ -142,6 +142,7 @@ def _play(fleet: Any, pattern: str, limit: str | None) -> PlayRun:
 
 def _begin(engine: Engine, root: Path, play: PlayRun, hand: ByHand, given: Any) -> LiveRun:
     """Ask, then store the run with its sessions; nothing has begun yet."""
+    from immy_nornir.cli import by_hand
     from immy_nornir.cli.extra_vars import without_values
     from immy_nornir.history.store import new_id
     from immy_nornir.model.record.run import Approved, Pace, RunSpec
@@ -152,7 +153,7 @@ def _begin(engine: Engine, root: Path, play: PlayRun, hand: ByHand, given: Any) 
     asking = Asking({"reboot": "skip", "window": given["window"], "offline": given["offline"]})
     taking_up.make_specs(engine, run_id, [play], asking)
     play.specs = [dataclasses.replace(spec, by_hand=hand) for spec in play.specs]
-    by = _ask(play, hand, yes=given["yes"])
+    by = by_hand.ask(play.specs, hand, yes=given["yes"])
     user, machine = startup.who()
     spec = RunSpec(
         run_id,
@@ -166,22 +167,6 @@ def _begin(engine: Engine, root: Path, play: PlayRun, hand: ByHand, given: Any) 
         pace=Pace(given["workers"], given["per_tenant"], wait=given["wait"]),
     )
     return begin(engine, spec, [play], Approved(by, len(play.specs)), yes=True, quiet=given["quiet"])
-
-
-def _ask(play: PlayRun, hand: ByHand, *, yes: bool) -> str:
-    """Who says that it may be run. Raises: UsageError where nobody does."""
-    from immy_nornir.decide.plan.commands import line_of
-
-    if yes or len(play.specs) == 1:
-        return "--yes" if yes else "the operator"
-    tenants = len({spec.tenant for spec in play.specs})
-    where = f"{counted(len(play.specs), 'computer')} of {counted(tenants, 'tenant')}"
-    if not startup.is_terminal():
-        raise UsageError(f"it would run on {where}, and nobody is here to be asked", "add --yes")
-    say(f"  {line_of(hand)}", err=True)
-    if not click.confirm(f"Run this on {where}?", err=True):
-        raise UsageError("not run: the operator said no")
-    return "the operator"
 
 
 def _run(engine: Engine, run: LiveRun, form: str, *, quiet: bool, verbose: bool) -> int:

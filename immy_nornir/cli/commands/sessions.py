@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import completing, options, screens, startup, streams
+from immy_nornir.cli.commands.rerun import rerun
 from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.times import Zone
 from immy_nornir.errors import UsageError
@@ -34,6 +35,9 @@ SCHEMA_VERSION = 1
 @click.group()
 def sessions() -> None:
     """Look at maintenance sessions, and take up interrupted ones."""
+
+
+sessions.add_command(rerun)
 
 
 def _reader(ctx: click.Context) -> Reader:
@@ -116,6 +120,7 @@ def show(ctx: click.Context, session: str, form: str, *, commands: bool) -> None
     with _reader(ctx) as reader:
         row = find(reader, session)
         jobs = reader.jobs(row.id)
+        repeats = reader.rerun_of(row.id)
         record = reader.record(row.id) if commands else None
     if record is not None:
         for line in screens.commands_of(*record):
@@ -126,10 +131,12 @@ def show(ctx: click.Context, session: str, form: str, *, commands: bool) -> None
             "schema_version": SCHEMA_VERSION,
             "session": _plain(row),
             "jobs": [dataclasses.asdict(one) for one in jobs],
+            "rerun_of": repeats[0] or None,
+            "reason": repeats[1],
         }
         say_json(json.indented(document))
         return
-    for line in screens.of_session(row, jobs):
+    for line in screens.of_session(row, jobs, repeats):
         say(line)
 
 

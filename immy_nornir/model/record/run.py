@@ -63,6 +63,10 @@ class RunSpec:
     check: bool = False
     pace: Pace = field(default_factory=Pace)
     brakes: Brakes = field(default_factory=Brakes)
+    rerun_of: str = ""
+    """The run whose sessions it repeats, with that one's own arguments."""
+    reason: str = ""
+    """Why, where somebody said it."""
 
     @property
     def sessions(self) -> list[str]:

@@ -172,6 +172,10 @@ class SessionSpec:
     created_at: float = 0.0
     by_hand: ByHand | None = None
     """The command that it runs instead of maintaining items."""
+    only: tuple[str, ...] = ()
+    """Of its items only these, with their prerequisites: what a rerun narrows the old one's own arguments by."""
+    rerun_of: str = ""
+    """The session that it repeats."""
 
     @property
     def stages(self) -> tuple[Stage, ...]:
