@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "runs": "Look at runs: the sessions that one command started together.",
     "computers": "Say something of single computers.",
     "report": "Show a run as a report.",
+    "test": "Try one item out on one computer, as if a deployment aimed it there.",
     "lab": "Start and stop simulated computers, to try everything without Windows.",
     "demo": "Run the sample fleet's full maintenance on simulated computers.",
     "completion": "Print the script that lets a shell complete commands, options, computers, items, sessions.",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from immy_nornir.decide.plan.commands import COMMAND_TYPE
+from immy_nornir.decide.plan.trials import TEST, type_of
 from immy_nornir.errors import UsageError
 from immy_nornir.model.places import Place
 from immy_nornir.model.playbooks import Play
@@ -59,6 +60,7 @@ def plays_again(engine: Engine, run: RunSpec, run_id: str, wanted: Sequence[Agai
                 spec,
                 only=olds[spec.computer].only,
                 by_hand=olds[spec.computer].state.spec.by_hand,
+                trial=olds[spec.computer].state.spec.trial,
                 rerun_of=olds[spec.computer].state.spec.id,
             )
             for spec in made.specs
@@ -70,6 +72,8 @@ def _play(engine: Engine, run: RunSpec, name: str, olds: Mapping[str, Again]) ->
     old = next(iter(olds.values())).state.spec
     if old.by_hand is not None:
         return Play(name, "", Place("record"), COMMAND_TYPE.name), COMMAND_TYPE
+    if old.trial is not None:
+        return Play(name, "", Place("record"), TEST), type_of(old.trial.part)
     play = engine.play_of(run, name)
     word = old.type.name if play is None else play.maintenance
     kind = engine.fleet.types.get(word)

@@ -17,6 +17,7 @@ from immy_nornir.decide.plan.actions import Decision, decide, told
 from immy_nornir.decide.plan.commands import command_step
 from immy_nornir.decide.plan.job_steps import Step, steps_of
 from immy_nornir.decide.plan.make_plan import user_for
+from immy_nornir.decide.plan.trials import download_step, is_download
 from immy_nornir.decide.steps import outcomes
 from immy_nornir.decide.steps.failure_line import failure_line
 from immy_nornir.decide.steps.state import State, looked_at, meaning_of, rebooted_since
@@ -184,7 +185,10 @@ def _step(state: State, one: ActionState, job: Job) -> Step:
     hand = state.spec.by_hand
     if hand is not None:
         return command_step(hand, Platform.WINDOWS if state.identity is None else state.identity.platform)
-    return steps_of(one.plan, state.definitions[one.plan.definition], state.findings.get(one.plan.id))[job.step]
+    item = state.definitions[one.plan.definition]
+    if is_download(state.spec.trial):
+        return download_step(one.plan, item)
+    return steps_of(one.plan, item, state.findings.get(one.plan.id))[job.step]
 
 
 def _under_way(state: State) -> Job:

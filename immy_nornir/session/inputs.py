@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from immy_nornir.decide.detect.facts import facts_for, known_names
+from immy_nornir.decide.plan import trials
 from immy_nornir.decide.resolve.desires import desires_of
 from immy_nornir.decide.resolve.seen_facts import SeenFacts, as_seen
-from immy_nornir.decide.resolve.winning_deployments import choose
+from immy_nornir.decide.resolve.winning_deployments import Candidates, choose
 from immy_nornir.errors import FilesError, ImmyError, UsageError
 from immy_nornir.history import codec
 from immy_nornir.model.places import Place
@@ -42,12 +43,20 @@ def resolve(
     computer = engine.computer(spec.computer)
     variables = known_names(computer, spec.vars)
     facts = SeenFacts(as_seen(facts_for(identity, stored), seen or {}))
-    choices = choose(engine.targets.of_computer(spec.computer), computer, facts, asked_of(spec), variables)
+    choices = choose(candidates_of(engine, spec), computer, facts, asked_of(spec), variables)
     known = replace(identity, system=facts)
     desires, definitions = desires_of(
         choices, engine.fleet.library, known, facts, variables, codec.fingerprint, engine.shared, engine.holds_secret
     )
+    if spec.trial is not None:
+        desires = trials.desires_of_part(spec.trial, desires)
     return desires, definitions, facts.read()
+
+
+def candidates_of(engine: Engine, spec: SessionSpec) -> Candidates:
+    """The deployments that may hold for a session's computer; of a trial, its own."""
+    own = engine.targets.of_computer(spec.computer)
+    return own if spec.trial is None else trials.candidates(spec.trial, own, spec.computer)
 
 
 def input_of(desire: Desire) -> str:
@@ -97,9 +106,9 @@ def compare(engine: Engine, state: State) -> tuple[str, SessionSpec | None]:
     """Why a session's files are not those of its plan any more, and its spec as they make it now; empty: they are.
 
     None where the files make no session of it: then it can only be settled. Raises FilesError where they have errors.
-    A command by hand is not of the files.
+    Commands by hand and trials are not of the files.
     """
-    if state.spec.by_hand is not None:
+    if state.spec.by_hand is not None or state.spec.trial is not None:
         return "", state.spec
     try:
         today = spec_today(engine, state.spec)

@@ -16,6 +16,7 @@ from immy_nornir.decide.detect.identity import expectation
 from immy_nornir.decide.plan.actions import Decision, decide
 from immy_nornir.decide.plan.commands import command_plan
 from immy_nornir.decide.plan.make_plan import Planning, make_plan, to_detect
+from immy_nornir.decide.plan.trials import download_plan, is_download
 from immy_nornir.decide.steps.step import Do
 from immy_nornir.errors import (
     NO_ROOM,
@@ -282,7 +283,10 @@ def _make_plan(state: State, leg: Leg) -> list[Entry]:
     if hand is not None:
         assert state.identity is not None  # noqa: S101 - planning comes after connecting
         return [Planned(command_plan(hand, state.spec.options, state.identity, effects.primary_user(leg)))]
-    return [Planned(make_plan(_planning_of(state, leg, state.findings, state.desires)))]
+    plan = make_plan(_planning_of(state, leg, state.findings, state.desires))
+    if is_download(state.spec.trial):
+        plan = download_plan(plan, state.desires, state.definitions, state.findings, effects.architecture(state))
+    return [Planned(plan)]
 
 
 # --- judging after execution ----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from immy_nornir.decide.resolve.winning_deployments import choose
 from immy_nornir.model.deployments import StateKind, TaskMode
 from immy_nornir.model.items import ItemKind, Platform, RebootNeed, Software
 from immy_nornir.model.playbooks import ActionType, Reboot
+from immy_nornir.session.inputs import candidates_of
 from immy_nornir.session.specs import asked_of
 from immy_nornir.text.plain import counted
 
@@ -71,7 +72,7 @@ def preview(engine: Engine, specs: Iterable[SessionSpec]) -> Preview:
             may = spec.options.reboot is Reboot.FORCE
             asked = asked_of(spec)
             variables = known_names(computer, spec.vars)
-            candidates = engine.targets.of_computer(spec.computer)
+            candidates = candidates_of(engine, spec)
             for choice in choose(candidates, computer, facts, asked, variables).values():
                 # What the history does not know the session may: then any of them may win.
                 may_win = (choice.winner,) if choice.winner else [one.deployment for one in choice.undecided]

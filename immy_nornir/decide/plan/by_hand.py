@@ -38,6 +38,8 @@ def _installer(step: Step) -> Iterator[str]:
     name = plain(work.get("file_name"))
     if work.get("url"):
         yield f"download {plain(work['url'])} as {name}" + (f", sha256 {work['sha256']}" if work.get("sha256") else "")
+    if work.get("only") == "download":
+        return
     if work.get("script"):
         yield from _script(work, step.secrets)
         return

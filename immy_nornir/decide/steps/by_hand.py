@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from immy_nornir.decide.plan.trials import is_download
 from immy_nornir.decide.steps.state import State, meaning_of
 from immy_nornir.decide.steps.under_way import ActionState, Job
 from immy_nornir.model.items import ExitMeaning, Platform
@@ -13,8 +14,8 @@ _REBOOTS = (ExitMeaning.SOFT_REBOOT, ExitMeaning.HARD_REBOOT)
 
 
 def purpose_of(spec: SessionSpec) -> Purpose:
-    """What the jobs of a session are for."""
-    return Purpose.ACT if spec.by_hand is None else Purpose.BY_HAND
+    """What the jobs of a session are for: a download alone leaves nothing behind that could be detected either."""
+    return Purpose.BY_HAND if spec.by_hand is not None or is_download(spec.trial) else Purpose.ACT
 
 
 def ended(state: State, one: ActionState, job: Job) -> ActionEnded:

@@ -163,7 +163,7 @@ def _fresh_boot(state: State, one: ActionState) -> _NeedsReboot | None:
 
 def _start(state: State, one: ActionState, now: float) -> Step:
     old = now - looked_at(state, one) > FRESH_SECONDS
-    if state.spec.by_hand is not None:
+    if by_hand.purpose_of(state.spec) is Purpose.BY_HAND:
         return _intend(state, one, one.attempt + 1, one.step)
     if one.plan.type is ActionType.UNDETERMINED or old:
         return Perform(Do.DETERMINE, one.plan.id)

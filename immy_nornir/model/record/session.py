@@ -142,6 +142,27 @@ class ByHand:
     timeout_seconds: int = 600
 
 
+class Part(StrEnum):
+    """What of an item's life is tried."""
+
+    ALL = "all"
+    REQUIREMENTS = "requirements"
+    DETECT = "detect"
+    DOWNLOAD = "download"
+    INSTALL = "install"
+    UNINSTALL = "uninstall"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One item that is tried out, as if a deployment aimed it at the computer."""
+
+    item: str
+    part: Part = Part.ALL
+    params: Mapping[str, Value] = field(default_factory=dict)
+    """Over those of its deployment there."""
+
+
 @dataclass(frozen=True, slots=True)
 class SessionSpec:
     """What one session was asked to do; never changes after its creation."""
@@ -172,6 +193,8 @@ class SessionSpec:
     created_at: float = 0.0
     by_hand: ByHand | None = None
     """The command that it runs instead of maintaining items."""
+    trial: Trial | None = None
+    """The item that it tries out instead of what deployments say."""
     only: tuple[str, ...] = ()
     """Of its items only these, with their prerequisites: what a rerun narrows the old one's own arguments by."""
     rerun_of: str = ""

@@ -137,7 +137,9 @@ def _installer(work: Mapping[str, Json]) -> str:
     url = _texted(work, "url")
     if url:
         lines.append(f"immy_download {_word(_place(url))} {_word(_file_name(work, url))} {_word(_digest(work))}")
-    if script is not None:
+    if work.get("only") == "download":
+        lines.append('wc -c <"$IMMY_INSTALLER" | tr -d " \\t" | sed "s/$/ bytes/"')
+    elif script is not None:
         lines.append(f'printf %s {_word(script)} | immy_decode >"$IMMY_JOB/install"')
         lines.append('cd "$IMMY_JOB" && immy_launch=exec && immy_script "$IMMY_JOB/install"')
     else:
