@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .fleets import fleet
+from immy_nornir.lab import Lab
+from tests.waiting import ENOUGH, eventually
+
+from .fleets import Fleet, fleet, kill, write
 
 pytestmark = pytest.mark.slow
 
@@ -51,3 +56,46 @@ def test_what_many_computers_say_is_put_together_and_recorded(tmp_path: Path) ->
         (tmp_path / "FREEZE").write_text("no changes before Monday\n")
         one.immy("exec", "pc001", "--", "hostname", expect=2)
         assert "no changes before Monday" in one.said
+
+
+SLOW = """echo begun >> "$1/counter"
+echo "the first"
+while [ ! -e "$1/go" ]; do sleep 0.1; done
+echo "the password is $(cat "$1/word")"
+exit 3
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="local computers are POSIX ones")
+@pytest.mark.parametrize("end", ["killed", "interrupted"])
+def test_a_command_outlives_its_immy_and_is_never_run_twice(tmp_path: Path, end: str) -> None:
+    hosts = "all: {hosts: {localhost: {ansible_connection: local, a_secret: {secret: 'env:A_WORD'}}}}\n"
+    word = "Tr0ub4dor&3xyz"
+    write(tmp_path, {"inventory/hosts.yml": hosts, "slow.sh": SLOW, "place/word": f"{word}\n"})
+    environment = {"IMMY_SPOOL": str(tmp_path / "spool"), "A_WORD": word}
+    one = Fleet(tmp_path, Lab([], folder=tmp_path / "lab"), environment)
+    place = tmp_path / "place"
+    one.immy("exec", "localhost", "--", "echo", word, expect=2)
+    assert "the command holds a known secret in clear" in one.said
+    assert word not in one.said
+
+    process = one.start("exec", "localhost", "--script", "slow.sh", "--", str(place))
+    eventually((place / "counter").exists)
+    if end == "killed":
+        kill(process)
+    else:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(ENOUGH) == 130
+    assert one.statuses() == {"localhost": "interrupted"}
+    one.immy("sessions", "rerun", "localhost", expect=2)
+    assert "what has not ended cannot be done again" in one.said
+
+    process = one.start("sessions", "resume")
+    eventually(lambda: one.statuses()["localhost"] in ("running", "waiting"))
+    (place / "go").touch()
+    assert process.wait(ENOUGH) == 1
+    assert (place / "counter").read_text() == "begun\n"
+    [job] = one.show("localhost")["jobs"]
+    assert (job["state"], job["exit_code"]) == ("finished", 3)
+    assert job["output"].startswith("the first\nthe password is ")
+    assert word not in json.dumps(one.show("localhost"))
