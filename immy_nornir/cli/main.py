@@ -39,6 +39,8 @@ COMMANDS: dict[str, str] = {
     "new": "Write the files of a new software or task, to change into the real thing.",
     "init": "Copy the sample fleet to a new folder.",
 }
+_FOLDERS = {"exec": "by_hand", "test": "by_hand"}
+"""Commands whose modules lie in a folder of their own."""
 
 
 class _Lazy(click.Group):
@@ -50,7 +52,9 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"immy_nornir.cli.commands.{cmd_name}"), cmd_name)
+        folder = f"{_FOLDERS[cmd_name]}." if cmd_name in _FOLDERS else ""
+        module = importlib.import_module(f"immy_nornir.cli.commands.{folder}{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

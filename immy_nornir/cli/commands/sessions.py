@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import completing, options, screens, startup, streams
-from immy_nornir.cli.commands.rerun import rerun
+from immy_nornir.cli.commands.by_hand.rerun import rerun
+from immy_nornir.cli.commands.report import find
 from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.times import Zone
 from immy_nornir.errors import UsageError
@@ -311,32 +312,6 @@ def _resume(
     with streams.outlived():
         show_summary(engine, "resumed", lives, reports, form)
     return record_code(engine, exit_code(lives, False))
-
-
-def find(reader: Reader, text: str) -> SessionRow:
-    """A session by id, by the beginning of its id, or the newest of a computer.
-
-    Raises: UsageError with what is near.
-    """
-    from immy_nornir.history.queries import Asked
-
-    exact = reader.sessions(Asked(ids=[text]), actions=True) or reader.sessions(
-        Asked(computer=text, limit=1), actions=True
-    )
-    if exact:
-        return exact[0]
-    rows = reader.sessions(Asked())
-    begins = [row for row in rows if row.id.startswith(text)]
-    if len(begins) == 1:
-        return reader.sessions(Asked(ids=[begins[0].id]), actions=True)[0]
-    if begins:
-        raise UsageError(
-            f"{len(begins)} sessions begin with '{text}'", f"such as {', '.join(row.id for row in begins[:4])}"
-        )
-    near = difflib.get_close_matches(text, {name for row in rows for name in (row.id, row.computer)}, 3)
-    raise UsageError(
-        f"there is no session '{text}'", f"did you mean {' or '.join(near)}?" if near else "immy sessions list"
-    )
 
 
 def _plain(row: SessionRow) -> dict[str, Any]:

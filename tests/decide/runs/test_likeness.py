@@ -39,5 +39,5 @@ def test_who_ended_otherwise_did_not_say_the_same(other: Said) -> None:
 def test_most_computers_come_first_and_the_lines_that_differ_are_known() -> None:
     texts = ["other", "head\nfree 1\nend", "head\nfree 2\nend", "head\nfree 1\nend"]
     first, last = put_together(said(f"pc{number}", text) for number, text in enumerate(texts))
-    assert (first.count, first.first.computer, differing(first)) == (3, "pc1", {1})
+    assert (first.count, first.first.computer, differing(first)) == (3, "pc1", frozenset({1}))
     assert (last.count, differing(last)) == (1, frozenset())

@@ -19,7 +19,9 @@ from immy_nornir.text import json
 from immy_nornir.text.plain import counted
 
 if TYPE_CHECKING:
-    from immy_nornir.model.record.session import ByHand
+    from collections.abc import Sequence
+
+    from immy_nornir.model.record.session import ByHand, SessionSpec
     from immy_nornir.session.engine import Engine
     from immy_nornir.session.runs import LiveRun, PlayRun
 
@@ -142,7 +144,6 @@ def _play(fleet: Any, pattern: str, limit: str | None) -> PlayRun:
 
 def _begin(engine: Engine, root: Path, play: PlayRun, hand: ByHand, given: Any) -> LiveRun:
     """Ask, then store the run with its sessions; nothing has begun yet."""
-    from immy_nornir.cli import by_hand
     from immy_nornir.cli.extra_vars import without_values
     from immy_nornir.history.store import new_id
     from immy_nornir.model.record.run import Approved, Pace, RunSpec
@@ -153,7 +154,7 @@ def _begin(engine: Engine, root: Path, play: PlayRun, hand: ByHand, given: Any) 
     asking = Asking({"reboot": "skip", "window": given["window"], "offline": given["offline"]})
     taking_up.make_specs(engine, run_id, [play], asking)
     play.specs = [dataclasses.replace(spec, by_hand=hand) for spec in play.specs]
-    by = by_hand.ask(play.specs, hand, yes=given["yes"])
+    by = ask(play.specs, hand, yes=given["yes"])
     user, machine = startup.who()
     spec = RunSpec(
         run_id,
@@ -169,24 +170,40 @@ def _begin(engine: Engine, root: Path, play: PlayRun, hand: ByHand, given: Any) 
     return begin(engine, spec, [play], Approved(by, len(play.specs)), yes=True, quiet=given["quiet"])
 
 
+def ask(specs: Sequence[SessionSpec], hand: ByHand, *, yes: bool) -> str:
+    """Who says that it may be run. Raises: UsageError where nobody does."""
+    from immy_nornir.decide.plan.commands import line_of
+
+    if yes or len(specs) == 1:
+        return "--yes" if yes else "the operator"
+    tenants = len({spec.tenant for spec in specs})
+    where = f"{counted(len(specs), 'computer')} of {counted(tenants, 'tenant')}"
+    if not startup.is_terminal():
+        raise UsageError(f"it would run on {where}, and nobody is here to be asked", "add --yes")
+    say(f"  {line_of(hand)}", err=True)
+    if not click.confirm(f"Run this on {where}?", err=True):
+        raise UsageError("not run: the operator said no")
+    return "the operator"
+
+
 def _run(engine: Engine, run: LiveRun, form: str, *, quiet: bool, verbose: bool) -> int:
-    from immy_nornir.cli import by_hand
+    from immy_nornir.cli.live import said
 
     sessions = list(run.sessions.values())
     silent = quiet or (len(sessions) == 1 and not verbose)
-    work_on(engine, run, quiet=silent, verbose=verbose, also=by_hand.AsItComes if verbose else lambda each: each)
+    work_on(engine, run, quiet=silent, verbose=verbose, also=said.AsItComes if verbose else lambda each: each)
     reports_of(engine, run, wanted=False)
-    outcomes = by_hand.outcomes_of(engine, sessions)
+    outcomes = said.outcomes_of(engine, sessions)
     with streams.outlived():
         if form == "json":
             rows = [one.plain for one in outcomes]
             document = {"schema_version": SCHEMA_VERSION, "run": run.state.spec.id, "computers": rows}
             say_json(json.indented(document))
         else:
-            for line in by_hand.lines_of(outcomes, verbose=verbose):
+            for line in said.lines_of(outcomes, verbose=verbose):
                 say(line)
             total = counted(len(sessions), "computer")
-            say(f"run {run.state.spec.id}: {total}: {by_hand.counts_of(outcomes)}", err=True)
-            for line in by_hand.next_lines(outcomes):
+            say(f"run {run.state.spec.id}: {total}: {said.counts_of(outcomes)}", err=True)
+            for line in said.next_lines(outcomes):
                 say(line, err=True)
     return record_code(engine, exit_code(sessions, False))

@@ -18,6 +18,7 @@ from immy_nornir.model.record.status import Status
 if TYPE_CHECKING:
     from immy_nornir.history.queries import Reader, SessionRow
     from immy_nornir.model.playbooks import Fleet
+    from immy_nornir.model.record.run import RunSpec
     from immy_nornir.session.again import Again
     from immy_nornir.session.engine import Engine
 
@@ -86,8 +87,7 @@ def rerun(ctx: click.Context, /, names: tuple[str, ...], run_id: str | None, **g
 
 def _meant(reader: Reader, names: Sequence[str], run_id: str | None, tenant: str | None) -> list[SessionRow]:
     """The sessions that are meant, oldest first; of those that another took the place of, only that other."""
-    from immy_nornir.cli.commands.report import run_named
-    from immy_nornir.cli.commands.sessions import find
+    from immy_nornir.cli.commands.report import find, run_named
     from immy_nornir.history.queries import Asked
 
     if run_id is None:
@@ -170,12 +170,11 @@ def _named(state: Any, item: str) -> tuple[str, ...]:
 def _again(engine: Engine, root: Path, old_run: str, wanted: Sequence[Again], given: Any) -> int:
     """One new run; its exit code."""
     from immy_nornir.cli.approving.approval import approve
-    from immy_nornir.cli.by_hand import ask
+    from immy_nornir.cli.commands.by_hand.exec import ask
     from immy_nornir.cli.commands.run import begin, refuse_frozen, reports_of, work_on
-    from immy_nornir.cli.extra_vars import without_values
     from immy_nornir.cli.summary import exit_code, record_code, show_summary
     from immy_nornir.history.store import new_id
-    from immy_nornir.model.record.run import Approved, Brakes, Pace, RunSpec
+    from immy_nornir.model.record.run import Approved
     from immy_nornir.session.again import plays_again
     from immy_nornir.session.preview import preview
 
@@ -192,10 +191,27 @@ def _again(engine: Engine, root: Path, old_run: str, wanted: Sequence[Again], gi
     by_hand = specs[0].by_hand
     if by_hand is not None:
         approved = Approved(ask(specs, by_hand, yes=given["yes"]), len(specs))
+    spec = _spec(run_id, root, old, given)
+    run = begin(engine, spec, plays, approved, yes=given["yes"], quiet=given["quiet"])
+    lives = list(run.sessions.values())
+    if not given["quiet"]:
+        say(f"run {run_id} repeats {len(specs)} of run {old_run}", err=True)
+    work_on(engine, run, quiet=given["quiet"], verbose=given["verbose"])
+    reports = reports_of(engine, run, wanted=by_hand is None)
+    with streams.outlived():
+        show_summary(engine, run_id, lives, reports, given["form"], planned=old.check, verbose=given["verbose"])
+    return record_code(engine, exit_code(lives, old.check))
+
+
+def _spec(run_id: str, root: Path, old: RunSpec, given: Any) -> RunSpec:
+    """A run with the arguments of an old one."""
+    from immy_nornir.cli.extra_vars import without_values
+    from immy_nornir.model.record.run import Brakes, Pace, RunSpec
+
     user, machine = startup.who()
     given_brakes = [given[name] for name in ("max_changes", "max_reboots")]
     brakes = [mine if mine is not None else theirs for mine, theirs in zip(given_brakes, _figures(old), strict=True)]
-    spec = RunSpec(
+    return RunSpec(
         run_id,
         shlex.join(["immy", *without_values(sys.argv[1:])]),
         old.playbook,
@@ -209,18 +225,9 @@ def _again(engine: Engine, root: Path, old_run: str, wanted: Sequence[Again], gi
         check=old.check,
         pace=Pace(given["workers"], old.pace.per_tenant, wait=given["wait"]),
         brakes=Brakes(*brakes),
-        rerun_of=old_run,
+        rerun_of=old.id,
         reason=given["reason"],
     )
-    run = begin(engine, spec, plays, approved, yes=given["yes"], quiet=given["quiet"])
-    lives = list(run.sessions.values())
-    if not given["quiet"]:
-        say(f"run {run_id} repeats {len(specs)} of run {old_run}", err=True)
-    work_on(engine, run, quiet=given["quiet"], verbose=given["verbose"])
-    reports = reports_of(engine, run, wanted=by_hand is None)
-    with streams.outlived():
-        show_summary(engine, run_id, lives, reports, given["form"], planned=old.check, verbose=given["verbose"])
-    return record_code(engine, exit_code(lives, old.check))
 
 
 def _figures(old: Any) -> tuple[int | None, int | None]:

@@ -141,7 +141,7 @@ def _work(engine: Engine, root: Path, play: PlayRun, trial: Trial, given: Any) -
 
 
 def _show(engine: Engine, run: LiveRun, form: str) -> None:
-    from immy_nornir.cli.trial import lines_of, parts_of
+    from immy_nornir.cli.live.trial import lines_of, parts_of
 
     engine.history.flush()
     [live] = run.sessions.values()

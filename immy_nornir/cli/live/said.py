@@ -7,12 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from immy_nornir.cli import startup
 from immy_nornir.cli.door import say
 from immy_nornir.decide.runs.likeness import Alike, Said, differing, normal, put_together
-from immy_nornir.errors import UsageError
 from immy_nornir.model.record.entries import JobEnded, JobSeen, Stamped
 from immy_nornir.model.record.session import Status
 from immy_nornir.model.record.words import word
@@ -21,7 +18,6 @@ from immy_nornir.text.plain import counted
 if TYPE_CHECKING:
     from immy_nornir.decide.steps.state import State
     from immy_nornir.history.queries import JobRow
-    from immy_nornir.model.record.session import ByHand, SessionSpec
     from immy_nornir.session.engine import Engine, Listener
     from immy_nornir.session.live import LiveSession
 
@@ -59,22 +55,6 @@ class Outcome:
             return {**about, **ended, "exit_code": None, "error": "", "seconds": None, "output": ""}
         more = {"exit_code": job.exit_code, "error": job.error, "seconds": job.seconds, "output": job.output}
         return {**about, **ended, **more}
-
-
-def ask(specs: Sequence[SessionSpec], hand: ByHand, *, yes: bool) -> str:
-    """Who says that it may be run. Raises: UsageError where nobody does."""
-    from immy_nornir.decide.plan.commands import line_of
-
-    if yes or len(specs) == 1:
-        return "--yes" if yes else "the operator"
-    tenants = len({spec.tenant for spec in specs})
-    where = f"{counted(len(specs), 'computer')} of {counted(tenants, 'tenant')}"
-    if not startup.is_terminal():
-        raise UsageError(f"it would run on {where}, and nobody is here to be asked", "add --yes")
-    say(f"  {line_of(hand)}", err=True)
-    if not click.confirm(f"Run this on {where}?", err=True):
-        raise UsageError("not run: the operator said no")
-    return "the operator"
 
 
 def outcomes_of(engine: Engine, sessions: Sequence[LiveSession]) -> list[Outcome]:
