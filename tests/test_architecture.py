@@ -66,7 +66,7 @@ OWNERS: dict[str, str] = {
     "nornir": r"plugins/\w+",
     "nornir_utils": r"plugins/\w+",
     "rich": r"cli/live/progress",
-    "click": r"cli/(?:commands/)?\w+",
+    "click": r"cli/(?:commands/(?:by_hand/)?)?\w+",
 }
 """Library -> the modules that may know it. One that is not here has no owner yet, and that is an error too."""
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # name, which is also that of its module and function -> first line of its help, which tests hold against the command.
 COMMANDS: dict[str, str] = {
     "run": "Run a playbook, or one maintenance type on a pattern.",
+    "exec": "Run a command on computers, and show what they say, put together.",
     "explain": "Why an item is deployed to a computer as it is, or not at all.",
     "lint": "Check all files of the fleet; exit code 2 when there are errors.",
     "schema": "Print the JSON Schemas of the fleet's files, for editors.",
@@ -35,12 +36,15 @@ COMMANDS: dict[str, str] = {
     "computers": "Say something of single computers.",
     "schedule": "Begin work by itself: when schedules are due, the service that begins them, and how others can.",
     "report": "Show a run as a report.",
+    "test": "Try one item out on one computer, as if a deployment aimed it there.",
     "lab": "Start and stop simulated computers, to try everything without Windows.",
     "demo": "Run the sample fleet's full maintenance on simulated computers.",
     "completion": "Print the script that lets a shell complete commands, options, computers, items, sessions.",
     "new": "Write the files of a new software or task, to change into the real thing.",
     "init": "Copy the sample fleet to a new folder.",
 }
+_FOLDERS = {"exec": "by_hand", "test": "by_hand"}
+"""Commands whose modules lie in a folder of their own."""
 
 
 class _Lazy(click.Group):
@@ -52,7 +56,9 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"immy_nornir.cli.commands.{cmd_name}"), cmd_name)
+        folder = f"{_FOLDERS[cmd_name]}." if cmd_name in _FOLDERS else ""
+        module = importlib.import_module(f"immy_nornir.cli.commands.{folder}{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

@@ -48,7 +48,7 @@ def _waits(row: SessionRow) -> str:
     return about if sign and kind.isalpha() else row.waiting
 
 
-def of_session(row: SessionRow, jobs: Sequence[JobRow]) -> Iterator[str]:
+def of_session(row: SessionRow, jobs: Sequence[JobRow], repeats: tuple[str, str] = ("", "")) -> Iterator[str]:
     """One session with its actions and jobs."""
     from immy_nornir.model.playbooks import ActionType
     from immy_nornir.model.record.session import Outcome, OutcomeReason
@@ -56,6 +56,8 @@ def of_session(row: SessionRow, jobs: Sequence[JobRow]) -> Iterator[str]:
 
     zone = Zone((row.created_at, row.started_at, row.ended_at))
     yield f"session {row.id} of {row.computer} ({row.tenant}), {row.type}, play '{row.play}'"
+    if repeats[0]:
+        yield f"  a rerun of session {repeats[0]}" + (f": {repeats[1]}" if repeats[1] else "")
     waits = f"waits for {_waits(row)}" if row.status is Status.WAITING else row.reason
     yield f"  {STATUSES[row.status]}: {waits}" if waits else f"  {STATUSES[row.status]}"
     times = [f"{what} {zone.when(at)}" for what, at in (("created", row.created_at), ("started", row.started_at)) if at]
@@ -73,6 +75,9 @@ def of_session(row: SessionRow, jobs: Sequence[JobRow]) -> Iterator[str]:
         if action.outcome:
             end = f"{said(action.outcome, Outcome)} ({said(action.outcome_reason or '', OutcomeReason)})"
         yield f"  {action.id}: {said(action.type, ActionType)}: {end}"
+        if action.type == ActionType.RUN:
+            yield f"      {action.why}" + (f"; {action.message}" if action.message else "")
+            continue
         after = f", afterwards {action.after}" if action.after and action.attempts else ""
         about = f"found {action.found or 'nothing'}, wanted {action.desired or 'by another item'}{after}"
         yield (
@@ -90,6 +95,7 @@ def of_session(row: SessionRow, jobs: Sequence[JobRow]) -> Iterator[str]:
 def commands_of(spec: SessionSpec, items: Mapping[str, Item], entries: Sequence[Stamped]) -> Iterator[str]:
     """What a session ran on its computer, where and as whom, as it can be tried by hand; without secrets."""
     from immy_nornir.decide.plan.by_hand import by_hand
+    from immy_nornir.decide.plan.commands import command_step
     from immy_nornir.decide.plan.job_steps import steps_of
     from immy_nornir.decide.steps.state import State, fold
     from immy_nornir.model.items import Context
@@ -115,6 +121,8 @@ def commands_of(spec: SessionSpec, items: Mapping[str, Item], entries: Sequence[
                 yield f"\n# {zone.when(stamped.at)}: {plan.id}: {word(plan.type)}, attempt {attempt}, as {who}"
                 item = items.get(plan.definition)
                 steps = () if item is None else steps_of(plan, item, state.findings.get(plan.id))
+                if spec.by_hand is not None and state.identity is not None:
+                    steps = (command_step(spec.by_hand, state.identity.platform),)
                 yield from by_hand(steps[step]) if step < len(steps) else ["# its definition is not known any more"]
 
 
@@ -180,6 +188,8 @@ def of_run(
     yield f"  started {zone.when(row.started_at)} by {row.user}@{row.machine}, {ended}{took} ({zone.offset})"
     yield f"  fleet {row.fleet}" + (f", commit {row.commit}" if row.commit else "")
     if state is not None:
+        if state.spec.rerun_of:
+            yield f"  a rerun of run {state.spec.rerun_of}" + (f": {state.spec.reason}" if state.spec.reason else "")
         for number, play in enumerate(state.spec.plays):
             yield f"  play '{play.name}': {_waves(state, number)}"
     yield f"  {count(sum(counts.values()), 'session')}: {_counted(counts)}"

@@ -13,7 +13,9 @@ from immy_nornir.text.yaml import Node
 NAME = Key("name", Text("a name of letters, digits, _ and -", r"[A-Za-z][\w-]*"), "What plays call it.", required=True)
 STAGES = Key("stages", ListOf(Choice(Stage), filled=True), "The chain of stages, in order.", required=True)
 LOOKS_AT = Key("looks_at", ListOf(Choice(ItemKind)), "software, task; both if not said.")
-DOES = Key("does", ListOf(Choice(ActionType)), "The kinds of action that it may do; none if not said.")
+DOES = Key(
+    "does", ListOf(Choice(ActionType, (ActionType.RUN,))), "The kinds of action that it may do; none if not said."
+)
 ABOUT = Key("description", TEXT, "What it is for.")
 
 

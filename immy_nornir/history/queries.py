@@ -412,6 +412,12 @@ class Reader:
         except sqlite3.Error as error:
             raise troubles.refusal(self._path, "read", error) from error
 
+    def rerun_of(self, session_id: str) -> tuple[str, str]:
+        """The session that one repeats, and why, where somebody said it; both empty where it repeats none."""
+        from immy_nornir.history import records
+
+        return records.rerun_of(self._connection, session_id)
+
     # --- runs as a whole ---
 
     def statuses_of_runs(self, run_id: str | None = None) -> dict[str, dict[Status, int]]:

@@ -125,6 +125,17 @@ def run_record(connection: sqlite3.Connection, run_id: str) -> tuple[RunSpec, li
     return _run_spec(row[0]), [RunStamped(seq, at, codec.run_entry_from(data)) for seq, at, data in rows]
 
 
+def rerun_of(connection: sqlite3.Connection, session_id: str) -> tuple[str, str]:
+    """The session that one repeats, and why; both empty where it repeats none, or where that is damaged."""
+    sql = "SELECT s.spec, r.spec FROM sessions s LEFT JOIN runs r ON r.id=s.run_id WHERE s.id=?"
+    row = connection.execute(sql, (session_id,)).fetchone()
+    try:
+        spec: SessionSpec = codec.load(json.parse(codec.unpack(row[0])), SessionSpec)
+        return spec.rerun_of, _run_spec(row[1]).reason if spec.rerun_of and row[1] else ""
+    except DAMAGE:
+        return "", ""
+
+
 def run_specs(connection: sqlite3.Connection) -> list[RunSpec]:
     """What every run was asked to do that is a record and has not ended, newest first."""
     sql = "SELECT spec FROM runs WHERE spec IS NOT NULL AND status<>'ended' ORDER BY started_at DESC, id DESC"

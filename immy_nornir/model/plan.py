@@ -104,6 +104,8 @@ class Reason(StrEnum):
     NOT_NEEDED = "not_needed"
     CONFLICT = "conflict"
     OFFLINE = "offline"
+    BY_HAND = "by_hand"
+    """Somebody typed it."""
 
 
 class Held(StrEnum):

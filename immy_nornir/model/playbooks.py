@@ -38,6 +38,8 @@ class ActionType(StrEnum):
     REPAIR = "repair"
     REINSTALL = "reinstall"
     ENFORCE = "enforce"
+    RUN = "run"
+    """A command that somebody typed is run; items have no such action."""
     AUDIT = "audit"
     MONITOR = "monitor"
     NONE = "none"
@@ -53,6 +55,7 @@ CHANGING = frozenset(
         ActionType.REPAIR,
         ActionType.REINSTALL,
         ActionType.ENFORCE,
+        ActionType.RUN,
     }
 )
 """What changes a computer."""

@@ -37,6 +37,7 @@ OUTCOME_REASONS: Mapping[str, str] = {
     OutcomeReason.ALREADY_SO: "It is already as it should be.",
     OutcomeReason.REBOOT_PENDING: "Done; a reboot is still needed before it takes full effect.",
     OutcomeReason.EXIT_CODE: "Its installer or script ended with an error.",
+    OutcomeReason.RAN: "It was run by hand, and ended well.",
     OutcomeReason.NOT_CONVERGED: "It ran to its end, but the computer is still not as it should be.",
     OutcomeReason.DEADLINE: "It took longer than it may and was stopped.",
     OutcomeReason.IN_DOUBT: "Nobody knows whether it ended: the computer went down or lost its record meanwhile.",
@@ -139,6 +140,7 @@ REASONS: Mapping[str, str] = {
     Reason.NOT_NEEDED: "Nothing that is to be done needs it.",
     Reason.CONFLICT: OUTCOME_REASONS[OutcomeReason.CONFLICT],
     Reason.OFFLINE: "The computer was off.",
+    Reason.BY_HAND: "Somebody typed it.",
 }
 
 STATES: Mapping[str, str] = screens.STATES

@@ -14,8 +14,10 @@ from immy_nornir.decide import versions
 from immy_nornir.decide.detect.detection import detect
 from immy_nornir.decide.detect.identity import identity_mismatch
 from immy_nornir.decide.plan.actions import Decision, decide, told
-from immy_nornir.decide.plan.job_steps import steps_of
+from immy_nornir.decide.plan.commands import command_step
+from immy_nornir.decide.plan.job_steps import Step, steps_of
 from immy_nornir.decide.plan.make_plan import user_for
+from immy_nornir.decide.plan.trials import download_step, is_download
 from immy_nornir.decide.steps import outcomes
 from immy_nornir.decide.steps.failure_line import failure_line
 from immy_nornir.decide.steps.state import State, looked_at, meaning_of, rebooted_since
@@ -24,7 +26,7 @@ from immy_nornir.decide.steps.under_way import ActionState, Job
 from immy_nornir.errors import BusyError, DeclinedError, DroppedError, GarbledError, TransportTimeoutError
 from immy_nornir.model.deployments import Desired, StateKind
 from immy_nornir.model.facts import Finding, FindingStatus, Identity
-from immy_nornir.model.items import Context, ExitMeaning, Item, ItemKind, RebootNeed
+from immy_nornir.model.items import Context, ExitMeaning, Item, ItemKind, Platform, RebootNeed
 from immy_nornir.model.plan import Desire, PlannedAction
 from immy_nornir.model.playbooks import CHANGING, ActionType, Reboot
 from immy_nornir.model.record.entries import (
@@ -42,7 +44,7 @@ from immy_nornir.model.record.entries import (
     Refused,
     RetryLater,
 )
-from immy_nornir.model.record.session import Outcome, OutcomeReason
+from immy_nornir.model.record.session import Outcome, OutcomeReason, Purpose
 from immy_nornir.model.wire import AnswerStatus, JobSpec, JobState, JobStatus, Read, ReadOperation
 from immy_nornir.remote.windows.connection import identity_from
 from immy_nornir.session.hearing.job_output import asked_from, rest_of, settled, written_by
@@ -151,8 +153,7 @@ def _determine(state: State, leg: Leg, action_id: str) -> list[Entry]:
 
 def _start_job(state: State, leg: Leg, action_id: str) -> list[Entry]:
     one, job = state.actions[action_id], _under_way(state)
-    item = state.definitions[one.plan.definition]
-    step = steps_of(one.plan, item, state.findings.get(action_id))[job.step]
+    step = _step(state, one, job)
     context = "system"
     if one.plan.context is Context.USER:
         identity = leg.identity or state.identity
@@ -163,19 +164,31 @@ def _start_job(state: State, leg: Leg, action_id: str) -> list[Entry]:
             return [ActionEnded(action_id, Outcome.SKIPPED, OutcomeReason.USER_CONTEXT, message)]
         context = f"user:{user}"
     secrets = {name: leg.engine.secrets.reveal(ref) for name, ref in step.secrets.items()}
-    age = max(0.0, leg.engine.clock.now() - looked_at(state, one)) if job.step == 0 else None
+    detected = job.step == 0 and job.purpose is Purpose.ACT
+    age = max(0.0, leg.engine.clock.now() - looked_at(state, one)) if detected else None
     spec = JobSpec(
         job.id,
         step.kind,
         step.work,
         context,
         one.plan.timeout_seconds,
-        one.plan.item,
+        one.plan.item if job.purpose is Purpose.ACT else "",
         one.plan.type.value,
         age,
         secrets,
     )
     return _told(state, leg, leg.act(lambda connection: connection.start_job(spec, START_WAIT_SECONDS)))
+
+
+def _step(state: State, one: ActionState, job: Job) -> Step:
+    """What a job is to do."""
+    hand = state.spec.by_hand
+    if hand is not None:
+        return command_step(hand, Platform.WINDOWS if state.identity is None else state.identity.platform)
+    item = state.definitions[one.plan.definition]
+    if is_download(state.spec.trial):
+        return download_step(one.plan, item)
+    return steps_of(one.plan, item, state.findings.get(one.plan.id))[job.step]
 
 
 def _under_way(state: State) -> Job:

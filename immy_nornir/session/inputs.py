@@ -11,14 +11,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from immy_nornir.decide.detect.facts import facts_for, known_names
+from immy_nornir.decide.plan import trials
 from immy_nornir.decide.resolve.desires import desires_of
 from immy_nornir.decide.resolve.seen_facts import SeenFacts, as_seen
-from immy_nornir.decide.resolve.winning_deployments import Asked, choose
+from immy_nornir.decide.resolve.winning_deployments import Candidates, choose
 from immy_nornir.errors import FilesError, ImmyError, UsageError
 from immy_nornir.history import codec
 from immy_nornir.model.places import Place
 from immy_nornir.model.playbooks import Play, Stage
-from immy_nornir.session.specs import NAMES, Asking, specs_of
+from immy_nornir.session.specs import NAMES, Asking, asked_of, specs_of
 
 if TYPE_CHECKING:
     from immy_nornir.decide.steps.state import State
@@ -42,13 +43,20 @@ def resolve(
     computer = engine.computer(spec.computer)
     variables = known_names(computer, spec.vars)
     facts = SeenFacts(as_seen(facts_for(identity, stored), seen or {}))
-    asked = Asked(spec.items, spec.asked_items, spec.onboarding)
-    choices = choose(engine.targets.of_computer(spec.computer), computer, facts, asked, variables)
+    choices = choose(candidates_of(engine, spec), computer, facts, asked_of(spec), variables)
     known = replace(identity, system=facts)
     desires, definitions = desires_of(
         choices, engine.fleet.library, known, facts, variables, codec.fingerprint, engine.shared, engine.holds_secret
     )
+    if spec.trial is not None:
+        desires = trials.desires_of_part(spec.trial, desires)
     return desires, definitions, facts.read()
+
+
+def candidates_of(engine: Engine, spec: SessionSpec) -> Candidates:
+    """The deployments that may hold for a session's computer; of a trial, its own."""
+    own = engine.targets.of_computer(spec.computer)
+    return own if spec.trial is None else trials.candidates(spec.trial, own, spec.computer)
 
 
 def input_of(desire: Desire) -> str:
@@ -93,14 +101,17 @@ def spec_today(engine: Engine, old: SessionSpec) -> SessionSpec:
     computer = engine.computer(old.computer)
     now, known = engine.clock.now(), {old.computer: seen}
     made = specs_of(old.run_id, 1, play, kind, [computer], known, asking, now, onboarded)[0]
-    return replace(made, id=old.id)
+    return replace(made, id=old.id, only=old.only, rerun_of=old.rerun_of)
 
 
 def compare(engine: Engine, state: State) -> tuple[str, SessionSpec | None]:
     """Why a session's files are not those of its plan any more, and its spec as they make it now; empty: they are.
 
     None where the files make no session of it: then it can only be settled. Raises FilesError where they have errors.
+    Commands by hand and trials are not of the files.
     """
+    if state.spec.by_hand is not None or state.spec.trial is not None:
+        return "", state.spec
     try:
         today = spec_today(engine, state.spec)
     except FilesError:

@@ -14,7 +14,9 @@ from immy_nornir.decide.detect.detection import Detection, detection_of
 from immy_nornir.decide.detect.facts import facts_of, presumed, questions
 from immy_nornir.decide.detect.identity import expectation
 from immy_nornir.decide.plan.actions import Decision, decide
+from immy_nornir.decide.plan.commands import command_plan
 from immy_nornir.decide.plan.make_plan import Planning, make_plan, to_detect
+from immy_nornir.decide.plan.trials import download_plan, is_download
 from immy_nornir.decide.steps import outcomes
 from immy_nornir.decide.steps.state import preflights
 from immy_nornir.decide.steps.step import Do
@@ -296,7 +298,13 @@ def _is_new(desire: Desire, before: Desire | None) -> bool:
 
 
 def _make_plan(state: State, leg: Leg) -> list[Entry]:
+    hand = state.spec.by_hand
+    if hand is not None:
+        assert state.identity is not None  # noqa: S101 - planning comes after connecting
+        return [Planned(command_plan(hand, state.spec.options, state.identity, effects.primary_user(leg)))]
     plan = make_plan(_planning_of(state, leg, state.findings, state.desires))
+    if is_download(state.spec.trial):
+        plan = download_plan(plan, state.desires, state.definitions, state.findings, effects.architecture(state))
     return [Planned(plan, of_plan(leg.engine, state, plan) if state.spec.type.executes else None)]
 
 

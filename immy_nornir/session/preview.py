@@ -14,13 +14,15 @@ from immy_nornir.decide import windows
 from immy_nornir.decide.detect.facts import facts_for, known_names, presumed
 from immy_nornir.decide.holds import in_force, sentence
 from immy_nornir.decide.outlook import LAST, Estimate, by_actions, by_sessions, outlook
-from immy_nornir.decide.resolve.winning_deployments import Asked, choose
+from immy_nornir.decide.resolve.winning_deployments import choose
 from immy_nornir.decide.steps.state import reported_zone
 from immy_nornir.decide.time_zones import own_zone
 from immy_nornir.errors import ImmyError
 from immy_nornir.model.deployments import StateKind, TaskMode
 from immy_nornir.model.items import ItemKind, Platform, RebootNeed, Software
 from immy_nornir.model.playbooks import ActionType, Reboot
+from immy_nornir.session.inputs import candidates_of
+from immy_nornir.session.specs import asked_of
 from immy_nornir.text.plain import counted
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def preview(engine: Engine, specs: Iterable[SessionSpec]) -> Preview:
     tenants: set[str] = set()
     with engine.history.read() as reader:
         for spec in specs:
-            if not spec.type.executes or spec.check:
+            if not spec.type.executes or spec.check or spec.by_hand is not None:
                 continue
             names.add(spec.computer)
             tenants.add(spec.tenant)
@@ -78,9 +80,9 @@ def preview(engine: Engine, specs: Iterable[SessionSpec]) -> Preview:
             # Of a computer that was never seen it cannot be foreseen whether a reboot is pending.
             pending = bool(facts["pending_reboots"]) or "pending_reboots" not in known.values
             may = spec.options.reboot is Reboot.FORCE
-            asked = Asked(spec.items, spec.asked_items, spec.onboarding)
+            asked = asked_of(spec)
             variables = known_names(computer, spec.vars)
-            candidates = engine.targets.of_computer(spec.computer)
+            candidates = candidates_of(engine, spec)
             for choice in choose(candidates, computer, facts, asked, variables).values():
                 # What the history does not know the session may: then any of them may win.
                 may_win = (choice.winner,) if choice.winner else [one.deployment for one in choice.undecided]

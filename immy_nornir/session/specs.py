@@ -16,6 +16,7 @@ from immy_nornir.decide import windows
 from immy_nornir.decide.detect.facts import known_names
 from immy_nornir.decide.onboarding import Onboarded
 from immy_nornir.decide.resolve import host_variables
+from immy_nornir.decide.resolve.winning_deployments import Asked
 from immy_nornir.errors import ImmyError, UsageError
 from immy_nornir.model.facts import Facts
 from immy_nornir.model.inventory import Computer, Sourced
@@ -65,6 +66,11 @@ class Asking:
     check: bool = False
     onboard: bool = False
     """Computers are onboarded, whatever their variables say and whatever has passed before."""
+
+
+def asked_of(spec: SessionSpec) -> Asked:
+    """What a session is about."""
+    return Asked(spec.only or spec.items, spec.asked_items, spec.onboarding)
 
 
 def variables_given(play: Play | None, extra: Mapping[str, Value]) -> dict[str, Value]:

@@ -131,7 +131,10 @@ def _goes_on(engine: Engine, old: State, new: SessionSpec) -> bool:
 
 
 def _same_work(old: SessionSpec, new: SessionSpec) -> bool:
-    return (old.type.name, old.items, old.play, old.check) == (new.type.name, new.items, new.play, new.check)
+    if any(one.by_hand is not None or one.trial is not None for one in (old, new)):
+        return False  # typed again, it is meant again
+    ours, theirs = ((one.type.name, one.items, one.only, one.rerun_of, one.play, one.check) for one in (old, new))
+    return ours == theirs
 
 
 # --- runs that were left ---------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
     from immy_nornir.session.specs import NAMES, is_onboarding, merge_options, variables_given
 
     computer = _computer(fleet, name)
-    reference = _item(fleet, item)
+    reference = item_named(fleet, item)
     facts, identity = _known(ctx, root, computer)
     done = _onboarded(ctx, root, name, facts)
     play = given.play_of(fleet.inventory, name)
@@ -145,7 +145,8 @@ def _computer(fleet: Any, name: str) -> Any:
         ) from None
 
 
-def _item(fleet: Any, item: str) -> str:
+def item_named(fleet: Any, item: str) -> str:
+    """An item of the library by its reference or its name. Raises: UsageError with what is near."""
     import difflib
 
     found = [one for one in fleet.library.items if item in (one, one.partition("/")[2])]

@@ -28,7 +28,8 @@ from immy_nornir.model.record.run import Brakes, Pace
 
 if TYPE_CHECKING:
     from immy_nornir.cli.live.progress import Lines, Live
-    from immy_nornir.session.engine import Engine
+    from immy_nornir.model.record.run import Approved, RunSpec
+    from immy_nornir.session.engine import Engine, Listener
     from immy_nornir.session.runs import LiveRun, PlayRun
     from immy_nornir.session.specs import Asking
 
@@ -204,8 +205,7 @@ def _begin(
     """Ask, then store the run with all its sessions; nothing has begun yet."""
     from immy_nornir.history.store import new_id
     from immy_nornir.model.record.run import RunSpec
-    from immy_nornir.session import runs, taking_up
-    from immy_nornir.session.beforehand import set_approver
+    from immy_nornir.session import taking_up
     from immy_nornir.session.preview import preview, warnings
 
     _refuse_frozen(root, plays, asking)
@@ -216,7 +216,6 @@ def _begin(
     for line in () if wishes.quiet else warnings(engine, [spec for one in plays for spec in one.specs]):
         say(f"warning: {line}", err=True)
     user, machine = startup.who()
-    fresh, taken_up = taking_up.make_sessions(engine, plays)
     spec = RunSpec(
         run_id,
         wishes.command,
@@ -233,16 +232,28 @@ def _begin(
         brakes=wishes.brakes,
         onboard=asking.onboard,
     )
-    engine.approver = approver_of(yes=wishes.yes, brakes=Brakes())
-    lives = [live for one in plays for live in one.sessions.values()]
-    set_approver(engine, lives, approver_of(yes=wishes.yes, brakes=wishes.brakes))
-    run = runs.begin_run(engine, spec, plays, fresh, approved)
+    run = begin(engine, spec, plays, approved, yes=wishes.yes, quiet=wishes.quiet)
     if asking.onboard and not asking.check:
         engine.history.onboard_again([one.name for each in plays for one in each.computers], f"{user}@{machine}")
+    return run
+
+
+def begin(
+    engine: Engine, spec: RunSpec, plays: Sequence[PlayRun], approved: Approved | None, *, yes: bool, quiet: bool
+) -> LiveRun:
+    """Store a run whose sessions have their specs (session.taking_up); nothing has begun yet."""
+    from immy_nornir.session import runs, taking_up
+    from immy_nornir.session.beforehand import set_approver
+
+    fresh, taken_up = taking_up.make_sessions(engine, plays)
+    engine.approver = approver_of(yes=yes, brakes=Brakes())
+    lives = [live for one in plays for live in one.sessions.values()]
+    set_approver(engine, lives, approver_of(yes=yes, brakes=spec.brakes))
+    run = runs.begin_run(engine, spec, plays, fresh, approved)
     taking_up.end_excluded(plays, fresh)
     startup.tell_damage(engine)
     end_left_runs(engine)
-    said = [] if wishes.quiet else [*taken_up[:5], *([f"and {len(taken_up) - 5} more"] if taken_up[5:] else [])]
+    said = [] if quiet else [*taken_up[:5], *([f"and {len(taken_up) - 5} more"] if taken_up[5:] else [])]
     for sentence in said:
         say(sentence, err=True)
     return run
@@ -269,28 +280,47 @@ def watched(
 
 
 def _run(engine: Engine, run: LiveRun, wishes: _Wishes) -> int:
+    spec, sessions = run.state.spec, list(run.sessions.values())
+    work_on(engine, run, quiet=wishes.quiet, verbose=wishes.verbose)
+    code = exit_code(sessions, spec.check)
+    reports = reports_of(engine, run, wanted=wishes.report)
+    with streams.outlived():
+        show_summary(engine, spec.id, sessions, reports, wishes.form, planned=spec.check, verbose=wishes.verbose)
+    return record_code(engine, code)
+
+
+def work_on(
+    engine: Engine,
+    run: LiveRun,
+    *,
+    quiet: bool,
+    verbose: bool,
+    also: Callable[[Listener], Listener] = lambda listener: listener,
+) -> None:
+    """Work on a run to its end, with progress; `also` makes of what is told the progress what else is told it."""
     from immy_nornir.plugins import batches
     from immy_nornir.session.approvals import Approvals
     from immy_nornir.session.beforehand import account_of
 
-    spec, sessions = run.state.spec, list(run.sessions.values())
-    with watched(engine, len(sessions), [run], quiet=wishes.quiet, verbose=wishes.verbose) as progress:
+    with watched(engine, len(run.sessions), [run], quiet=quiet, verbose=verbose) as progress:
+        engine.listener = also(progress)
         asker = Asker(engine.stop, progress.paused)
-        batches.execute(engine, run, spec.pace, Approvals(engine, [account_of(run)], asker))
-    code = exit_code(sessions, spec.check)
+        batches.execute(engine, run, run.state.spec.pace, Approvals(engine, [account_of(run)], asker))
     if run.unwritten:
         say(f"immy: the run's end was not written down: {run.unwritten}", err=True)
+
+
+def reports_of(engine: Engine, run: LiveRun, *, wanted: bool) -> list[Path]:
+    """The run's report, where it is wanted, and the ends of runs whose sessions it took up."""
+    sessions, run_id = list(run.sessions.values()), run.state.spec.id
     report = None
     try:
-        report = write_report(engine, spec.id, [live.id for live in sessions]) if wishes.report else None
+        report = write_report(engine, run_id, [live.id for live in sessions]) if wanted else None
     except (HistoryError, OSError) as error:
         # What became of the computers is said all the same, and the exit code is theirs.
         say(f"immy: the report was not written: {error}", err=True)
-    end_runs(engine, [live.spec.run_id for live in sessions if live.spec.run_id != spec.id])
-    reports = [report] if report else []
-    with streams.outlived():
-        show_summary(engine, spec.id, sessions, reports, wishes.form, planned=spec.check, verbose=wishes.verbose)
-    return record_code(engine, code)
+    end_runs(engine, [live.spec.run_id for live in sessions if live.spec.run_id != run_id])
+    return [report] if report else []
 
 
 def _refuse_frozen(root: Path, plays: Sequence[PlayRun], asking: Asking) -> None:

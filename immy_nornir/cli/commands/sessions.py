@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import completing, options, screens, startup, streams
+from immy_nornir.cli.commands.by_hand.rerun import rerun
 from immy_nornir.cli.commands.onboard import onboard
+from immy_nornir.cli.commands.report import find
 from immy_nornir.cli.commands.stuck import stuck
 from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.times import Zone
@@ -42,6 +44,7 @@ def sessions() -> None:
 
 sessions.add_command(stuck)
 sessions.add_command(onboard)
+sessions.add_command(rerun)
 
 
 def _reader(ctx: click.Context) -> Reader:
@@ -124,6 +127,7 @@ def show(ctx: click.Context, session: str, form: str, *, commands: bool) -> None
     with _reader(ctx) as reader:
         row = find(reader, session)
         jobs = reader.jobs(row.id)
+        repeats = reader.rerun_of(row.id)
         record = reader.record(row.id) if commands else None
     if record is not None:
         for line in screens.commands_of(*record):
@@ -134,10 +138,12 @@ def show(ctx: click.Context, session: str, form: str, *, commands: bool) -> None
             "schema_version": SCHEMA_VERSION,
             "session": _plain(row),
             "jobs": [dataclasses.asdict(one) for one in jobs],
+            "rerun_of": repeats[0] or None,
+            "reason": repeats[1],
         }
         say_json(json.indented(document))
         return
-    for line in screens.of_session(row, jobs):
+    for line in screens.of_session(row, jobs, repeats):
         say(line)
 
 
@@ -333,32 +339,6 @@ def _resume(
     with streams.outlived():
         show_summary(engine, "resumed", lives, reports, form)
     return record_code(engine, exit_code(lives, False))
-
-
-def find(reader: Reader, text: str) -> SessionRow:
-    """A session by id, by the beginning of its id, or the newest of a computer.
-
-    Raises: UsageError with what is near.
-    """
-    from immy_nornir.history.queries import Asked
-
-    exact = reader.sessions(Asked(ids=[text]), actions=True) or reader.sessions(
-        Asked(computer=text, limit=1), actions=True
-    )
-    if exact:
-        return exact[0]
-    rows = reader.sessions(Asked())
-    begins = [row for row in rows if row.id.startswith(text)]
-    if len(begins) == 1:
-        return reader.sessions(Asked(ids=[begins[0].id]), actions=True)[0]
-    if begins:
-        raise UsageError(
-            f"{len(begins)} sessions begin with '{text}'", f"such as {', '.join(row.id for row in begins[:4])}"
-        )
-    near = difflib.get_close_matches(text, {name for row in rows for name in (row.id, row.computer)}, 3)
-    raise UsageError(
-        f"there is no session '{text}'", f"did you mean {' or '.join(near)}?" if near else "immy sessions list"
-    )
 
 
 def _plain(row: SessionRow) -> dict[str, Any]:

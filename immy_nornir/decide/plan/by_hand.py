@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from immy_nornir.decide.detect.by_hand import assigned
+from immy_nornir.decide.detect.by_hand import assigned, quoted
 from immy_nornir.decide.plan.job_steps import Step
+from immy_nornir.model.items import Language
 from immy_nornir.model.values import Json, SecretRef
 from immy_nornir.text.plain import plain
 
@@ -19,6 +20,8 @@ def by_hand(step: Step) -> Iterator[str]:
     match step.kind:
         case "package":
             yield _package(work)
+        case "command":
+            yield from _typed(work)
         case "declare":
             resources = work["resources"]
             for one in resources if isinstance(resources, list | tuple) else ():
@@ -36,6 +39,8 @@ def _installer(step: Step) -> Iterator[str]:
     name = plain(work.get("file_name"))
     if work.get("url"):
         yield f"download {plain(work['url'])} as {name}" + (f", sha256 {work['sha256']}" if work.get("sha256") else "")
+    if work.get("only") == "download":
+        return
     if work.get("script"):
         yield from _script(work, step.secrets)
         return
@@ -52,6 +57,18 @@ def _script(work: Mapping[str, Json], secrets: Mapping[str, SecretRef]) -> Itera
     given = {**(params if isinstance(params, Mapping) else {}), **{name: f"<{ref}>" for name, ref in secrets.items()}}
     yield from assigned(given, work.get("language"))
     yield from plain(work.get("script")).splitlines()
+
+
+def _typed(work: Mapping[str, Json]) -> Iterator[str]:
+    words = [plain(one) for one in work["words"]] if isinstance(work["words"], list) else []
+    posix = work.get("language") == Language.SH
+    said = words[0] if len(words) == 1 and not work.get("script") else ""
+    line = said or " ".join(quoted(one, posix=posix) for one in words)
+    if work.get("script"):
+        yield f"# with these arguments: {line}" if words else "# without arguments"
+        yield from plain(work["script"]).splitlines()
+    else:
+        yield from (line if said or posix else f"& {line}").splitlines()
 
 
 def _package(work: Mapping[str, Json]) -> str:

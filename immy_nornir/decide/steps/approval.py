@@ -65,7 +65,12 @@ def anything(state: State) -> bool:
 
 
 def is_approved(state: State, one: ActionState) -> bool:
-    """Whether an action was approved, as it is planned now or before it could be told what it would be."""
+    """Whether an action was approved, as it is planned now or before it could be told what it would be.
+
+    Whoever typed a command was asked before it was sent.
+    """
+    if state.spec.by_hand is not None:
+        return True
     open_ = ApprovedAction(one.plan.id, ActionType.UNDETERMINED)
     return _named(one.plan) in state.approved or open_ in state.approved
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from immy_nornir.decide.plan.job_steps import steps_of
+from immy_nornir.decide.steps import by_hand
 from immy_nornir.decide.steps.approval import may_do
 from immy_nornir.decide.steps.gate import halted
 from immy_nornir.decide.steps.job_ids import job_id
@@ -22,7 +23,7 @@ from immy_nornir.model.facts import Boot
 from immy_nornir.model.items import ExitMeaning, RebootNeed
 from immy_nornir.model.playbooks import ActionType
 from immy_nornir.model.record.entries import ActionEnded, JobIntended, RebootIntended, RetryLater
-from immy_nornir.model.record.session import Outcome, OutcomeReason, WaitKind
+from immy_nornir.model.record.session import Outcome, OutcomeReason, Purpose, WaitKind
 from immy_nornir.model.record.words import word
 
 FRESH_SECONDS = 120.0
@@ -162,6 +163,8 @@ def _fresh_boot(state: State, one: ActionState) -> _NeedsReboot | None:
 
 def _start(state: State, one: ActionState, now: float) -> Step:
     old = now - looked_at(state, one) > FRESH_SECONDS
+    if by_hand.purpose_of(state.spec) is Purpose.BY_HAND:
+        return _intend(state, one, one.attempt + 1, one.step)
     if one.plan.type is ActionType.UNDETERMINED or old:
         return Perform(Do.DETERMINE, one.plan.id)
     return _intend(state, one, one.attempt + 1, one.step)
@@ -170,7 +173,7 @@ def _start(state: State, one: ActionState, now: float) -> Step:
 def _intend(state: State, one: ActionState, attempt: int, step: int) -> Note:
     boot = state.identity.boot if state.identity is not None else Boot()
     name = job_id(state.spec.id, one.plan.id, attempt, step)
-    return Note(JobIntended(name, (one.plan.id,), attempt, step, boot), durable=True)
+    return Note(JobIntended(name, (one.plan.id,), attempt, step, boot, by_hand.purpose_of(state.spec)), durable=True)
 
 
 def current(state: State, job: Job, moment: Moment) -> Step:
@@ -178,6 +181,8 @@ def current(state: State, job: Job, moment: Moment) -> Step:
     one = state.actions[state.current]
     if not job.over:
         return _under_way(one, job, moment)
+    if job.purpose is Purpose.BY_HAND:
+        return Note(by_hand.ended(state, one, job))
     if job.result is None:
         return Perform(Do.VERIFY_ACTION, one.plan.id)
     code = job.result.exit_code

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from immy_nornir.lab.simulated.commands import said_by
 from immy_nornir.lab.simulated.reading import OperationError
 from immy_nornir.lab.simulated.registry import split_key, stored, typed
 from immy_nornir.lab.simulated.state import path_key
@@ -45,9 +46,14 @@ def carry_out(state: State, spec: Mapping[str, Any], run: int) -> Outcome:
     bad = _bad_download(work) if kind == "installer" else ""
     if bad:
         return Outcome(None, error=bad)
-    exit_code = exit_code_of(state, item, run)
+    if work.get("only") == "download":
+        return Outcome(0, output="1 bytes\r\n")
+    exit_code = exit_code_of(state, item or kind, run)
     if exit_code in REBOOT:
         state.add_pending("component_based_servicing")
+    if kind == "command":
+        code, said = said_by(state, str(spec.get("context") or "system"), work)
+        return Outcome(code or exit_code, output=said)
     if exit_code not in SUCCESS:
         return Outcome(exit_code, output=f"{item}: failed with {exit_code}\r\n")
     value: Json = None

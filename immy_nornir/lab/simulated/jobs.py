@@ -121,7 +121,7 @@ class Spool:
 
     def _begin(self, job: Job) -> None:
         job.state = JobState.RUNNING
-        job.output = printed(self._state.spec.prints.get(str(job.spec.get("item") or "")))
+        job.output = printed(self._state.spec.prints.get(str(job.spec.get("item") or job.spec.get("kind") or "")))
         self._log(job, "installer_started")
         seconds = self._computer.site.knobs.install_seconds
         deadline = float(job.spec.get("deadline_seconds") or 3600)

@@ -65,6 +65,10 @@ class RunSpec:
     brakes: Brakes = field(default_factory=Brakes)
     onboard: bool = False
     """Computers are onboarded, whatever their variables say and whatever has passed before."""
+    rerun_of: str = ""
+    """The run whose sessions it repeats, with that one's own arguments."""
+    reason: str = ""
+    """Why, where somebody said it."""
 
     @property
     def sessions(self) -> list[str]:

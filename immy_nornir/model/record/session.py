@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from immy_nornir.model.inventory import DEFAULT_TENANT
+from immy_nornir.model.items import Context
 from immy_nornir.model.playbooks import MaintenanceType, Options, Stage
 from immy_nornir.model.record.status import TERMINAL as TERMINAL  # noqa: PLC0414 - one of this module's words
 from immy_nornir.model.record.status import Status as Status  # noqa: PLC0414 - one of this module's words
@@ -93,6 +94,8 @@ class OutcomeReason(StrEnum):
     """Its session, or the run, had taken as long as it may."""
     PREFLIGHT = "preflight"
     """The computer was not ready until the deadline."""
+    RAN = "ran"
+    """A command by hand ended well; nobody knows what it was to bring about."""
 
 
 class EndReason(StrEnum):
@@ -139,6 +142,44 @@ class Purpose(StrEnum):
 
     ACT = "act"
     """It does the work of its actions."""
+    BY_HAND = "by_hand"
+    """It runs what somebody typed, once, whatever comes of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """A command that somebody typed. Its words are data: no script text is ever made of them."""
+
+    words: tuple[str, ...] = ()
+    """One: a line of its shell. Several: a program with its arguments. With a script: the script's arguments."""
+    script: str | None = None
+    name: str = ""
+    """The script's file, for people."""
+    shell: str = ""
+    """`sh`, `powershell`, `cmd`; empty: that of the computer."""
+    context: Context = Context.SYSTEM
+    timeout_seconds: int = 600
+
+
+class Part(StrEnum):
+    """What of an item's life is tried."""
+
+    ALL = "all"
+    REQUIREMENTS = "requirements"
+    DETECT = "detect"
+    DOWNLOAD = "download"
+    INSTALL = "install"
+    UNINSTALL = "uninstall"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One item that is tried out, as if a deployment aimed it at the computer."""
+
+    item: str
+    part: Part = Part.ALL
+    params: Mapping[str, Value] = field(default_factory=dict)
+    """Over those of its deployment there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +210,14 @@ class SessionSpec:
     check: bool = False
     """Plan only."""
     created_at: float = 0.0
+    by_hand: ByHand | None = None
+    """The command that it runs instead of maintaining items."""
+    trial: Trial | None = None
+    """The item that it tries out instead of what deployments say."""
+    only: tuple[str, ...] = ()
+    """Of its items only these, with their prerequisites: what a rerun narrows the old one's own arguments by."""
+    rerun_of: str = ""
+    """The session that it repeats."""
 
     @property
     def stages(self) -> tuple[Stage, ...]:

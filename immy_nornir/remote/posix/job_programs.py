@@ -34,6 +34,8 @@ def work_of(spec: JobSpec) -> Work:
     match spec.kind:
         case "script":
             return Work(_script(work), _params(work))
+        case "command":
+            return Work(_command(work), _words(work))
         case "installer" if work.get("uninstall"):
             return Work(_uninstall(work), _params(work))
         case "installer":
@@ -81,6 +83,45 @@ def _params(work: Mapping[str, Json]) -> Mapping[str, str]:
     return variables(params)
 
 
+_PUT_TOGETHER = """set --
+immy_word=1
+while [ "$immy_word" -le "$IMMY_WORDS" ]; do
+  eval "set -- \\"\\$@\\" \\"\\$IMMY_WORD_$immy_word\\""
+  unset "IMMY_WORD_$immy_word"
+  immy_word=$((immy_word + 1))
+done
+unset IMMY_WORDS immy_word
+"""
+"""The words of a command, out of the variables that they travel in."""
+
+
+def _words(work: Mapping[str, Json]) -> Mapping[str, str]:
+    """The words of a command as variables; raises ValueError for what no variable can hold."""
+    words = work.get("words") or []
+    if not isinstance(words, list) or not all(isinstance(one, str) for one in words):
+        raise ValueError("its words are no list of texts")
+    if not work.get("script") and len(words) < 2:  # a line, or nothing
+        return {}
+    return variables({"words": len(words), **{f"word_{number}": one for number, one in enumerate(words, 1)}})
+
+
+def _command(work: Mapping[str, Json]) -> str:
+    """A line as it is; else a program or a script, with words that nothing is made of."""
+    if work.get("shell") not in (None, "sh"):
+        raise ValueError(f"this computer has no shell {work.get('shell')}; it has sh")
+    if work.get("script"):
+        script = _script(work)
+        return (
+            f"{source('tools.sh')}\numask 022\n{_PUT_TOGETHER}"
+            f'printf %s {_word(script)} | immy_decode >"$IMMY_JOB/script"\n'
+            'immy_launch=exec\nimmy_script "$IMMY_JOB/script" "$@"\n'
+        )
+    words = work.get("words") or []
+    if not isinstance(words, list) or not words:
+        raise ValueError("there is nothing to run")
+    return f"{_texted({'line': words[0]}, 'line')}\n" if len(words) == 1 else f'{_PUT_TOGETHER}"$@"\n'
+
+
 def _uninstall(work: Mapping[str, Json]) -> str:
     if work.get("script"):
         return _script(work)
@@ -96,7 +137,9 @@ def _installer(work: Mapping[str, Json]) -> str:
     url = _texted(work, "url")
     if url:
         lines.append(f"immy_download {_word(_place(url))} {_word(_file_name(work, url))} {_word(_digest(work))}")
-    if script is not None:
+    if work.get("only") == "download":
+        lines.append('wc -c <"$IMMY_INSTALLER" | tr -d " \\t" | sed "s/$/ bytes/"')
+    elif script is not None:
         lines.append(f'printf %s {_word(script)} | immy_decode >"$IMMY_JOB/install"')
         lines.append('cd "$IMMY_JOB" && immy_launch=exec && immy_script "$IMMY_JOB/install"')
     else:

@@ -30,7 +30,7 @@ READING = (*_COMMON, "reading/software", "reading/facts", "operations")
 """Script files of requests that read, in the order in which they are read; functions only."""
 ACTING = (*READING[:-1], "acting/spool", "acting/jobs", "acting/lease", "operations")
 """Script files of requests with effects."""
-JOB = (*_COMMON, "acting/spool", "acting/installing", "acting/declare")
+JOB = (*_COMMON, "acting/spool", "acting/installing", "acting/declare", "acting/commands")
 """The part of the library that a job carries with it."""
 CHUNK_BYTES = 3_000_000
 """Of operation lines in one request; PowerShell reads larger ones slowly."""

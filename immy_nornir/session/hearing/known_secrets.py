@@ -7,7 +7,7 @@ What cannot be read is told when it is needed. Not here: where values come from 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from immy_nornir.errors import ImmyError, UsageError
@@ -47,11 +47,17 @@ def learn(engine: Engine, spec: SessionSpec) -> bool:
     return weak or engine.learned[id(candidates)][1]
 
 
-def refuse_clear(engine: Engine, specs: Iterable[SessionSpec]) -> None:
+def refuse_clear(engine: Engine, specs: Sequence[SessionSpec]) -> None:
     """Refuse variables of a play or the command line that are known secrets in clear: the record keeps them.
 
-    Raises: UsageError.
+    So are the words and the script of a command by hand. Raises: UsageError.
     """
+    for hand in {one.by_hand for one in specs}:
+        if hand is not None and engine.holds_secret([*hand.words, hand.script or ""]):
+            raise UsageError(
+                "the command holds a known secret in clear, which would stay in the record",
+                "let the computer read it itself, or make a task with a parameter of the type secret",
+            )
     for variables in {id(one.vars): one.vars for one in specs}.values():
         for name, value in variables.items():
             if engine.holds_secret(value):

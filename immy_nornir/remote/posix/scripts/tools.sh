@@ -135,7 +135,7 @@ immy_boot_time() {
   fi
 }
 
-# Runs the script in file $1 with the interpreter that its first line names, else with sh; in a session of its own, or
+# Runs the script in file $1, with the other arguments as its own, with the interpreter that its first line names, else with sh; in a session of its own, or
 # as immy_launch says. (What leads a group already must not ask setsid for a session: it would fork and not wait.)
 immy_script() {
   IFS= read -r immy_line <"$1" || :
@@ -143,9 +143,9 @@ immy_script() {
     '#!'*)
       set -f
       # shellcheck disable=SC2086
-      ${immy_launch:-immy_session} ${immy_line#??} "$1"
+      ${immy_launch:-immy_session} ${immy_line#??} "$@"
       ;;
-    *) ${immy_launch:-immy_session} sh "$1" ;;
+    *) ${immy_launch:-immy_session} sh "$@" ;;
   esac
 }
 

@@ -132,6 +132,11 @@ function Invoke-ImmyInstaller($outcome, $params) {
         return
     }
     $installer = Receive-ImmyInstaller
+    if ([string]$work.only -eq 'download') {
+        [Console]::Out.WriteLine("$((New-Object IO.FileInfo $installer).Length) bytes")
+        $outcome.exit_code = 0
+        return
+    }
     if ($work.script) { Invoke-ImmyJobScript $outcome $params $installer; return }
     if (-not $installer) { throw 'there is neither an installer to download nor a script' }
     $arguments = [string]$work.arguments
@@ -172,6 +177,7 @@ function Invoke-ImmyWork {
         }
         switch ([string]$job.kind) {
             'script' { Invoke-ImmyJobScript $outcome $params $null }
+            'command' { Invoke-ImmyCommand $outcome }
             'installer' { Invoke-ImmyInstaller $outcome $params }
             'package' { $outcome.exit_code = Invoke-ImmyPackage ([string]$work.manager) ([string]$work.name) ([string]$work.action) ([string]$work.version) }
             'declare' { Invoke-ImmyDeclare $outcome }
