@@ -22,7 +22,7 @@ from immy_nornir.decide.steps.state import State
 from immy_nornir.errors import HistoryError
 from immy_nornir.history import codec, locks, opening, own_files, projection, queries, records, schema, troubles
 from immy_nornir.history.leftovers import BLOB, Leftovers
-from immy_nornir.history.mounts import file_system
+from immy_nornir.history.opening import file_system
 from immy_nornir.history.writer import HURRY_SECONDS, PATIENCE_SECONDS, Writer, blob_line, journal_line, run_line
 from immy_nornir.model.items import Item
 from immy_nornir.model.protocols import Clock
