@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -122,3 +123,26 @@ def _bring_up(path: Path) -> None:
             schema.migrate(connection)
         finally:
             connection.close()
+
+
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+
+
+def file_system(folder: Path, table: Path = Path("/proc/self/mounts")) -> str:
+    """The type of the file system that holds a folder, where a table of mounts tells (Linux); else an empty text."""
+    try:
+        mounts = table.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return ""
+    best, kind = "", ""
+    path = str(folder.resolve())
+    for line in mounts:
+        # Blanks in names are written as \040.
+        parts = [_ESCAPED.sub(lambda found: chr(int(found[1], 8)), part) for part in line.split(" ")]
+        if (
+            len(parts) > 2
+            and (path == parts[1] or path.startswith(parts[1].rstrip("/") + "/"))
+            and len(parts[1]) >= len(best)
+        ):
+            best, kind = parts[1], parts[2]
+    return kind

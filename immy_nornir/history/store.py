@@ -36,7 +36,7 @@ from immy_nornir.history import (
 )
 from immy_nornir.history.agenda_rows import Written
 from immy_nornir.history.leftovers import BLOB, Leftovers
-from immy_nornir.history.mounts import file_system
+from immy_nornir.history.opening import file_system
 from immy_nornir.history.writer import HURRY_SECONDS, PATIENCE_SECONDS, Writer, blob_line, journal_line, run_line
 from immy_nornir.model.holds import Freeze
 from immy_nornir.model.items import Item

@@ -27,7 +27,7 @@ from immy_nornir.text import json
 if TYPE_CHECKING:
     from immy_nornir.decide.schedules import Member
     from immy_nornir.model.playbooks import Fleet, Play
-    from immy_nornir.model.schedules import KnownOccasion, Schedule
+    from immy_nornir.model.schedules import KnownOccasion, Occasion, Schedule
 
 SCHEMA_VERSION = 1
 MORE: Mapping[str, tuple[str, str]] = {
@@ -287,21 +287,33 @@ def preview(
     )
     shown = found[:_MOST]
     if form == "json":
-        listed = [
-            {
-                "schedule": occasion.schedule,
-                "part": occasion.part,
-                "due_at": occasion.due_at,
-                "told": occasion.told,
-                "computers": len(one.parts.get(occasion.part, ())),
-                "tenants": one.tenants(occasion.part),
-                "remark": remark,
-            }
-            for occasion, remark, one in shown
-        ]
-        document = {"schema_version": SCHEMA_VERSION, "occasions": listed, "more": len(found) > _MOST}
-        say_json(json.indented({**document, "paused": {one.name: one.paused for one in paused}}))
+        document = {"schema_version": SCHEMA_VERSION, "occasions": [_previewed(*one) for one in shown]}
+        more = {"more": len(found) > _MOST, "paused": {one.name: one.paused for one in paused}}
+        say_json(json.indented({**document, **more}))
         return
+    if shown:
+        _show_preview(shown)
+    else:
+        say(f"nothing is due within {days} days", err=True)
+    for plan in paused:
+        say(f"'{plan.name}' is paused: {plan.paused}", err=True)
+    if len(found) > _MOST:
+        say(f"and more: at the most {_MOST:,} are shown; --days asks for fewer", err=True)
+
+
+def _previewed(occasion: Occasion, remark: str, one: Scheduled) -> dict[str, object]:
+    return {
+        "schedule": occasion.schedule,
+        "part": occasion.part,
+        "due_at": occasion.due_at,
+        "told": occasion.told,
+        "computers": len(one.parts.get(occasion.part, ())),
+        "tenants": one.tenants(occasion.part),
+        "remark": remark,
+    }
+
+
+def _show_preview(shown: Sequence[tuple[Occasion, str, Scheduled]]) -> None:
     zone = Zone(occasion.due_at for occasion, _, _ in shown)
     rows = [
         (
@@ -314,14 +326,7 @@ def preview(
         )
         for occasion, remark, one in shown
     ]
-    if rows:
-        table.show(("DUE", f"HERE ({zone.offset})", "SCHEDULE", "COMPUTERS", "TENANTS", "REMARK"), rows)
-    else:
-        say(f"nothing is due within {days} days", err=True)
-    for plan in paused:
-        say(f"'{plan.name}' is paused: {plan.paused}", err=True)
-    if len(found) > _MOST:
-        say(f"and more: at the most {_MOST:,} are shown; --days asks for fewer", err=True)
+    table.show(("DUE", f"HERE ({zone.offset})", "SCHEDULE", "COMPUTERS", "TENANTS", "REMARK"), rows)
 
 
 # --- export -------------------------------------------------------------------------------------------------------

@@ -17,64 +17,56 @@ _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 def units(jobs: Sequence[Job], service: Sequence[str], folder: str) -> dict[str, str]:
     """File -> text; `service` is the command of the service, `folder` where commands run."""
-    files = {
-        "immy-schedule.service": _text(
-            "# The service: it begins what is due, and needs none of the timers. Enable either this, or timers.",
-            "[Unit]",
-            "Description=immy: schedules of a fleet",
-            "Wants=network-online.target",
-            "After=network-online.target",
-            "",
-            "[Service]",
-            "Type=exec",
-            f"WorkingDirectory={_path(folder)}",
-            f"ExecStart={command(service)}",
-            "# The first signal lets nothing new begin; what runs on computers goes on there.",
-            "KillMode=mixed",
-            "TimeoutStopSec=5min",
-            "Restart=on-failure",
-            "RestartSec=30s",
-            "",
-            "[Install]",
-            "WantedBy=multi-user.target",
-        )
-    }
+    files = {"immy-schedule.service": _service(service, folder)}
     for job in jobs:
         head = [f"# {_line(one)}" for one in (job.title, f"when: {job.schedule.when}", *job.remarks)]
         if job.refused:
             files[f"immy-{job.name}.timer"] = _text(*head, f"# not exported: {_line(job.refused)}")
-            continue
-        times = [f"OnCalendar={one}" for one in calendar_events(job)]
-        files[f"immy-{job.name}.timer"] = _text(
-            *head,
-            "[Unit]",
-            f"Description={_line(job.title).replace('%', '%%')}",
-            "",
-            "[Timer]",
-            *times,
-            "AccuracySec=1s",
-            "# What was missed while this machine was off is not made up for; immy schedule run does it.",
-            "Persistent=false",
-            "",
-            "[Install]",
-            "WantedBy=timers.target",
-        )
-        files[f"immy-{job.name}.service"] = _text(
-            *head,
-            "[Unit]",
-            f"Description={_line(job.title).replace('%', '%%')}",
-            "Wants=network-online.target",
-            "After=network-online.target",
-            "",
-            "[Service]",
-            "# While it is at work the timer starts no second one.",
-            "Type=oneshot",
-            f"WorkingDirectory={_path(folder)}",
-            f"ExecStart={command(job.words)}",
-            "# Deferred sessions are left, and computers that were away, are no failures.",
-            "SuccessExitStatus=5 6",
-        )
+        else:
+            files[f"immy-{job.name}.timer"] = _text(*head, *_timer(job))
+            files[f"immy-{job.name}.service"] = _text(*head, *_started(job, folder))
     return files
+
+
+def _service(command_: Sequence[str], folder: str) -> str:
+    return _text(
+        "# The service: it begins what is due, and needs none of the timers. Enable either this, or timers.",
+        "[Unit]",
+        "Description=immy: schedules of a fleet",
+        *_AFTER_NETWORK,
+        "",
+        "[Service]",
+        "Type=exec",
+        f"WorkingDirectory={_path(folder)}",
+        f"ExecStart={command(command_)}",
+        "# The first signal lets nothing new begin; what runs on computers goes on there.",
+        "KillMode=mixed",
+        "TimeoutStopSec=5min",
+        "Restart=on-failure",
+        "RestartSec=30s",
+        "",
+        "[Install]",
+        "WantedBy=multi-user.target",
+    )
+
+
+def _timer(job: Job) -> Iterator[str]:
+    yield from ("[Unit]", f"Description={_path(_line(job.title))}", "", "[Timer]")
+    yield from (f"OnCalendar={one}" for one in calendar_events(job))
+    yield "AccuracySec=1s"
+    yield "# What was missed while this machine was off is not made up for; immy schedule run does it."
+    yield from ("Persistent=false", "", "[Install]", "WantedBy=timers.target")
+
+
+def _started(job: Job, folder: str) -> Iterator[str]:
+    yield from ("[Unit]", f"Description={_path(_line(job.title))}", *_AFTER_NETWORK, "", "[Service]")
+    yield "# While it is at work the timer starts no second one."
+    yield from ("Type=oneshot", f"WorkingDirectory={_path(folder)}", f"ExecStart={command(job.words)}")
+    yield "# Deferred sessions are left, and computers that were away, are no failures."
+    yield "SuccessExitStatus=5 6"
+
+
+_AFTER_NETWORK: Final = ("Wants=network-online.target", "After=network-online.target")
 
 
 def calendar_events(job: Job) -> Iterator[str]:
