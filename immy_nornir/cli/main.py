@@ -27,7 +27,7 @@ COMMANDS: dict[str, str] = {
     "lint": "Check all files of the fleet; exit code 2 when there are errors.",
     "schema": "Print the JSON Schemas of the fleet's files, for editors.",
     "inventory": "Show computers, groups and variables as the inventory's files give them.",
-    "sessions": "Look at maintenance sessions, and take up interrupted ones.",
+    "sessions": "Look at maintenance sessions, give them orders, and take up interrupted ones.",
     "runs": "Look at runs: the sessions that one command started together.",
     "computers": "Say something of single computers.",
     "report": "Show a run as a report.",

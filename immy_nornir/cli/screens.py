@@ -22,6 +22,8 @@ _LAST_LINES = 10
 
 def show_sessions(rows: Sequence[SessionRow], now: float) -> None:
     """Sessions as a table, in the operator's local time."""
+    from immy_nornir.model.record.words import waits
+
     zone = Zone(row.started_at or row.created_at for row in rows)
     heads = ("SESSION", f"STARTED ({zone.offset})", "TOOK", "COMPUTER", "TENANT", "TYPE", "STATUS", "REASON")
     cells = [
@@ -33,7 +35,7 @@ def show_sessions(rows: Sequence[SessionRow], now: float) -> None:
             row.tenant,
             row.type,
             STATUSES[row.status],
-            f"waits for {_waits(row)}" if row.status is Status.WAITING else row.reason,
+            waits(_waits(row)) if row.status is Status.WAITING else row.reason,
         )
         for row in rows
     ]
@@ -50,12 +52,12 @@ def of_session(row: SessionRow, jobs: Sequence[JobRow]) -> Iterator[str]:
     """One session with its actions and jobs."""
     from immy_nornir.model.playbooks import ActionType
     from immy_nornir.model.record.session import Outcome, OutcomeReason
-    from immy_nornir.model.record.words import STATES, said
+    from immy_nornir.model.record.words import STATES, said, waits
 
     zone = Zone((row.created_at, row.started_at, row.ended_at))
     yield f"session {row.id} of {row.computer} ({row.tenant}), {row.type}, play '{row.play}'"
-    waits = f"waits for {_waits(row)}" if row.status is Status.WAITING else row.reason
-    yield f"  {STATUSES[row.status]}: {waits}" if waits else f"  {STATUSES[row.status]}"
+    why = waits(_waits(row)) if row.status is Status.WAITING else row.reason
+    yield f"  {STATUSES[row.status]}: {why}" if why else f"  {STATUSES[row.status]}"
     times = [f"{what} {zone.when(at)}" for what, at in (("created", row.created_at), ("started", row.started_at)) if at]
     times.append(f"ended {zone.when(row.ended_at)}" if row.ended_at else "not ended")
     if row.started_at and row.ended_at:
@@ -146,6 +148,7 @@ def of_run(
     row: RunRow, state: RunState | None, counts: Mapping[Status, int], bad: Sequence[SessionRow], now: float
 ) -> Iterator[str]:
     """One run: who began it, how far it is, and the sessions that did not pass."""
+    from immy_nornir.model.record.words import waits
     from immy_nornir.report.words import count
 
     zone = Zone((row.started_at, row.ended_at))
@@ -160,8 +163,8 @@ def of_run(
             yield f"  play '{play.name}': {_waves(state, number)}"
     yield f"  {count(sum(counts.values()), 'session')}: {_counted(counts)}"
     for one in bad:
-        waits = f"waits for {_waits(one)}" if one.status is Status.WAITING else one.reason
-        yield f"  {one.computer}: {STATUSES[one.status]}{f': {waits}' if waits else ''}"
+        why = waits(_waits(one)) if one.status is Status.WAITING else one.reason
+        yield f"  {one.computer}: {STATUSES[one.status]}{f': {why}' if why else ''}"
 
 
 def _waves(state: RunState, play: int) -> str:

@@ -20,11 +20,12 @@ from pathlib import Path
 from immy_nornir.decide.runs.run_state import RunState, fold_run_all
 from immy_nornir.decide.steps.state import State
 from immy_nornir.errors import HistoryError
-from immy_nornir.history import codec, locks, opening, own_files, projection, queries, records, schema, troubles
+from immy_nornir.history import codec, locks, opening, orders, own_files, projection, queries, records, schema, troubles
 from immy_nornir.history.leftovers import BLOB, Leftovers
 from immy_nornir.history.mounts import file_system
 from immy_nornir.history.writer import HURRY_SECONDS, PATIENCE_SECONDS, Writer, blob_line, journal_line, run_line
 from immy_nornir.model.items import Item
+from immy_nornir.model.orders import Order, OrderState
 from immy_nornir.model.protocols import Clock
 from immy_nornir.model.record.entries import Stamped
 from immy_nornir.model.record.run import RunSpec, RunStamped
@@ -328,6 +329,30 @@ class History:
                 ("DELETE FROM active WHERE computer=? AND session_id=?", (computer, session_id)),
             ]
         )
+
+    def place_orders(self, placed: Sequence[Order]) -> list[int]:
+        """Store orders; the ids that they get. They are on the disk when this returns."""
+        clean = [dataclasses.replace(one, reason=self._clean(one.reason)) for one in placed]
+        return self._writer.call(lambda connection: orders.place(connection, clean))
+
+    def close_orders(self, sessions: Iterable[str]) -> None:
+        """Answer the open orders of those of these sessions that have ended."""
+        names, at = list(sessions), self._clock.now()
+        self._writer.call(lambda connection: orders.close_ended(connection, names, at))
+
+    def answer_order(self, order: int, state: OrderState, answer: str) -> None:
+        """Say what became of an order that is no entry of its session; the first answer stays."""
+        self._writer.put([orders.answered(order, state, self._clean(answer), self._clock.now())])
+
+    def my_orders(self) -> list[Order]:
+        """The open orders of all sessions that are this process's."""
+        with self.read() as reader:
+            return reader.orders("JOIN sessions s ON s.id=o.session_id WHERE o.state='open' AND s.owner=?", self.owner)
+
+    def orders_of(self, session: str) -> list[Order]:
+        """The open orders of a session."""
+        with self.read() as reader:
+            return reader.orders("WHERE o.state='open' AND o.session_id=?", session)
 
     def hole(self) -> str:
         """Why the record of this process is not whole; empty when it is."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from immy_nornir.model.job_kinds import JobKind
 from immy_nornir.model.places import Place
 from immy_nornir.model.values import Value
 
@@ -259,6 +260,8 @@ class Software:
     depends_on: tuple[str, ...] = ()
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     timeout_seconds: int = 3600
+    runs: JobKind | None = None
+    """What its jobs run, where the definition says it."""
 
     @property
     def reference(self) -> str:
@@ -378,6 +381,8 @@ class Task:
     requirements: Requirements = field(default_factory=Requirements)
     exit_codes: Mapping[int, ExitMeaning] = field(default_factory=lambda: dict(DEFAULT_EXIT_CODES))
     timeout_seconds: int = 600
+    runs: JobKind | None = None
+    """What its jobs run, where the definition says it."""
 
     @property
     def reference(self) -> str:

@@ -6,6 +6,7 @@ Not here: which sessions these are (session.runs), threads and waiting (session.
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -44,7 +45,7 @@ def work_of(engine: Engine, pace: Pace, crew: Crew, approvals: Approvals | None 
 
     def work(name: str, sessions: Mapping[str, LiveSession]) -> None:
         tenants = {computer: live.spec.tenant for computer, live in sessions.items()}
-        glance = tuple if approvals is None else functools.partial(approvals.look, name, sessions)
+        glance = functools.partial(_glance, engine, approvals, name, sessions)
         runner = ImmyRunner(tenant_of=tenants.__getitem__, crew=crew, glance=glance)
         nornir_of(list(sessions), runner).run(task=maintain, name=name, sessions=sessions, wait=pace.wait)
         if engine.stop.level > 1:
@@ -52,6 +53,13 @@ def work_of(engine: Engine, pace: Pace, crew: Crew, approvals: Approvals | None 
                 live.abandon()
 
     return work
+
+
+def _glance(engine: Engine, approvals: Approvals | None, name: str, sessions: Mapping[str, LiveSession]) -> list[str]:
+    """The computers whose sessions have to be called: orders came for them, or somebody answered."""
+    engine.orders.look(engine)
+    called = engine.orders.to_call(sessions)
+    return called if approvals is None else [*called, *approvals.look(name, sessions)]
 
 
 def execute(engine: Engine, run: LiveRun, pace: Pace, approvals: Approvals | None = None) -> None:
@@ -86,3 +94,14 @@ def _by_themselves(engine: Engine, alone: Sequence[LiveSession], pace: Pace, app
         for sessions in computers_alone(alone):
             if not engine.stop.level:
                 work("resume", sessions)
+
+
+def settle(engine: Engine, lives: Sequence[LiveSession], pace: Pace, seconds: float) -> None:
+    """Bring cancelled sessions to their end, as far as that comes in so many seconds; what is left is interrupted."""
+    timer = threading.Timer(seconds, engine.stop.raise_to, [1])
+    timer.daemon = True
+    timer.start()
+    try:
+        _by_themselves(engine, lives, pace, None)
+    finally:
+        timer.cancel()

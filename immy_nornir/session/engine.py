@@ -22,6 +22,7 @@ from immy_nornir.model.protocols import Address, Clock, Connect, Secrets
 from immy_nornir.model.record.entries import Stamped
 from immy_nornir.model.record.run import RunSpec
 from immy_nornir.model.values import Value, texts_of
+from immy_nornir.session.orders import Orders
 from immy_nornir.text.redaction.redact import Redactor
 
 LOOK_SECONDS = 5.0
@@ -100,6 +101,8 @@ class Engine:
     """How often the files were read again."""
     approver: Approver = Approver.NOT_NEEDED
     """Who approves what sessions plan anew because the files say otherwise than when they began."""
+    orders: Orders = field(default_factory=Orders)
+    """What other shells order of the sessions of this process."""
     unreadable: str = ""
     """Why the files could not be read again; nothing is begun by older ones."""
     _holding: dict[str, bool] = field(default_factory=dict)

@@ -65,6 +65,15 @@ def set_approver(engine: Engine, lives: Iterable[LiveSession], approver: Approve
             older = older.before
 
 
+def set_settling(engine: Engine, lives: Iterable[LiveSession]) -> None:
+    """Say of sessions that are only brought to their end that nobody is asked: what was approved then may follow."""
+    from immy_nornir.decide.steps.moment import Approver
+
+    was_yes = functools.cache(lambda run_id: _was_yes(engine, run_id))
+    for live in lives:
+        live.approver = Approver.NOT_NEEDED if was_yes(live.spec.run_id) else Approver.ABSENT
+
+
 def _was_yes(engine: Engine, run_id: str) -> bool:
     """Whether `--yes` approved all of a run; of one from before runs were records nobody knows it."""
     state = engine.history.run_of(run_id)

@@ -1,4 +1,4 @@
-"""`immy sessions list|show|log|resume`: the record, readable while runs go on, and taking up what was interrupted."""
+"""`immy sessions`: the record, readable while runs go on; taking up what was interrupted; orders (commands.orders)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import completing, options, screens, startup, streams
+from immy_nornir.cli.commands import orders
 from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.times import Zone
 from immy_nornir.errors import UsageError
@@ -33,7 +34,11 @@ SCHEMA_VERSION = 1
 
 @click.group()
 def sessions() -> None:
-    """Look at maintenance sessions, and take up interrupted ones."""
+    """Look at maintenance sessions, give them orders, and take up interrupted ones."""
+
+
+for _command in (orders.cancel, orders.pause, orders.reboot):
+    sessions.add_command(_command)
 
 
 def _reader(ctx: click.Context) -> Reader:
@@ -76,7 +81,7 @@ def list_(
             run_id = newest[0].id if newest else None
         rows = reader.sessions(Asked(run_id, computer, tenant, statuses, limit))
         if not rows:
-            _check_names(reader, run=run_id, computer=computer, tenant=tenant)
+            check_names(reader, run=run_id, computer=computer, tenant=tenant)
     if form == "json":
         say_json(json.indented({"schema_version": SCHEMA_VERSION, "sessions": [_plain(row) for row in rows]}))
         return
@@ -86,7 +91,7 @@ def list_(
         say("no sessions", err=True)
 
 
-def _check_names(reader: Reader, **asked: str | None) -> None:
+def check_names(reader: Reader, **asked: str | None) -> None:
     """Raise UsageError for a run, a computer or a tenant that no session has."""
     from immy_nornir.history.queries import Asked
 
@@ -295,7 +300,7 @@ def _resume(
 
     lives = [*alone, *(live for run in runs for live in run.sessions.values())]
     with watched(engine, len(lives), runs) as progress:
-        asker = Asker(engine.stop, progress.paused)
+        asker = Asker(engine.stop, progress.paused, lambda: engine.orders.look(engine))
         batches.resume(engine, runs, alone, pace, Approvals(engine, accounts, asker))
     for run in runs:
         if run.unwritten:

@@ -34,6 +34,7 @@ from immy_nornir.model.record.entries import (
     Verified,
     Waiting,
 )
+from immy_nornir.model.record.order_entries import CancelAsked, JobStopAsked, PauseAsked, PauseLifted, RebootOrdered
 from immy_nornir.model.record.session import Outcome, Status, WaitKind
 from immy_nornir.text.visible import visible
 
@@ -42,6 +43,11 @@ if TYPE_CHECKING:
     from immy_nornir.decide.steps.state import State
 
 _TOLD = (
+    CancelAsked,
+    JobStopAsked,
+    PauseAsked,
+    PauseLifted,
+    RebootOrdered,
     ContactLost,
     Determined,
     Finished,
@@ -62,7 +68,7 @@ def worth_a_line(entry: object) -> bool:
     if isinstance(entry, ActionEnded):
         return entry.outcome not in (Outcome.NOTHING, Outcome.LEFT, Outcome.NOT_COMPLIANT)
     if isinstance(entry, Waiting):
-        return entry.kind in (WaitKind.WINDOW, WaitKind.CONNECTIVITY, WaitKind.RETRY)
+        return entry.kind in (WaitKind.WINDOW, WaitKind.CONNECTIVITY, WaitKind.RETRY, WaitKind.PAUSE)
     return isinstance(entry, _TOLD)
 
 

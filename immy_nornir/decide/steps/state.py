@@ -16,6 +16,8 @@ from immy_nornir.model.items import DEFAULT_EXIT_CODES, ExitMeaning, Item, Reboo
 from immy_nornir.model.plan import Desire, Plan
 from immy_nornir.model.playbooks import Reboot, Stage
 from immy_nornir.model.record.entries import (
+    CANCEL,
+    SUPERSEDE,
     ActionEnded,
     ApprovalDenied,
     ApprovalGiven,
@@ -49,6 +51,14 @@ from immy_nornir.model.record.entries import (
     Verified,
     Waiting,
     WindowClosed,
+)
+from immy_nornir.model.record.order_entries import (
+    CancelAsked,
+    JobStopAsked,
+    OrderEntry,
+    PauseAsked,
+    PauseLifted,
+    RebootOrdered,
 )
 from immy_nornir.model.record.session import Outcome, OutcomeReason, Purpose, SessionSpec, WaitKind
 from immy_nornir.model.values import Json
@@ -102,6 +112,15 @@ class State:
     denied: str = ""
     """Why nothing else is done than what was approved before; empty until somebody says no."""
     stop: StopAsked | None = None
+    orders: frozenset[int] = frozenset()
+    """The orders of other shells that it has taken in."""
+    cancel: CancelAsked | None = None
+    """The last order to stop it."""
+    pause: PauseAsked | None = None
+    """The order that holds it."""
+    paused_at: float = 0.0
+    reboot_order: RebootOrdered | None = None
+    """An order to reboot that nothing was done for yet."""
     failure: StageFailed | Refused | None = None
     reboot_failure: str = ""
     closed: str = ""
@@ -125,6 +144,10 @@ class State:
         return self.job is not None and action_id in self.job.actions
 
 
+_STAY_PARKED = (Waiting, Noted, CancelAsked, PauseAsked, RebootOrdered)
+"""Entries after which a session that waits still does, until it is called."""
+
+
 def fold_all(spec: SessionSpec, definitions: Mapping[str, Item], entries: Iterable[Stamped]) -> State:
     """The state after all entries of a record."""
     state = State(spec, definitions)
@@ -136,7 +159,7 @@ def fold_all(spec: SessionSpec, definitions: Mapping[str, Item], entries: Iterab
 def fold(state: State, stamped: Stamped) -> State:
     """The state after one more entry."""
     entry = stamped.entry
-    waiting = state.waiting if isinstance(entry, Waiting | Noted) else None
+    waiting = state.waiting if isinstance(entry, _STAY_PARKED) else None
     state = replace(state, entries=stamped.seq, waiting=waiting)
     return _fold(state, stamped)
 
@@ -215,6 +238,10 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
             return replace(state, verified=verified, done=state.done | {Stage.EXECUTE, Stage.VERIFY})
         case StopAsked() as stop:
             return replace(state, stop=stop)
+        case CancelAsked() | PauseAsked() | PauseLifted() | RebootOrdered() as order:
+            return _ordered(state, order, at)
+        case JobStopAsked(job_id):
+            return _with_job(state, replace(_under_way(state, job_id), stop_asked=True))
         case Noted():
             return state
         case Interrupted() as interrupted:
@@ -223,6 +250,27 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
             return replace(state, finished=finished, done=frozenset(Stage))
         case _ as never:
             assert_never(never)
+
+
+def _ordered(state: State, entry: OrderEntry, at: float) -> State:
+    taken = state.orders if entry.ordered is None else state.orders | {entry.ordered.order}
+    state = replace(state, orders=taken)
+    match entry:
+        case CancelAsked(ordered):
+            stop = StopAsked(CANCEL, f"cancelled by {ordered}") if not _superseded(state) else state.stop
+            return replace(state, cancel=entry, stop=stop, pause=None, reboot_order=None)
+        case PauseAsked():
+            return replace(state, pause=entry, paused_at=at)
+        case PauseLifted():
+            return replace(state, pause=None)
+        case RebootOrdered():
+            return replace(state, reboot_order=entry)
+        case _ as never:
+            assert_never(never)
+
+
+def _superseded(state: State) -> bool:
+    return state.stop is not None and state.stop.kind == SUPERSEDE
 
 
 def did_anything(state: State) -> bool:
@@ -274,6 +322,7 @@ def _known(state: State, identity: Identity) -> State:
         pending_after_reboot=identity.pending_reboots,
         owed=False,
         acted=False,
+        reboot_order=None,
         actions={key: replace(one, reboot_due=False) for key, one in state.actions.items()},
     )
 
@@ -364,7 +413,9 @@ def _released(state: State) -> State:
 
 def _rebooted(state: State, identity: Identity | None, message: str) -> State:
     if identity is None:
-        return replace(state, reboot=None, reboot_failure=message or "the computer did not come back")
+        return replace(
+            state, reboot=None, reboot_order=None, reboot_failure=message or "the computer did not come back"
+        )
     coming = state.reboot
     if coming is not None and not coming.boot.differs(identity.boot):
         return _not_rebooted(state)
@@ -378,6 +429,7 @@ def _rebooted(state: State, identity: Identity | None, message: str) -> State:
         pending_after_reboot=identity.pending_reboots,
         owed=False,
         acted=False,
+        reboot_order=None,
         actions={key: replace(one, reboot_due=False) for key, one in state.actions.items()},
     )
 

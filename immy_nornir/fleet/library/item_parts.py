@@ -23,6 +23,7 @@ from immy_nornir.model.items import (
     Requirements,
     Script,
 )
+from immy_nornir.model.job_kinds import JobKind
 from immy_nornir.shapes.files import Source, read_script
 from immy_nornir.shapes.forms import ANY, Built, Either, Form, Key, ListOf, MapOf, Record
 from immy_nornir.shapes.scalars import DURATION, FLAG, TEXT, Choice, Number, Schema, Text, Unreadable
@@ -212,6 +213,11 @@ EXIT_CODES = Key(
     "What exit codes mean, beside 0, 1707, 3010, 1641 and 1618.",
 )
 TIMEOUT = Key("timeout", DURATION, "How long its effects may take.")
+RUNS = Key(
+    "runs",
+    Choice(JobKind),
+    "What its effects run, where it cannot be told from the file: orders never stop updates, drivers, firmware.",
+)
 
 
 def parameters(record: Record) -> dict[str, Parameter]:

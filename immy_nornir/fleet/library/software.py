@@ -17,6 +17,7 @@ from immy_nornir.fleet.library.item_parts import (
     READING_SCRIPT,
     REBOOT,
     REQUIREMENTS,
+    RUNS,
     SCRIPT_FORM,
     TASK_REFERENCE,
     TIMEOUT,
@@ -226,7 +227,7 @@ ORDER = order_place("order")
 _BODY: tuple[Key[object], ...] = (
     TITLE, PUBLISHER, DETECT, WINGET, CHOCOLATEY, APT, BREW, VERSIONS, INSTALL, UPGRADE, UNINSTALL, REPAIR, TEST,
     POST_INSTALL, EXIT_CODES, REBOOT, PREREQUISITES, CONFIGURATION, REQUIREMENTS, LICENSE, VERSION_SCHEME, CONTEXT,
-    ORDER, DEPENDS_ON, PARAMETERS, TIMEOUT,
+    ORDER, DEPENDS_ON, PARAMETERS, TIMEOUT, RUNS,
 )  # fmt: skip
 SOFTWARE_FORM = with_platforms("software", _BODY)
 
@@ -323,6 +324,7 @@ def _software(name: str, platform: Platform, record: Record) -> Software:
         depends_on=record.take(DEPENDS_ON, ()),
         parameters=parameters(record),
         timeout_seconds=record.take(TIMEOUT, ACT_TIMEOUT),
+        runs=record.get(RUNS),
     )
     check_language(record, platform, scripts_of(software))
     return software

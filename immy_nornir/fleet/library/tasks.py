@@ -22,6 +22,7 @@ from immy_nornir.fleet.library.item_parts import (
     READING_SCRIPT,
     REBOOT,
     REQUIREMENTS,
+    RUNS,
     TIMEOUT,
     TITLE,
     check_language,
@@ -248,7 +249,7 @@ ALWAYS = Key("always", FLAG, "true: runs after failure, stop and cancel too.")
 
 _BODY: tuple[Key[object], ...] = (
     TITLE, ORDER_CLASS, PLACE, DEPENDS_ON, PREREQUISITES, ALWAYS, CONTEXT, REBOOT, REQUIREMENTS, EXIT_CODES, TIMEOUT,
-    PARAMETERS, *_RESOURCES, GET, TEST, SET,
+    RUNS, PARAMETERS, *_RESOURCES, GET, TEST, SET,
 )  # fmt: skip
 TASK_FORM = with_platforms("a task", _BODY, _REFUSED)
 
@@ -289,6 +290,7 @@ def _task(name: str, platform: Platform, record: Record) -> Task:
         requirements=record.take(REQUIREMENTS, Requirements()),
         exit_codes=exit_codes(record),
         timeout_seconds=record.take(TIMEOUT, SET_TIMEOUT),
+        runs=record.get(RUNS),
     )
     _check_body(record, task)
     check_language(record, platform, (scripts.get, scripts.test, scripts.set))
