@@ -1,6 +1,7 @@
 """The files and folders that immy writes for itself: for its own user only, under any umask, never through a link.
 
 A link in the state folder would let somebody else choose which file is written. The state folder itself may be one.
+What root makes in the folder of somebody else is that one's, who could not write there any more otherwise.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -39,8 +41,32 @@ def make_folder(folder: Path, *, inside: bool = False) -> None:
                 raise
             continue
         one.chmod(_FOLDER)  # the umask may have taken more away than is needed
+        if inside:
+            _give(one, one.parent)
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+
+
+def _give(made: int | Path, folder: Path) -> None:
+    """Let what root has made belong to the owner of its folder, as SQLite does with its files."""
+    if sys.platform != "win32" and os.geteuid() == 0:
+        status = folder.stat()
+        if status.st_uid:
+            os.chown(made, status.st_uid, status.st_gid)
+
+
+def foreign_owner(folder: Path) -> str:
+    """Whose a folder is, for an account that is neither its owner nor root; empty for those."""
+    if sys.platform != "win32" and folder.exists():
+        import pwd
+
+        owner = folder.stat().st_uid
+        if os.geteuid() not in (0, owner):
+            try:
+                return pwd.getpwuid(owner).pw_name
+            except KeyError:
+                return str(owner)
+    return ""
 
 
 def refuse_link(path: Path) -> None:
@@ -66,6 +92,7 @@ def open_own(path: Path, flags: int) -> int:
         try:
             if sys.platform != "win32":
                 os.fchmod(made, _FILE)
+                _give(made, path.parent)
         finally:
             os.close(made)
     return os.open(path, flags | _NOFOLLOW | _BINARY)
@@ -78,3 +105,26 @@ def write_own(path: Path, text: str) -> None:
     """
     with os.fdopen(open_own(path, os.O_WRONLY | os.O_TRUNC), "w", encoding="utf-8", errors="replace") as file:
         file.write(text)
+
+
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+
+
+def file_system(folder: Path, table: Path = Path("/proc/self/mounts")) -> str:
+    """The type of the file system that holds a folder, where a table of mounts tells (Linux); else an empty text."""
+    try:
+        mounts = table.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return ""
+    best, kind = "", ""
+    path = str(folder.resolve())
+    for line in mounts:
+        # Blanks in names are written as \040.
+        parts = [_ESCAPED.sub(lambda found: chr(int(found[1], 8)), part) for part in line.split(" ")]
+        if (
+            len(parts) > 2
+            and (path == parts[1] or path.startswith(parts[1].rstrip("/") + "/"))
+            and len(parts[1]) >= len(best)
+        ):
+            best, kind = parts[1], parts[2]
+    return kind

@@ -22,7 +22,6 @@ from immy_nornir.decide.steps.state import State
 from immy_nornir.errors import HistoryError
 from immy_nornir.history import codec, locks, opening, orders, own_files, projection, queries, records, schema, troubles
 from immy_nornir.history.leftovers import BLOB, Leftovers
-from immy_nornir.history.mounts import file_system
 from immy_nornir.history.writer import HURRY_SECONDS, PATIENCE_SECONDS, Writer, blob_line, journal_line, run_line
 from immy_nornir.model.items import Item
 from immy_nornir.model.orders import Order, OrderState
@@ -103,7 +102,7 @@ class History:
         """Make the folder and the file, and bring its schema up; a folder that is there keeps its rights."""
         try:
             own_files.make_folder(self.folder)
-            kind = file_system(self.folder)
+            kind = own_files.file_system(self.folder)
             if kind in _NETWORK:
                 raise HistoryError(
                     f"{self.folder} is on a network file system ({kind}), where SQLite's locks do not hold",

@@ -57,7 +57,7 @@ def work_of(engine: Engine, pace: Pace, crew: Crew, approvals: Approvals | None 
 
 def _glance(engine: Engine, approvals: Approvals | None, name: str, sessions: Mapping[str, LiveSession]) -> list[str]:
     """The computers whose sessions have to be called: orders came for them, or somebody answered."""
-    engine.orders.look(engine)
+    engine.orders.look(engine.history, engine.clock)
     called = engine.orders.to_call(sessions)
     return called if approvals is None else [*called, *approvals.look(name, sessions)]
 

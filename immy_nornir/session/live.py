@@ -330,7 +330,7 @@ class LiveSession:
         if self._inherited is not None and self.state.inherited is None:
             self.append(self._inherited)
         while True:
-            take_in(self)
+            take_in(self, self.engine.history)
             self._compare()
             match next_step(self.state, self.moment):
                 case Finish(status, message, reason):

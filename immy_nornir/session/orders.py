@@ -10,53 +10,103 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, Self
 from weakref import WeakValueDictionary
 
-from immy_nornir.decide.steps.orders import answer_to, verdict
+from immy_nornir.decide.steps.orders import answer_to
+from immy_nornir.decide.steps.verdicts import verdict
 from immy_nornir.errors import HistoryError
 from immy_nornir.model.orders import Order, OrderState
 from immy_nornir.model.record.order_entries import CancelAsked
 from immy_nornir.model.record.session import EndReason, Status
 
 if TYPE_CHECKING:
-    from immy_nornir.session.engine import Engine
-    from immy_nornir.session.live import LiveSession
+    from immy_nornir.decide.steps.moment import Moment
+    from immy_nornir.decide.steps.state import State
+    from immy_nornir.history.store import History
+    from immy_nornir.model.protocols import Clock
+    from immy_nornir.model.record.entries import Entry
 
 LOOK_SECONDS = 1.0
+
+
+class Addressee(Protocol):
+    """A session of this process, as far as orders care (session.live)."""
+
+    before: Self | None
+    inbox: tuple[Order, ...]
+    seat: threading.Lock
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing more comes of it in this process."""
+        ...
+
+    @property
+    def never_begun(self) -> bool:
+        """Whether no process ever owned it."""
+        ...
+
+    @property
+    def owns(self) -> bool:
+        """Whether this process owns its computer for it."""
+        ...
+
+    @property
+    def state_now(self) -> State | None:
+        """Its state; None where it has settled here."""
+        ...
+
+    @property
+    def moment(self) -> Moment:
+        """What its next step depends on beside its record."""
+        ...
+
+    def append(self, entry: Entry, *, durable: bool = False) -> None:
+        """Write an entry of its record."""
+        ...
+
+    def end(self, status: Status, message: str, reason: EndReason) -> None:
+        """End it from outside."""
+        ...
 
 
 @dataclass(slots=True)
 class Orders:
     """The orders of one process; `look` may be called by several threads."""
 
-    _lives: WeakValueDictionary[str, LiveSession] = field(default_factory=WeakValueDictionary)
+    _lives: WeakValueDictionary[str, Addressee] = field(default_factory=WeakValueDictionary)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _looked_at: float = float("-inf")
     _to_call: set[str] = field(default_factory=set)
     """Sessions that took orders in while they were parked, and have not been called yet."""
 
-    def enlist(self, live: LiveSession) -> None:
+    def enlist(self, live: Addressee) -> None:
         """Let a session of this process have its orders."""
         with self._lock:
             self._lives[live.id] = live
 
-    def look(self, engine: Engine) -> None:
+    def look(self, history: History, clock: Clock) -> None:
         """Hand out what was ordered, where it is time to look; a history that cannot be read now waits."""
-        if not self._is_time(engine.clock.monotonic()):
+        if not self._is_time(clock.monotonic()):
             return
         try:
-            found = engine.history.my_orders()
+            found = history.my_orders()
         except HistoryError:
             return
         by_session: dict[str, list[Order]] = {}
         for one in found:
             by_session.setdefault(one.session_id, []).append(one)
-        called = {live.id for live, orders in self._those_of(by_session) if hand_over(live, orders)}
+        called = {live.id for live, orders in self._those_of(by_session) if hand_over(live, orders, history)}
         with self._lock:
             self._to_call |= called
 
-    def to_call(self, sessions: Mapping[str, LiveSession]) -> list[str]:
+    def to_call(self, sessions: Mapping[str, Addressee]) -> list[str]:
         """The computers, of these by computer, whose sessions have to be called."""
         if not self._to_call:
             return []
@@ -75,20 +125,20 @@ class Orders:
                 self._looked_at = now
             return due
 
-    def _those_of(self, orders: dict[str, list[Order]]) -> list[tuple[LiveSession, list[Order]]]:
+    def _those_of(self, orders: dict[str, list[Order]]) -> list[tuple[Addressee, list[Order]]]:
         with self._lock:
             return [(live, some) for name, some in orders.items() if (live := self._lives.get(name)) is not None]
 
 
-def in_turn(live: LiveSession) -> Iterator[LiveSession]:
+def in_turn(live: Addressee) -> Iterator[Addressee]:
     """A session and the older ones that are settled before it."""
-    one: LiveSession | None = live
+    one: Addressee | None = live
     while one is not None:
         yield one
         one = one.before
 
 
-def hand_over(live: LiveSession, orders: Iterable[Order]) -> bool:
+def hand_over(live: Addressee, orders: Iterable[Order], history: History) -> bool:
     """Give a session its orders; whether it has to be called now. Whoever is in it takes them in after this step."""
     if live.rests:
         return False
@@ -96,7 +146,7 @@ def hand_over(live: LiveSession, orders: Iterable[Order]) -> bool:
     if not live.seat.acquire(blocking=False):
         return False
     try:
-        take_in(live)
+        take_in(live, history)
     except HistoryError:
         return False  # it finds out itself when it is called
     finally:
@@ -104,7 +154,7 @@ def hand_over(live: LiveSession, orders: Iterable[Order]) -> bool:
     return True
 
 
-def take_in(live: LiveSession) -> None:
+def take_in(live: Addressee, history: History) -> None:
     """Turn the orders of a session into entries of its record, or refuse them. Raises: HistoryError.
 
     Only whoever holds the session's seat may ask for it.
@@ -115,19 +165,18 @@ def take_in(live: LiveSession) -> None:
         if state is None or state.finished is not None:  # its end answers what is open
             return
         if order.id in state.orders:
-            _take_in_again(live, order)
+            _take_in_again(state, order, history)
             continue
         said = verdict(state, order, live.moment)
         if isinstance(said, str):
-            live.engine.history.answer_order(order.id, OrderState.REFUSED, said)
+            history.answer_order(order.id, OrderState.REFUSED, said)
             continue
         live.append(said, durable=live.owns)
         if isinstance(said, CancelAsked) and live.never_begun:
             live.end(Status.CANCELLED, f"cancelled by {said.ordered}", EndReason.CANCELLED)
 
 
-def _take_in_again(live: LiveSession, order: Order) -> None:
+def _take_in_again(state: State, order: Order, history: History) -> None:
     """Answer an order that stands in the record, and whose answer went another way than its entry: by the journal."""
-    state = live.state_now
-    said = "" if state is None or state.cancel is None else answer_to(state, state.cancel)
-    live.engine.history.answer_order(order.id, OrderState.DONE, said or "taken in")
+    said = "" if state.cancel is None else answer_to(state, state.cancel)
+    history.answer_order(order.id, OrderState.DONE, said or "taken in")

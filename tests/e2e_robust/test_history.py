@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from immy_nornir.history.mounts import file_system
+from immy_nornir.history.own_files import file_system
 from immy_nornir.lab import Knobs
 from tests.waiting import ENOUGH, eventually, turns
 

@@ -17,7 +17,7 @@ import pytest
 from immy_nornir.decide.steps.state import State, fold_all
 from immy_nornir.errors import HistoryError
 from immy_nornir.history import codec, locks, store
-from immy_nornir.history.mounts import file_system
+from immy_nornir.history.own_files import file_system
 from immy_nornir.history.queries import Asked, Reader
 from immy_nornir.history.store import FILE, Busy, Claimed, History, new_id
 from immy_nornir.history.writer import journal_line

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from immy_nornir.cli import options
-from immy_nornir.cli.ordering import Chosen, Wish, asking, choosing, order, until_of
+from immy_nornir.cli import options, startup
+from immy_nornir.cli.approving.choice import Chosen
+from immy_nornir.cli.approving.orders import Wish, order, until_of
 from immy_nornir.model.orders import How, OrderKind
 
 
@@ -25,14 +26,15 @@ def _order(
     **more: Any,
 ) -> None:
     wish = Wish(kind, how, more["reason"], more["yes"], more["wait"], more["form"], more["sources"])
-    ctx.exit(order(ctx, Chosen(names, run_id, tenant, everything), wish))
+    root = startup.root_of(ctx)
+    ctx.exit(order(root, startup.state_of(ctx, root), Chosen(names, run_id, tenant, everything), wish))
 
 
 @click.command()
-@choosing
+@options.choosing
 @click.option("--now", is_flag=True, help="Stop the job under way too, unless it installs something.")
 @click.option("--kill-installer", "kill", is_flag=True, help="Stop installers and package managers, too.")
-@asking
+@options.ordering
 @options.sources
 @options.vault
 @options.form
@@ -46,9 +48,9 @@ def cancel(ctx: click.Context, /, now: bool, kill: bool, **given: Any) -> None:
 
 
 @click.command()
-@choosing
+@options.choosing
 @click.option("--until", metavar="TIME", help="Until when: 90m, 2h, 14:30 here, or 2030-02-01T14:30.")
-@asking
+@options.ordering
 @options.sources
 @options.vault
 @options.form
@@ -60,9 +62,9 @@ def pause(ctx: click.Context, /, until: str | None, **given: Any) -> None:
 
 
 @click.command()
-@choosing
+@options.choosing
 @click.option("--now", is_flag=True, help="Whatever its window and its business hours say.")
-@asking
+@options.ordering
 @options.sources
 @options.vault
 @options.form

@@ -264,7 +264,7 @@ def _run(engine: Engine, run: LiveRun, wishes: _Wishes) -> int:
 
     spec, sessions = run.state.spec, list(run.sessions.values())
     with watched(engine, len(sessions), [run], quiet=wishes.quiet, verbose=wishes.verbose) as progress:
-        asker = Asker(engine.stop, progress.paused, lambda: engine.orders.look(engine))
+        asker = Asker(engine.stop, progress.paused, lambda: engine.orders.look(engine.history, engine.clock))
         batches.execute(engine, run, spec.pace, Approvals(engine, [account_of(run)], asker))
     code = exit_code(sessions, spec.check)
     if run.unwritten:

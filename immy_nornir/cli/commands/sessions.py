@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import completing, options, screens, startup, streams
+from immy_nornir.cli.approving.choice import Chosen, check_names, find
+from immy_nornir.cli.approving.orders import Wish, lift
 from immy_nornir.cli.commands import orders
 from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.times import Zone
 from immy_nornir.errors import UsageError
+from immy_nornir.model.orders import How, OrderKind
 from immy_nornir.model.record.status import Status
 from immy_nornir.text import json
 
@@ -91,23 +93,6 @@ def list_(
         say("no sessions", err=True)
 
 
-def check_names(reader: Reader, **asked: str | None) -> None:
-    """Raise UsageError for a run, a computer or a tenant that no session has."""
-    from immy_nornir.history.queries import Asked
-
-    rows = reader.sessions(Asked())
-    known = {
-        "run": {row.run_id for row in rows},
-        "computer": {row.computer for row in rows},
-        "tenant": {row.tenant for row in rows},
-    }
-    for kind, name in asked.items():
-        if name is not None and rows and name not in known[kind]:
-            near = difflib.get_close_matches(name, known[kind], 3)
-            advice = f"did you mean {' or '.join(near)}?" if near else "immy sessions list shows them"
-            raise UsageError(f"no session is of a {kind} '{name}'", advice)
-
-
 @sessions.command()
 @click.argument("session", shell_complete=completing.sessions)
 @click.option("--commands", is_flag=True, help="What ran, where and as whom, to be tried by hand; without secrets.")
@@ -168,30 +153,34 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
 
 
 @sessions.command()
-@click.argument("ids", nargs=-1, metavar="[SESSION]...", shell_complete=completing.sessions)
+@options.choosing
 @click.option(
     "--due", is_flag=True, help="Deferred sessions too: those that wait for a window or for a computer that was off."
 )
 @options.sources
 @options.vault
 @options.workers
+@click.option("--reason", default="", metavar="TEXT", help="Why what is paused goes on; it stands in the record.")
 @click.option("--wait", is_flag=True, help="Stay until deferred sessions have ended.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask about what was not approved before; brakes hold.")
 @options.form
 @click.pass_context
 def resume(
     ctx: click.Context,
-    ids: tuple[str, ...],
+    /,
     due: bool,
     sources: tuple[Path, ...],
     workers: int,
     wait: bool,
     yes: bool,
     form: str,
+    reason: str,
+    **chosen: Any,
 ) -> None:
-    """Take up interrupted sessions where they stopped: jobs are asked for first, nothing runs twice.
+    """Take up interrupted sessions where they stopped, and let paused ones go on, if they are named or chosen.
 
-    A run that was left goes on with its waves, and under its brakes. A SESSION that is named goes on at once.
+    Jobs are asked for first, nothing runs twice. A run that was left goes on with its waves, and under its brakes. A
+    SESSION that is named goes on at once; one that a process is at is ordered to go on.
     """
     from immy_nornir.cli.commands.run import refuse_frozen
     from immy_nornir.cli.summary import end_left_runs
@@ -199,6 +188,12 @@ def resume(
     from immy_nornir.session.taking_up import left_runs
 
     root = startup.root_of(ctx)
+    meant = Chosen(chosen["names"], chosen["run_id"], chosen["tenant"], chosen["everything"])
+    wish = Wish(OrderKind.RESUME, How(), reason, yes, options.ORDER_SECONDS, form, sources)
+    lifted, left = lift(startup.state_of(ctx, root), meant, wish)
+    if left is not None and not left:
+        ctx.exit(lifted)
+    ids = tuple(left or ())
     refuse_frozen(root, "remove the file first")
     fleet, _ = startup.load(root, sources)
     engine = startup.engine_of(root, startup.state_of(ctx, root), fleet, {}, sources)
@@ -206,7 +201,7 @@ def resume(
         engine.history.mend()
         end_left_runs(engine)
         rows = _left(engine, fleet, ids, due=due)
-        runs, alone = left_runs(engine, rows, in_waves=not ids)
+        runs, alone = left_runs(engine, rows, in_waves=not meant.names)
         damaged = startup.tell_damage(engine)
         runs, alone, accounts, held = _approved(engine, runs, alone, yes=yes)
         if runs or alone:
@@ -221,7 +216,7 @@ def resume(
         startup.close(engine)
     if engine.stop.level:
         startup.ignore_interrupts()
-    ctx.exit(code)
+    ctx.exit(code or lifted)
 
 
 def _approved(
@@ -300,7 +295,7 @@ def _resume(
 
     lives = [*alone, *(live for run in runs for live in run.sessions.values())]
     with watched(engine, len(lives), runs) as progress:
-        asker = Asker(engine.stop, progress.paused, lambda: engine.orders.look(engine))
+        asker = Asker(engine.stop, progress.paused, lambda: engine.orders.look(engine.history, engine.clock))
         batches.resume(engine, runs, alone, pace, Approvals(engine, accounts, asker))
     for run in runs:
         if run.unwritten:
@@ -309,32 +304,6 @@ def _resume(
     with streams.outlived():
         show_summary(engine, "resumed", lives, reports, form)
     return record_code(engine, exit_code(lives, False))
-
-
-def find(reader: Reader, text: str) -> SessionRow:
-    """A session by id, by the beginning of its id, or the newest of a computer.
-
-    Raises: UsageError with what is near.
-    """
-    from immy_nornir.history.queries import Asked
-
-    exact = reader.sessions(Asked(ids=[text]), actions=True) or reader.sessions(
-        Asked(computer=text, limit=1), actions=True
-    )
-    if exact:
-        return exact[0]
-    rows = reader.sessions(Asked())
-    begins = [row for row in rows if row.id.startswith(text)]
-    if len(begins) == 1:
-        return reader.sessions(Asked(ids=[begins[0].id]), actions=True)[0]
-    if begins:
-        raise UsageError(
-            f"{len(begins)} sessions begin with '{text}'", f"such as {', '.join(row.id for row in begins[:4])}"
-        )
-    near = difflib.get_close_matches(text, {name for row in rows for name in (row.id, row.computer)}, 3)
-    raise UsageError(
-        f"there is no session '{text}'", f"did you mean {' or '.join(near)}?" if near else "immy sessions list"
-    )
 
 
 def _plain(row: SessionRow) -> dict[str, Any]:

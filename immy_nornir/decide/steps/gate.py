@@ -152,10 +152,10 @@ def _held(state: State, effect: Effect, moment: Moment) -> Step | None:
             if state.failure is not None:  # what always runs after a failure runs in this boot or not at all
                 wants = next(one.plan.id for one in state.actions.values() if one.ended is None)
                 return Note(ActionEnded(wants, Outcome.SKIPPED, OutcomeReason.STOPPED, state.failure.message))
-            return _hours(state, moment)
+            return hours(state, moment)
 
 
-def _hours(state: State, moment: Moment) -> Step | None:
+def hours(state: State, moment: Moment) -> Step | None:
     """What keeps a reboot waiting: the window and the business hours, unless it was ordered in spite of them."""
     if orders.waits_for_nothing(state):
         return None
@@ -184,8 +184,7 @@ def halted(state: State) -> tuple[Outcome, OutcomeReason, str] | None:
 
 def _action(state: State, one: ActionState, moment: Moment) -> Step | None:
     end = halted(state)
-    untouched = state.stop is not None and not did_anything(state)
-    if end is not None and (not one.plan.always or state.closed or untouched):
+    if end is not None and (not one.plan.always or state.closed or (superseded(state) and not did_anything(state))):
         return Note(ActionEnded(one.plan.id, *end))
     held = times.window(state, moment.now)
     if held is None:
@@ -214,7 +213,7 @@ def _job(state: State, one: ActionState, moment: Moment) -> Step | None:
 
 
 def _asking(state: State, reboot: RebootState, moment: Moment) -> Step | None:
-    held = _hours(state, moment)  # the intent may be of last night
+    held = hours(state, moment)  # the intent may be of last night
     if not reboot.by_itself:
         if isinstance(held, Note) and isinstance(held.entry, WindowClosed) and state.identity is not None:
             return Note(RebootEnded(reboot.number, state.identity, f"not asked for: {held.entry.message}"))

@@ -1,7 +1,7 @@
-"""Orders from other shells: what a session makes of one, what a pause holds, what may be stopped, how it is told; pure.
+"""What was ordered of a session from other shells: what a pause holds, what may be stopped, how it is told; pure.
 
-Only the owner of a session asks here. What then begins, or does not, is decided where everything else is: by the gate
-(decide.steps.gate) and by the execution of what is planned (decide.steps.execution).
+What then begins, or does not, is decided where everything else is: by the gate (decide.steps.gate) and by the execution
+of what is planned (decide.steps.execution). Not here: whether an order is taken in at all (decide.steps.verdicts).
 """
 
 from __future__ import annotations
@@ -10,19 +10,15 @@ from datetime import UTC, datetime
 
 from immy_nornir.decide.plan.job_kinds import kind_of
 from immy_nornir.decide.plan.job_steps import steps_of
-from immy_nornir.decide.steps import times
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import capped, reboot_now
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.step import Note, Step, Wait
 from immy_nornir.decide.steps.under_way import Job
 from immy_nornir.model.job_kinds import KILLED, KINDS, STOPPED, JobKind
-from immy_nornir.model.orders import Order, OrderKind
-from immy_nornir.model.record.entries import CANCEL, Entry, WindowClosed
+from immy_nornir.model.record.entries import Entry
 from immy_nornir.model.record.order_entries import (
     CancelAsked,
-    Ordered,
-    OrderEntry,
     PauseAsked,
     PauseLifted,
     RebootOrdered,
@@ -33,66 +29,6 @@ PAUSE_PATIENCE_SECONDS = 30 * 60.0
 """How long the waves of a run wait for a session that is paused; then it is deferred, and they go on without it."""
 _LOOK_AGAIN_SECONDS = 3600.0
 _FOREVER = "immy sessions resume lifts it"
-
-
-def verdict(state: State, order: Order, moment: Moment) -> OrderEntry | str:
-    """The entry that an order becomes, or why it is refused. The session has not ended."""
-    ordered = Ordered(order.id, order.by, order.reason)
-    match order.kind:
-        case OrderKind.CANCEL:
-            by = state.stop.by if state.stop is not None and state.stop.kind != CANCEL else ""
-            return _successor(by) if by else CancelAsked(ordered, order.how.now or order.how.kill, order.how.kill)
-        case OrderKind.PAUSE:
-            return _no_pause(state, order.how.until, moment) or PauseAsked(ordered, order.how.until)
-        case OrderKind.RESUME:
-            return PauseLifted(ordered) if state.pause is not None else "it is not paused"
-        case OrderKind.REBOOT:
-            return _no_reboot(state, moment, now=order.how.now) or RebootOrdered(ordered, order.how.now)
-
-
-def _successor(by: str) -> str:
-    return f"session {by} takes its place: order that of it"
-
-
-def _ends(state: State) -> str:
-    """Why nothing new begins in a session any more."""
-    if state.stop is not None:
-        return _successor(state.stop.by) if state.stop.by else "it is being cancelled"
-    return "it is about to end: something went wrong" if state.failure is not None else ""
-
-
-def _changes_nothing(state: State) -> str:
-    looks = not state.spec.type.executes or state.spec.check
-    return "it only looks, and changes nothing" if looks else ""
-
-
-def _no_pause(state: State, until: float | None, moment: Moment) -> str:
-    over = "the time until which it was to be paused is over" if until is not None and until <= moment.now else ""
-    return _ends(state) or _changes_nothing(state) or over
-
-
-def _no_reboot(state: State, moment: Moment, *, now: bool) -> str:
-    if why := _ends(state) or _changes_nothing(state):
-        return why
-    if state.reboot is not None:
-        return f"it reboots already: {state.reboot.why}"
-    if state.job is not None:
-        return f"{_job_told(state, state.job)}; order it when that has ended"
-    if state.pause is not None:
-        return f"it is paused by {state.pause.ordered}: resume it first"
-    if moment.frozen:
-        return moment.frozen
-    if capped(state):
-        return f"it has rebooted {state.reboots} times already, and max_reboots is {state.spec.options.max_reboots}"
-    if state.reboot_failure:
-        return f"a reboot has failed: {state.reboot_failure}"
-    if now or state.identity is None:
-        return ""
-    held = times.window(state, moment.now) or times.business_hours(state, moment.now)
-    if isinstance(held, Wait):
-        return f"it would have to wait for {held.about}; --now does not"
-    over = held.entry if isinstance(held, Note) else None
-    return f"{over.message}; --now does not mind" if isinstance(over, WindowClosed) else ""
 
 
 # --- a pause --------------------------------------------------------------------------------------------------
@@ -165,7 +101,7 @@ def was_stopped(state: State) -> str:
     return f"stopped by {state.cancel.ordered}" if asked and state.cancel is not None else ""
 
 
-def _job_told(state: State, job: Job) -> str:
+def job_told(state: State, job: Job) -> str:
     """The job under way, what it runs, and when it ends at the latest: the computer ends it at its time-out."""
     name = state.current or job.id
     one = state.actions.get(name)
@@ -189,7 +125,7 @@ def answer_to(state: State, entry: Entry) -> str:
         case CancelAsked():
             return _cancel_answer(state, entry)
         case PauseAsked() if state.job is not None:
-            return f"paused after the action under way: {_job_told(state, state.job)}"
+            return f"paused after the action under way: {job_told(state, state.job)}"
         case PauseAsked():
             return "paused"
         case PauseLifted():
@@ -205,12 +141,12 @@ def _cancel_answer(state: State, cancel: CancelAsked) -> str:
     if job is None:
         return "cancelling: waits for the reboot under way" if state.reboot is not None else "cancelling"
     if job.over or not cancel.now:
-        return f"cancelling: {_job_told(state, job)}"
+        return f"cancelling: {job_told(state, job)}"
     if _may_stop(state, job, cancel):
         return f"cancelling: the job of {state.current} is stopped as soon as its computer answers"
     kind = kind_of_job(state, job)
     advice = "; --kill-installer stops it" if kind in KILLED else ""
-    return f"cancelling, and not stopped: {_job_told(state, job)}{advice}"
+    return f"cancelling, and not stopped: {job_told(state, job)}{advice}"
 
 
 def told(state: State, about: str) -> str:

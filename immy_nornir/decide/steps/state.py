@@ -257,7 +257,8 @@ def _ordered(state: State, entry: OrderEntry, at: float) -> State:
     state = replace(state, orders=taken)
     match entry:
         case CancelAsked(ordered):
-            stop = StopAsked(CANCEL, f"cancelled by {ordered}") if not _superseded(state) else state.stop
+            superseded = state.stop is not None and state.stop.kind == SUPERSEDE
+            stop = state.stop if superseded else StopAsked(CANCEL, f"cancelled by {ordered}")
             return replace(state, cancel=entry, stop=stop, pause=None, reboot_order=None)
         case PauseAsked():
             return replace(state, pause=entry, paused_at=at)
@@ -267,10 +268,6 @@ def _ordered(state: State, entry: OrderEntry, at: float) -> State:
             return replace(state, reboot_order=entry)
         case _ as never:
             assert_never(never)
-
-
-def _superseded(state: State) -> bool:
-    return state.stop is not None and state.stop.kind == SUPERSEDE
 
 
 def did_anything(state: State) -> bool:

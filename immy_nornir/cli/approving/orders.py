@@ -1,11 +1,12 @@
 """Orders as the command line gives them: for which sessions, the question before many, the answers, the exit code.
 
 The sessions that a process is at are its business: it is waited for until it has answered. Those that nobody is at are
-taken over here (session.taking_over).
+taken over here (session.taking_up).
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -18,13 +19,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from immy_nornir.cli import completing, startup, table
+from immy_nornir.cli import startup, table
+from immy_nornir.cli.approving.choice import NOT_ENDED, Chosen, chosen_rows, find, is_paused, nobody_at
 from immy_nornir.cli.door import known_secrets, say, say_json
 from immy_nornir.errors import FilesError, ImmyError, UsageError
+from immy_nornir.history.own_files import foreign_owner
 from immy_nornir.model.orders import How, Order, OrderKind, OrderState
-from immy_nornir.model.record.status import STATUSES, Status
+from immy_nornir.model.record.status import STATUSES
 from immy_nornir.text import json
 from immy_nornir.text.plain import counted
 
@@ -34,36 +35,9 @@ if TYPE_CHECKING:
     from immy_nornir.model.playbooks import Fleet
 
 SCHEMA_VERSION = 1
-WAIT_SECONDS = 10.0
 _LOOK_SECONDS = 0.2
 _END_SECONDS = 3.0
 """How much longer a session that was cancelled is given to end, so that its end can be told."""
-_OPEN = (Status.CREATED, Status.RUNNING, Status.WAITING, Status.INTERRUPTED)
-_TOLD = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The sessions that are meant: by id or computer, or all of a run, of a tenant, of the history."""
-
-    names: tuple[str, ...] = ()
-    run: str | None = None
-    tenant: str | None = None
-    all: bool = False
-
-    @property
-    def many(self) -> bool:
-        """Whether they were not named one by one."""
-        return self.all or self.run is not None or self.tenant is not None
-
-    def refuse_both(self) -> None:
-        """Raise UsageError for no choice, and for two that contradict each other."""
-        if self.names and self.many:
-            raise UsageError("sessions are named beside --run, --tenant or --all", "give one or the other")
-        if not self.names and not self.many:
-            raise UsageError("no session is named", "name sessions or computers, or give --run, --tenant or --all")
-        if self.all and (self.run is not None or self.tenant is not None):
-            raise UsageError("--all stands beside --run or --tenant", "give one or the other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,36 +51,6 @@ class Wish:
     wait: float
     form: str
     sources: tuple[Path, ...] = ()
-
-
-def choosing(command: Any) -> Any:
-    """The options that choose sessions."""
-    for option in (
-        click.argument("names", nargs=-1, metavar="[SESSION|COMPUTER]...", shell_complete=completing.sessions),
-        click.option("--run", "run_id", metavar="RUN", shell_complete=completing.runs, help="All of a run, or `last`."),
-        click.option("--tenant", shell_complete=completing.tenants, help="All of this tenant."),
-        click.option("--all", "everything", is_flag=True, help="All that have not ended."),
-    ):
-        command = option(command)
-    return command
-
-
-def asking(command: Any) -> Any:
-    """The options that every order has."""
-    for option in (
-        click.option("--reason", default="", metavar="TEXT", help="Why; it stands in the record."),
-        click.option("-y", "--yes", is_flag=True, help="Do not ask, however many they are."),
-        click.option(
-            "--wait",
-            type=click.FloatRange(0),
-            default=WAIT_SECONDS,
-            show_default=True,
-            metavar="SECONDS",
-            help="How long an answer is waited for.",
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 # --- times ----------------------------------------------------------------------------------------------------
@@ -139,61 +83,14 @@ def until_of(text: str, now: float) -> float:
     return found
 
 
-# --- which sessions -------------------------------------------------------------------------------------------
-
-
-def chosen_rows(reader: Reader, chosen: Chosen, kind: OrderKind) -> list[SessionRow]:
-    """The sessions that are meant, oldest first. Raises: UsageError for names that nothing has."""
-    from immy_nornir.history.queries import Asked
-
-    if chosen.names:
-        found = [row for name in chosen.names for row in _named(reader, name, kind)]
-        return list({row.id: row for row in found}.values())
-    run = chosen.run
-    if run == "last":
-        newest = reader.runs(1)
-        run = newest[0].id if newest else None
-    rows = reader.sessions(Asked(run, None, chosen.tenant, _OPEN))
-    if not rows:
-        from immy_nornir.cli.commands.sessions import check_names
-
-        check_names(reader, run=run, tenant=chosen.tenant)
-    return rows[::-1]
-
-
-def _named(reader: Reader, name: str, kind: OrderKind) -> list[SessionRow]:
-    """A session, or those of a computer that have not ended; where all have, the newest."""
-    from immy_nornir.cli.commands.sessions import find
-    from immy_nornir.history.queries import Asked
-
-    of_computer = [] if reader.sessions(Asked(ids=[name])) else reader.sessions(Asked(computer=name, statuses=_OPEN))
-    at_work = [row for row in of_computer if not nobody_at(row)]
-    if kind is OrderKind.REBOOT and at_work:  # whoever waits somewhere does not reboot
-        return at_work
-    return of_computer[::-1] or [find(reader, name)]
-
-
-def nobody_at(row: SessionRow) -> bool:
-    """Whether no living process is at a session that has not ended."""
-    return row.status is Status.INTERRUPTED or (row.status in _OPEN and not row.owner)
-
-
-def is_paused(row: SessionRow) -> bool:
-    """Whether a session is held by a pause, as its row tells it."""
-    return row.status in _OPEN and row.reason.startswith("paused by ")
-
-
 # --- the order ------------------------------------------------------------------------------------------------
 
 
-def order(ctx: click.Context, chosen: Chosen, wish: Wish) -> int:
+def order(root: Path, state: Path, chosen: Chosen, wish: Wish) -> int:
     """Ask where they are many, place the orders, wait for the answers and tell them; the exit code."""
     from immy_nornir.history.queries import FILE, Reader
-    from immy_nornir.history.store import History
-    from immy_nornir.session.engine import SystemClock
 
     chosen.refuse_both()
-    state = startup.state_of(ctx, startup.root_of(ctx))
     refuse_strangers(state)
     with Reader(state / FILE) as reader:
         rows = chosen_rows(reader, chosen, wish.kind)
@@ -201,15 +98,12 @@ def order(ctx: click.Context, chosen: Chosen, wish: Wish) -> int:
         return show([], {}, wish.form)
     if chosen.many and len(rows) > 1 and not wish.yes:
         _ask(wish.kind, rows)
-    history = History(state, SystemClock(), known_secrets().clean)
-    engines = _Engines(ctx, wish, history)
-    try:
+    with _history(state) as history:
+        engines = _Engines(root, wish, history)
         ids = place(history, rows, wish)
         orders = waited_for(history, ids, wish, engines.take_over)
         with history.read() as reader:
             after = {row.id: row for row in reader.sessions_of([row.id for row in rows])}
-    finally:
-        history.close()
     return show(orders, after, wish.form, engines.said)
 
 
@@ -246,7 +140,7 @@ def waited_for(
             take_over(alone, max(1.0, ends - time.monotonic()))
             history.flush()
             continue
-        if any(row.status not in _OPEN for row in now.values()):
+        if any(row.status not in NOT_ENDED for row in now.values()):
             history.close_orders(left)
             continue
         if not left or time.monotonic() >= ends:
@@ -271,16 +165,60 @@ def _ended(history: History, orders: Sequence[Order], seconds: float) -> None:
     ends = time.monotonic() + seconds
     while soon and time.monotonic() < ends:
         with history.read() as reader:
-            soon = {row.id for row in reader.sessions_of(sorted(soon)) if row.status in _OPEN and not nobody_at(row)}
+            soon = {
+                row.id for row in reader.sessions_of(sorted(soon)) if row.status in NOT_ENDED and not nobody_at(row)
+            }
         if soon:
             time.sleep(_LOOK_SECONDS)
+
+
+def lift(state: Path, chosen: Chosen, wish: Wish) -> tuple[int, list[str] | None]:
+    """Order what is paused to go on: the exit code of that, and the sessions that have to be taken up here.
+
+    Those are None where nothing was chosen, so that all that were left are meant. What nobody is at goes on when it is
+    taken up. Raises: UsageError.
+    """
+    from immy_nornir.history.queries import FILE, Reader
+
+    if not chosen.names and not chosen.many:
+        return 0, None
+    chosen.refuse_both()
+    refuse_strangers(state)
+    with Reader(state / FILE) as reader:
+        rows = [find(reader, one) for one in chosen.names] or chosen_rows(reader, chosen, wish.kind)
+    living = [row for row in rows if row.status in NOT_ENDED and not nobody_at(row)]
+    living = [row for row in living if chosen.names or is_paused(row)]
+    left = [row for row in rows if nobody_at(row) or (chosen.names and row.status not in NOT_ENDED)]
+    paused = [row for row in left if is_paused(row)]
+    if chosen.many and len(living) + len(paused) > 1 and not wish.yes:
+        _ask(wish.kind, [*living, *paused])
+    if not living and not paused:
+        return 0, [row.id for row in left]
+    with _history(state) as history:
+        place(history, paused, wish)
+        orders = waited_for(history, place(history, living, wish), wish, lambda _rows, _seconds: None)
+    form = wish.form if not left else "text"
+    code = show(orders, {row.id: row for row in living}, form) if living else 0
+    return code, [row.id for row in left]
+
+
+@contextlib.contextmanager
+def _history(state: Path) -> Iterator[History]:
+    from immy_nornir.history.store import History
+    from immy_nornir.session.engine import SystemClock
+
+    history = History(state, SystemClock(), known_secrets().clean)
+    try:
+        yield history
+    finally:
+        history.close()
 
 
 class _Engines:
     """The engine of this process, made where a session has to be taken over: only that needs the fleet's files."""
 
-    def __init__(self, ctx: click.Context, wish: Wish, history: History) -> None:
-        self._ctx = ctx
+    def __init__(self, root: Path, wish: Wish, history: History) -> None:
+        self._root = root
         self._wish = wish
         self._history = history
         self._fleet: Fleet | None = None
@@ -292,9 +230,9 @@ class _Engines:
         from immy_nornir.cli.approving.approval import set_settling
         from immy_nornir.model.record.run import Pace
         from immy_nornir.plugins import batches
-        from immy_nornir.session.taking_over import take_over
+        from immy_nornir.session.taking_up import take_over
 
-        root = startup.root_of(self._ctx)
+        root = self._root
         try:
             if self._fleet is None:
                 self._fleet, _ = startup.load(root, self._wish.sources, quiet=True)
@@ -304,8 +242,7 @@ class _Engines:
             return
         names, unknown = startup.known_computers(self._fleet.inventory, {row.computer for row in rows})
         self.said |= {row.id: "its computer is not in the inventory" for row in rows if row.computer in unknown}
-        state = startup.state_of(self._ctx, root)
-        engine = startup.engine_of(root, state, self._fleet, names, self._wish.sources, self._history)
+        engine = startup.engine_of(root, self._history.folder, self._fleet, names, self._wish.sources, self._history)
         lives = take_over(engine, [row.id for row in rows if row.computer not in unknown])
         if lives:
             set_settling(engine, lives)
@@ -314,16 +251,8 @@ class _Engines:
 
 def refuse_strangers(state: Path) -> None:
     """Raise UsageError for another account than the owner of the state folder, or root."""
-    if sys.platform == "win32" or not state.exists():
-        return
-    owner, me = state.stat().st_uid, os.geteuid()
-    if me not in (0, owner):
-        import pwd
-
-        try:
-            name = pwd.getpwuid(owner).pw_name
-        except KeyError:
-            name = str(owner)
+    name = foreign_owner(state)
+    if name:
         raise UsageError(f"the history in {startup.near(state)} is {name}'s", f"order as {name}, or as root")
 
 
@@ -385,7 +314,7 @@ def _cells(
     for one in orders:
         row = rows.get(one.session_id)
         answer = _answer(one, said)
-        if row is not None and row.status not in _OPEN and answer == "cancelling":
+        if row is not None and row.status not in NOT_ENDED and answer == "cancelling":
             answer = f"{STATUSES[row.status]}: {row.reason}"
         yield one.session_id, "" if row is None else row.computer, _state(one), answer
 
