@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from immy_nornir.decide.runs.run_state import RunState
     from immy_nornir.history.queries import JobRow, RunRow, SessionRow
     from immy_nornir.model.items import Item
+    from immy_nornir.model.orders import Order
     from immy_nornir.model.record.entries import Stamped
     from immy_nornir.model.record.session import SessionSpec
 
@@ -48,7 +49,7 @@ def _waits(row: SessionRow) -> str:
     return about if sign and kind.isalpha() else row.waiting
 
 
-def of_session(row: SessionRow, jobs: Sequence[JobRow]) -> Iterator[str]:
+def of_session(row: SessionRow, jobs: Sequence[JobRow], orders: Sequence[Order] = ()) -> Iterator[str]:
     """One session with its actions and jobs."""
     from immy_nornir.model.playbooks import ActionType
     from immy_nornir.model.record.session import Outcome, OutcomeReason
@@ -68,6 +69,10 @@ def of_session(row: SessionRow, jobs: Sequence[JobRow]) -> Iterator[str]:
             yield (f"  phases, {label}: " + " | reboot | ".join(", ".join(one) or "nothing" for one in phases))
     for number, (why, outcome) in enumerate(row.reboot_reasons, 1):
         yield f"  reboot {number}: {why}: {outcome or 'under way'}"
+    for order in orders:
+        why = f": {order.reason}" if order.reason else ""
+        answer = f": {order.answer}" if order.answer else ""
+        yield f"  order {order.id}: {order.kind}, {order.state}, {zone.when(order.at)} by {order.by}{why}{answer}"
     for action in row.actions:
         end = STATES.get(action.status, action.status)
         if action.outcome:

@@ -106,6 +106,7 @@ def show(ctx: click.Context, session: str, form: str, *, commands: bool) -> None
     with _reader(ctx) as reader:
         row = find(reader, session)
         jobs = reader.jobs(row.id)
+        ordered = reader.orders("WHERE o.session_id=?", row.id)
         record = reader.record(row.id) if commands else None
     if record is not None:
         for line in screens.commands_of(*record):
@@ -116,10 +117,11 @@ def show(ctx: click.Context, session: str, form: str, *, commands: bool) -> None
             "schema_version": SCHEMA_VERSION,
             "session": _plain(row),
             "jobs": [dataclasses.asdict(one) for one in jobs],
+            "orders": [dataclasses.asdict(one) for one in ordered],
         }
         say_json(json.indented(document))
         return
-    for line in screens.of_session(row, jobs):
+    for line in screens.of_session(row, jobs, ordered):
         say(line)
 
 
