@@ -56,16 +56,17 @@ def _give(made: int | Path, folder: Path) -> None:
 
 
 def foreign_owner(folder: Path) -> str:
-    """Whose a folder is, for an account that is neither its owner nor root; empty for those."""
-    if sys.platform != "win32" and folder.exists():
+    """Whose a folder is, for an account that is neither its owner nor root; else empty."""
+    if sys.platform != "win32":
         import pwd
 
-        owner = folder.stat().st_uid
-        if os.geteuid() not in (0, owner):
-            try:
-                return pwd.getpwuid(owner).pw_name
-            except KeyError:
-                return str(owner)
+        with contextlib.suppress(OSError):
+            owner = folder.stat().st_uid
+            if os.geteuid() not in (0, owner):
+                try:
+                    return pwd.getpwuid(owner).pw_name
+                except KeyError:
+                    return str(owner)
     return ""
 
 

@@ -119,6 +119,7 @@ class State:
     pause: PauseAsked | None = None
     """The order that holds it."""
     paused_at: float = 0.0
+    """When, for the process that is at it: none stays for what was paused before it came."""
     reboot_order: RebootOrdered | None = None
     """An order to reboot that nothing was done for yet."""
     failure: StageFailed | Refused | None = None
@@ -168,7 +169,7 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
     at = stamped.at
     match stamped.entry:
         case Resumed(epoch=epoch, after=after, anew=anew):
-            again = replace(state, epoch=epoch, interrupted=None, losses=0, lost=None, lost_at=0.0)
+            again = replace(state, epoch=epoch, interrupted=None, losses=0, lost=None, lost_at=0.0, paused_at=0.0)
             if anew:
                 again = replace(again, approved=frozenset(), approved_reboots=False, asked=False, denied="")
             return _outdated(again) if after else again
