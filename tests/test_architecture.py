@@ -100,7 +100,7 @@ MODULE_LINES = 440
 FUNCTION_LINES = 50
 """The aims are 400 and 40 without the docstring; a little more does not break the house."""
 LARGE_MODULES: dict[str, tuple[int, str]] = {
-    "session/live.py": (475, "one class, the only one that changes a session's state")
+    "session/live.py": (490, "one class, the only one that changes a session's state")
 }
 LARGE_FUNCTIONS: dict[str, tuple[int, str]] = {
     "decide/steps/state.py:_fold": (95, "one match with a case for each kind of entry"),

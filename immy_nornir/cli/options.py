@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from immy_nornir.cli import completing
+
 
 def _keep(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     """Where cli.vault finds it: all that loads a fleet needs it, and no command by itself."""
@@ -74,3 +76,35 @@ workers = click.option(
     show_default=True,
     help="Computers at work at the same time.",
 )
+
+ORDER_SECONDS = 10.0
+
+
+def choosing(command: Any) -> Any:
+    """The options that choose sessions."""
+    for option in (
+        click.argument("names", nargs=-1, metavar="[SESSION|COMPUTER]...", shell_complete=completing.sessions),
+        click.option("--run", "run_id", metavar="RUN", shell_complete=completing.runs, help="All of a run, or `last`."),
+        click.option("--tenant", shell_complete=completing.tenants, help="All of this tenant."),
+        click.option("--all", "everything", is_flag=True, help="All that have not ended."),
+    ):
+        command = option(command)
+    return command
+
+
+def ordering(command: Any) -> Any:
+    """The options that every order has."""
+    for option in (
+        click.option("--reason", default="", metavar="TEXT", help="Why; it stands in the record."),
+        click.option("-y", "--yes", is_flag=True, help="Do not ask, however many they are."),
+        click.option(
+            "--wait",
+            type=click.FloatRange(0),
+            default=ORDER_SECONDS,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long an answer is waited for.",
+        ),
+    ):
+        command = option(command)
+    return command

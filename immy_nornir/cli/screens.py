@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from immy_nornir.history.queries import JobRow, RunRow, SessionRow
     from immy_nornir.model.facts import Finding
     from immy_nornir.model.items import Item
+    from immy_nornir.model.orders import Order
     from immy_nornir.model.record.entries import Stamped
     from immy_nornir.model.record.session import SessionSpec
 
@@ -24,6 +25,8 @@ _LAST_LINES = 10
 
 def show_sessions(rows: Sequence[SessionRow], now: float) -> None:
     """Sessions as a table, in the operator's local time."""
+    from immy_nornir.model.record.words import waits
+
     zone = Zone(row.started_at or row.created_at for row in rows)
     heads = ("SESSION", f"STARTED ({zone.offset})", "TOOK", "COMPUTER", "TENANT", "TYPE", "STATUS", "REASON")
     cells = [
@@ -35,7 +38,7 @@ def show_sessions(rows: Sequence[SessionRow], now: float) -> None:
             row.tenant,
             row.type,
             STATUSES[row.status],
-            f"waits for {_waits(row)}" if row.status is Status.WAITING else row.reason,
+            waits(_waits(row)) if row.status is Status.WAITING else row.reason,
         )
         for row in rows
     ]
@@ -48,18 +51,20 @@ def _waits(row: SessionRow) -> str:
     return about if sign and kind.isalpha() else row.waiting
 
 
-def of_session(row: SessionRow, jobs: Sequence[JobRow], repeats: tuple[str, str] = ("", "")) -> Iterator[str]:
+def of_session(
+    row: SessionRow, jobs: Sequence[JobRow], orders: Sequence[Order] = (), repeats: tuple[str, str] = ("", "")
+) -> Iterator[str]:
     """One session with its actions and jobs."""
     from immy_nornir.model.playbooks import ActionType
     from immy_nornir.model.record.session import Outcome, OutcomeReason
-    from immy_nornir.model.record.words import STATES, said
+    from immy_nornir.model.record.words import STATES, said, waits
 
     zone = Zone((row.created_at, row.started_at, row.ended_at))
     yield f"session {row.id} of {row.computer} ({row.tenant}), {row.type}, play '{row.play}'"
     if repeats[0]:
         yield f"  a rerun of session {repeats[0]}" + (f": {repeats[1]}" if repeats[1] else "")
-    waits = f"waits for {_waits(row)}" if row.status is Status.WAITING else row.reason
-    yield f"  {STATUSES[row.status]}: {waits}" if waits else f"  {STATUSES[row.status]}"
+    why = waits(_waits(row)) if row.status is Status.WAITING else row.reason
+    yield f"  {STATUSES[row.status]}: {why}" if why else f"  {STATUSES[row.status]}"
     times = [f"{what} {zone.when(at)}" for what, at in (("created", row.created_at), ("started", row.started_at)) if at]
     times.append(f"ended {zone.when(row.ended_at)}" if row.ended_at else "not ended")
     if row.started_at and row.ended_at:
@@ -70,6 +75,10 @@ def of_session(row: SessionRow, jobs: Sequence[JobRow], repeats: tuple[str, str]
             yield (f"  phases, {label}: " + " | reboot | ".join(", ".join(one) or "nothing" for one in phases))
     for number, (why, outcome) in enumerate(row.reboot_reasons, 1):
         yield f"  reboot {number}: {why}: {outcome or 'under way'}"
+    for order in orders:
+        why = f": {order.reason}" if order.reason else ""
+        answer = f": {order.answer}" if order.answer else ""
+        yield f"  order {order.id}: {order.kind}, {order.state}, {zone.when(order.at)} by {order.by}{why}{answer}"
     for action in row.actions:
         end = STATES.get(action.status, action.status)
         if action.outcome:
@@ -177,7 +186,7 @@ def of_run(
     row: RunRow, state: RunState | None, counts: Mapping[Status, int], bad: Sequence[SessionRow], now: float
 ) -> Iterator[str]:
     """One run: who began it, how far it is, and the sessions that did not pass."""
-    from immy_nornir.model.record.words import RUNS
+    from immy_nornir.model.record.words import RUNS, waits
     from immy_nornir.report.words import count
 
     zone = Zone((row.started_at, row.ended_at))
@@ -194,8 +203,8 @@ def of_run(
             yield f"  play '{play.name}': {_waves(state, number)}"
     yield f"  {count(sum(counts.values()), 'session')}: {_counted(counts)}"
     for one in bad:
-        waits = f"waits for {_waits(one)}" if one.status is Status.WAITING else one.reason
-        yield f"  {one.computer}: {STATUSES[one.status]}{f': {waits}' if waits else ''}"
+        why = waits(_waits(one)) if one.status is Status.WAITING else one.reason
+        yield f"  {one.computer}: {STATUSES[one.status]}{f': {why}' if why else ''}"
 
 
 def _waves(state: RunState, play: int) -> str:

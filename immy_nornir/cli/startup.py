@@ -21,6 +21,7 @@ from immy_nornir.text.files import read_file
 if TYPE_CHECKING:
     from types import FrameType
 
+    from immy_nornir.history.store import History
     from immy_nornir.model.inventory import Computer, Inventory
     from immy_nornir.model.places import Problem
     from immy_nornir.model.playbooks import Fleet, Playbook
@@ -159,7 +160,12 @@ def read_lines(path: str) -> list[str]:
 
 
 def engine_of(
-    root: Path, state: Path, fleet: Fleet, implicit: Mapping[str, Computer], sources: Sequence[Path] = ()
+    root: Path,
+    state: Path,
+    fleet: Fleet,
+    implicit: Mapping[str, Computer],
+    sources: Sequence[Path] = (),
+    history: History | None = None,
 ) -> Any:
     """The engine of this process, with its history open for writing; `sources` as the fleet was loaded with."""
     from immy_nornir.cli.fleet_files import FleetFiles
@@ -183,10 +189,9 @@ def engine_of(
         lambda: load(root, sources, quiet=True, vault=vault)[0],
         lambda now, path: load_book(root, now, path, vault),
     )
-    history = History(state, clock, redactor.clean)
     return Engine(
         fleet,
-        history,
+        history if history is not None else History(state, clock, redactor.clean),
         clock,
         secrets,
         redactor,

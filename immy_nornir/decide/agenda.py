@@ -240,7 +240,7 @@ def _again(one: Deferred) -> float:
         return math.inf
     if one.kind == WaitKind.CONNECTIVITY:
         return max(one.due_at, one.asked_at + CONNECTIVITY_SECONDS)
-    if one.kind == WaitKind.HOLD:  # it may be lifted at any time
+    if one.kind in (WaitKind.HOLD, WaitKind.PAUSE):  # it may be lifted at any time
         return one.asked_at + HOLD_SECONDS
     return max(one.due_at, one.asked_at + 60.0)
 

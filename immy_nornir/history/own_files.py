@@ -1,6 +1,7 @@
 """The files and folders that immy writes for itself: for its own user only, under any umask, never through a link.
 
 A link in the state folder would let somebody else choose which file is written. The state folder itself may be one.
+What root makes in the folder of somebody else is that one's, who could not write there any more otherwise.
 """
 
 from __future__ import annotations
@@ -48,8 +49,33 @@ def make_folder(folder: Path, *, inside: bool = False) -> None:
                 raise
             continue
         one.chmod(_FOLDER)  # the umask may have taken more away than is needed
+        if inside:
+            _give(one, one.parent)
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+
+
+def _give(made: int | Path, folder: Path) -> None:
+    """Let what root has made belong to the owner of its folder, as SQLite does with its files."""
+    if sys.platform != "win32" and os.geteuid() == 0:
+        status = folder.stat()
+        if status.st_uid:
+            os.chown(made, status.st_uid, status.st_gid)
+
+
+def foreign_owner(folder: Path) -> str:
+    """Whose a folder is, for an account that is neither its owner nor root; else empty."""
+    if sys.platform != "win32":
+        import pwd
+
+        with contextlib.suppress(OSError):
+            owner = folder.stat().st_uid
+            if os.geteuid() not in (0, owner):
+                try:
+                    return pwd.getpwuid(owner).pw_name
+                except KeyError:
+                    return str(owner)
+    return ""
 
 
 def refuse_link(path: Path) -> None:
@@ -75,6 +101,7 @@ def open_own(path: Path, flags: int) -> int:
         try:
             if sys.platform != "win32":
                 os.fchmod(made, _FILE)
+                _give(made, path.parent)
         finally:
             os.close(made)
     return os.open(path, flags | _NOFOLLOW | _BINARY)

@@ -11,11 +11,13 @@ from typing import Any
 
 from immy_nornir.decide.onboarding import has_passed, identity_of
 from immy_nornir.decide.runs.run_state import RunState
+from immy_nornir.decide.steps.orders import answer_to, told
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.under_way import ActionState
-from immy_nornir.history import codec
+from immy_nornir.history import codec, orders
 from immy_nornir.history.sentences import sentence
 from immy_nornir.model.facts import Identity
+from immy_nornir.model.orders import OrderState
 from immy_nornir.model.plan import Plan
 from immy_nornir.model.playbooks import Stage
 from immy_nornir.model.record.entries import (
@@ -36,6 +38,7 @@ from immy_nornir.model.record.entries import (
     RetryLater,
     Stamped,
 )
+from immy_nornir.model.record.order_entries import CancelAsked, PauseAsked, PauseLifted, RebootOrdered
 from immy_nornir.model.record.run import RunSpec, RunStamped
 from immy_nornir.model.record.session import SessionSpec, Status
 
@@ -86,7 +89,7 @@ def _entry_row(state: State, stamped: Stamped) -> Statement:
 
 def _session_row(state: State, stamped: Stamped) -> Statement:
     status, reason = status_of(state)
-    waiting = f"{state.waiting.kind}: {state.waiting.about}" if state.waiting is not None else ""
+    waiting = f"{state.waiting.kind}: {told(state, state.waiting.about)}" if state.waiting is not None else ""
     finished, waiting_for = state.finished, state.waiting
     ended = stamped.at if finished is not None else None
     return (
@@ -173,10 +176,10 @@ def status_of(state: State) -> tuple[Status, str]:
     if state.finished is not None:
         return state.finished.status, state.finished.message
     if state.interrupted is not None:
-        return Status.INTERRUPTED, state.interrupted.message
+        return Status.INTERRUPTED, told(state, state.interrupted.message)
     if state.waiting is not None:
-        return Status.WAITING, state.waiting.about
-    return Status.RUNNING if state.entries else Status.CREATED, ""
+        return Status.WAITING, told(state, state.waiting.about)
+    return Status.RUNNING if state.entries else Status.CREATED, told(state, "")
 
 
 def stage_of(state: State) -> str:
@@ -218,11 +221,14 @@ def _details(state: State, session: str, stamped: Stamped) -> list[Statement]:
             outcome = "rebooted" if back.identity is not None else back.message
             sql = "UPDATE reboots SET ended_at=?, outcome=? WHERE session_id=? AND number=?"
             return [(sql, (stamped.at, outcome, session, back.number)), *_paid(state, session)]
-        case Finished():
-            return [
-                ("DELETE FROM active WHERE computer=? AND session_id=?", (state.spec.computer, session)),
-                *_onboarded(state, session, stamped.at),
-            ]
+        case CancelAsked(ordered) | PauseAsked(ordered) | PauseLifted(ordered) | RebootOrdered(ordered):
+            # In the transaction of its entry: no order is taken in without an answer, or answered without an entry.
+            said = answer_to(state, stamped.entry)
+            return [] if ordered is None else [orders.answered(ordered.order, OrderState.DONE, said, stamped.at)]
+        case Finished(status):
+            gone = ("DELETE FROM active WHERE computer=? AND session_id=?", (state.spec.computer, session))
+            ended = orders.ended_with(session, status, stamped.at)
+            return [gone, ended, *_onboarded(state, session, stamped.at)]
         case _:
             return []
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from immy_nornir.model.facts import Facts
     from immy_nornir.model.holds import Freeze
     from immy_nornir.model.items import Item
+    from immy_nornir.model.orders import Order
     from immy_nornir.model.plan import Desire
     from immy_nornir.model.record.entries import Stamped
     from immy_nornir.model.record.run import RunSpec
@@ -365,6 +366,15 @@ class Reader:
         sql = "SELECT computer, identity, session_id, at FROM onboarded WHERE again_at IS NULL ORDER BY at"
         rows = self._rows(sql)
         return {row["computer"]: Onboarded(row["identity"], row["session_id"], row["at"]) for row in rows}
+
+    def orders(self, where: str = "", *values: object) -> list[Order]:
+        """Orders, oldest first; `where` is a clause over the table `o`."""
+        from immy_nornir.history import orders
+
+        try:
+            return orders.read(self._connection, where, values)
+        except sqlite3.Error as error:
+            raise troubles.refusal(self._path, "read", error) from error
 
     def about(self, sessions: Sequence[SessionRow], tenant: str = "") -> About:
         """What a report of these sessions tells beside them; for one tenant also whom it must not name."""

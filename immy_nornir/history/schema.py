@@ -119,9 +119,10 @@ def m004_orders(db: Database) -> None:
     _all(
         db,
         "CREATE TABLE orders (id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, by TEXT NOT NULL, kind TEXT NOT NULL, "
-        "session_id TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', arguments TEXT NOT NULL DEFAULT '{}', "
-        "answer TEXT NOT NULL DEFAULT '', ended_at REAL);\n"
-        "CREATE INDEX orders_open ON orders(session_id) WHERE ended_at IS NULL",
+        "session_id TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', how TEXT NOT NULL DEFAULT '{}', "
+        "state TEXT NOT NULL DEFAULT 'open', answer TEXT NOT NULL DEFAULT '', ended_at REAL);\n"
+        "CREATE INDEX orders_open ON orders(session_id) WHERE state = 'open';\n"
+        "CREATE INDEX orders_of_session ON orders(session_id)",
     )
 
 

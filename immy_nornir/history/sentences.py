@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from immy_nornir.decide.steps.approval import Wanted
+from immy_nornir.decide.steps.orders import at
 from immy_nornir.decide.steps.preflight import unready
 from immy_nornir.decide.steps.state import State
 from immy_nornir.model.record.entries import (
@@ -43,6 +44,14 @@ from immy_nornir.model.record.entries import (
     Verified,
     Waiting,
     WindowClosed,
+)
+from immy_nornir.model.record.order_entries import (
+    CancelAsked,
+    JobStopAsked,
+    OrderEntry,
+    PauseAsked,
+    PauseLifted,
+    RebootOrdered,
 )
 from immy_nornir.model.record.words import word
 
@@ -124,11 +133,31 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
             )
         case StopAsked(kind, message):
             return f"{kind}: {message}"
+        case CancelAsked() | PauseAsked() | PauseLifted() | RebootOrdered() | JobStopAsked():
+            return _order(entry)
         case Noted(message) | Interrupted(message) | Outdated(message) | WindowClosed(message):
             return message
         case TimeOver(message) | NotReady(message):
             return message
         case Finished(status, message):
             return f"{word(status)}: {message}"
+        case _ as never:
+            assert_never(never)
+
+
+def _order(entry: OrderEntry | JobStopAsked) -> str:
+    match entry:
+        case CancelAsked(ordered, now, kill):
+            how = ", its job stopped at once" if now else ""
+            return f"to be cancelled{how}{', an installer too' if kill else ''}: by {ordered}"
+        case PauseAsked(ordered, until):
+            return f"to be paused{f' until {at(until)}' if until is not None else ''}: by {ordered}"
+        case PauseLifted(ordered):
+            return "goes on: the time of its pause is over" if ordered is None else f"goes on: by {ordered}"
+        case RebootOrdered(ordered, now):
+            how = ", whatever its window and business hours say" if now else ""
+            return f"a reboot was ordered{how}: by {ordered}"
+        case JobStopAsked(job_id):
+            return f"job {job_id}: told to stop"
         case _ as never:
             assert_never(never)

@@ -27,6 +27,7 @@ from immy_nornir.history import (
     locks,
     occasions,
     opening,
+    orders,
     own_files,
     projection,
     queries,
@@ -36,10 +37,10 @@ from immy_nornir.history import (
 )
 from immy_nornir.history.agenda_rows import Written
 from immy_nornir.history.leftovers import BLOB, Leftovers
-from immy_nornir.history.opening import file_system
 from immy_nornir.history.writer import HURRY_SECONDS, PATIENCE_SECONDS, Writer, blob_line, journal_line, run_line
 from immy_nornir.model.holds import Freeze
 from immy_nornir.model.items import Item
+from immy_nornir.model.orders import Order, OrderState
 from immy_nornir.model.protocols import Clock
 from immy_nornir.model.record.entries import Stamped
 from immy_nornir.model.record.run import RunSpec, RunStamped
@@ -119,7 +120,7 @@ class History:
         """Make the folder and the file, and bring its schema up; a folder that is there keeps its rights."""
         try:
             own_files.make_folder(self.folder)
-            kind = file_system(self.folder)
+            kind = opening.file_system(self.folder)
             if kind in _NETWORK:
                 raise HistoryError(
                     f"{self.folder} is on a network file system ({kind}), where SQLite's locks do not hold",
@@ -399,6 +400,30 @@ class History:
     def keep_slots(self, session: str, keys: Collection[str] = ()) -> None:
         """Give back all slots of a session but these."""
         self._writer.put([locks.keep_slots(session, keys)])
+
+    def place_orders(self, placed: Sequence[Order]) -> list[int]:
+        """Store orders; the ids that they get. They are on the disk when this returns."""
+        clean = [dataclasses.replace(one, reason=self._clean(one.reason)) for one in placed]
+        return self._writer.call(lambda connection: orders.place(connection, clean))
+
+    def close_orders(self, sessions: Iterable[str]) -> None:
+        """Answer the open orders of those of these sessions that have ended."""
+        names, at = list(sessions), self._clock.now()
+        self._writer.call(lambda connection: orders.close_ended(connection, names, at))
+
+    def answer_order(self, order: int, state: OrderState, answer: str) -> None:
+        """Say what became of an order that is no entry of its session; the first answer stays."""
+        self._writer.put([orders.answered(order, state, self._clean(answer), self._clock.now())])
+
+    def my_orders(self) -> list[Order]:
+        """The open orders of all sessions that are this process's."""
+        with self.read() as reader:
+            return reader.orders("JOIN sessions s ON s.id=o.session_id WHERE o.state='open' AND s.owner=?", self.owner)
+
+    def orders_of(self, session: str) -> list[Order]:
+        """The open orders of a session."""
+        with self.read() as reader:
+            return reader.orders("WHERE o.state='open' AND o.session_id=?", session)
 
     def hole(self) -> str:
         """Why the record of this process is not whole; empty when it is."""

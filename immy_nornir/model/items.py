@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from immy_nornir.model.job_kinds import JobKind
 from immy_nornir.model.places import Place
 from immy_nornir.model.values import Value
 
@@ -263,6 +264,8 @@ class Software:
     """Work on it goes on at one computer of the fleet at a time."""
     download_mb: float | None = None
     """How much a computer fetches to install it, where that is worth a limit."""
+    runs: JobKind | None = None
+    """What its jobs run, where the definition says it."""
 
     @property
     def reference(self) -> str:
@@ -386,6 +389,8 @@ class Task:
     """It is only looked at, and holds sessions back whose computer is not ready."""
     once_at_a_time: bool = False
     """Work on it goes on at one computer of the fleet at a time."""
+    runs: JobKind | None = None
+    """What its jobs run, where the definition says it."""
 
     @property
     def reference(self) -> str:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-
-from immy_nornir.model.values import Value
 
 
 class OrderKind(StrEnum):
@@ -18,9 +15,31 @@ class OrderKind(StrEnum):
     REBOOT = "reboot"
 
 
+class OrderState(StrEnum):
+    """What became of an order."""
+
+    OPEN = "open"
+    """Nobody has answered yet."""
+    DONE = "done"
+    """It stands in the session's record, or there was nothing left to do for it."""
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How an order is meant."""
+
+    now: bool = False
+    """cancel: the job under way is stopped; reboot: whatever window and business hours say."""
+    kill: bool = False
+    """cancel: installers and package managers are stopped, too."""
+    until: float | None = None
+    """pause: when it ends by itself, in seconds since 1970."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order for one session; only the session's owner turns it into entries of its record."""
+    """One order for one session; only the session's owner turns it into an entry of its record."""
 
     id: int
     at: float
@@ -30,7 +49,8 @@ class Order:
     kind: OrderKind
     session_id: str
     reason: str = ""
-    arguments: Mapping[str, Value] = field(default_factory=dict)
+    how: How = field(default_factory=How)
+    state: OrderState = OrderState.OPEN
     answer: str = ""
-    """What its owner said to it; empty while it is open."""
+    """What its owner said to it."""
     ended_at: float | None = None

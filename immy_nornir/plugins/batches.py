@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -51,7 +52,8 @@ def work_of(
 
         def glance() -> Sequence[str]:
             over = () if run is None else run.look_at_the_time()
-            return [*over, *asks()]
+            engine.orders.look(engine.history, engine.clock)
+            return [*over, *engine.orders.to_call(sessions), *asks()]
 
         runner = ImmyRunner(splay=pace.splay, tenant_of=tenants.__getitem__, crew=crew, glance=glance)
         with _expected(engine, list(sessions.values())):
@@ -116,3 +118,14 @@ def _by_themselves(
         for sessions in computers_alone(alone):
             if not engine.stop.level:
                 work("resume", sessions)
+
+
+def settle(engine: Engine, lives: Sequence[LiveSession], pace: Pace, seconds: float) -> None:
+    """Bring cancelled sessions to their end, as far as that comes in so many seconds; what is left is interrupted."""
+    timer = threading.Timer(seconds, engine.stop.raise_to, [1])
+    timer.daemon = True
+    timer.start()
+    try:
+        _by_themselves(engine, lives, pace, None, None)
+    finally:
+        timer.cancel()

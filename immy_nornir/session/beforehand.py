@@ -45,6 +45,13 @@ def set_approver(engine: Engine, lives: Iterable[LiveSession], approver: Approve
             older = older.before
 
 
+def set_settling(engine: Engine, lives: Iterable[LiveSession]) -> None:
+    """Say of sessions that are only brought to their end that nobody is asked: what was approved then may follow."""
+    known = functools.cache(lambda run_id: was_approved(engine, run_id))
+    for live in lives:
+        live.approver = Approver.NOT_NEEDED if known(live.spec.run_id) else Approver.ABSENT
+
+
 def was_approved(engine: Engine, run_id: str) -> bool:
     """Whether all of a run was approved beforehand; of one from before runs were records nobody knows it."""
     state = engine.history.run_of(run_id)

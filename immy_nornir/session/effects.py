@@ -20,6 +20,7 @@ from immy_nornir.decide.plan.make_plan import user_for
 from immy_nornir.decide.plan.trials import download_step, is_download
 from immy_nornir.decide.steps import outcomes
 from immy_nornir.decide.steps.failure_line import failure_line
+from immy_nornir.decide.steps.orders import was_stopped
 from immy_nornir.decide.steps.state import State, looked_at, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do
 from immy_nornir.decide.steps.under_way import ActionState, Job
@@ -44,6 +45,7 @@ from immy_nornir.model.record.entries import (
     Refused,
     RetryLater,
 )
+from immy_nornir.model.record.order_entries import JobStopAsked
 from immy_nornir.model.record.session import Outcome, OutcomeReason, Purpose
 from immy_nornir.model.wire import AnswerStatus, JobSpec, JobState, JobStatus, Read, ReadOperation
 from immy_nornir.remote.windows.connection import identity_from
@@ -57,7 +59,8 @@ if TYPE_CHECKING:
 CHANGING_TYPES = CHANGING
 START_WAIT_SECONDS = 2.0
 """How long a started job is watched in the same request: short ones end in it."""
-POLL_WAIT_SECONDS = 5.0
+POLL_WAIT_SECONDS = 4.0
+"""An order to stop a job at once is carried out after it."""
 REBOOT_DELAY_SECONDS = 3
 DOUBTS = 2
 """How often a lost job is begun anew after detection has shown that it is needed."""
@@ -204,6 +207,15 @@ def _poll_job(state: State, leg: Leg, _: str) -> list[Entry]:
     return _told(state, leg, leg.connected().wait_job(job.id, asked_from(job), POLL_WAIT_SECONDS))
 
 
+def _stop_job(state: State, leg: Leg, _: str) -> list[Entry]:
+    job = _under_way(state)
+    try:
+        leg.connected().stop_job(job.id)
+    except DeclinedError as error:
+        return [JobStopAsked(job.id), Noted(f"the computer did not stop the job: {error.message}")]
+    return [JobStopAsked(job.id)]
+
+
 def meet_again(state: State, leg: Leg, expected: Mapping[str, str]) -> Identity:
     """The identity at the beginning of a later leg, with the word on the job that is at work, if there is one."""
     job = state.job
@@ -314,6 +326,8 @@ def _judged(
         return ActionEnded(
             action_id, Outcome.SUCCESS, OutcomeReason.REBOOT_PENDING, message, told(finding), finding, True
         )
+    if result.error == "stopped" and (stopper := was_stopped(state)):
+        return ActionEnded(action_id, Outcome.CANCELLED, OutcomeReason.CANCELLED, stopper, told(finding), finding, owed)
     output = written_by(leg.engine.history, state.spec.id, one.job)
     return _unsatisfied(one, decision, finding, meaning, output, owed=owed)
 
@@ -387,6 +401,7 @@ PERFORM: Mapping[Do, Callable[[State, Leg, str], list[Entry]]] = {
     Do.DETERMINE: _determine,
     Do.START_JOB: _start_job,
     Do.POLL_JOB: _poll_job,
+    Do.STOP_JOB: _stop_job,
     Do.VERIFY_ACTION: _verify_action,
     Do.ASK_REBOOT: _ask_reboot,
     Do.CHECK_BOOT: _check_boot,

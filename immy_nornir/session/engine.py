@@ -32,6 +32,7 @@ from immy_nornir.model.record.session import SessionSpec
 from immy_nornir.model.values import Value, texts_of
 from immy_nornir.session.holds import Holds
 from immy_nornir.session.limits.limiter import Limiter
+from immy_nornir.session.orders import Orders
 from immy_nornir.text.redaction.redact import Redactor
 
 LOOK_SECONDS = 5.0
@@ -113,6 +114,8 @@ class Engine:
     """How often the files were read again."""
     approver: Approver = Approver.NOT_NEEDED
     """Who approves what sessions plan anew because the files say otherwise than when they began."""
+    orders: Orders = field(default_factory=Orders)
+    """What other shells order of the sessions of this process."""
     unreadable: str = ""
     """Why the files could not be read again; nothing is begun by older ones."""
     limiter: Limiter = field(init=False)

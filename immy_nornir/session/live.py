@@ -44,10 +44,12 @@ from immy_nornir.session.hearing.known_secrets import learn
 from immy_nornir.session.holds import may_be_lifted
 from immy_nornir.session.inputs import compare
 from immy_nornir.session.leg import Leg
+from immy_nornir.session.orders import take_in
 from immy_nornir.session.recap import Recap, recap_of
 from immy_nornir.session.settled import Parked, Settled
 
 if TYPE_CHECKING:
+    from immy_nornir.model.orders import Order
     from immy_nornir.model.record.session import SessionSpec
     from immy_nornir.session.engine import Engine
 
@@ -61,6 +63,7 @@ class LiveSession:
     """A session that this process may advance; used by one thread at a time."""
 
     __slots__ = (
+        "__weakref__",
         "_abandoned",
         "_anew",
         "_begun",
@@ -79,9 +82,11 @@ class LiveSession:
         "approver",
         "before",
         "engine",
+        "inbox",
         "leg",
         "refused",
         "run_over",
+        "seat",
         "spec",
     )
 
@@ -117,6 +122,11 @@ class LiveSession:
         """Why it could not be compared with the files; nothing is begun then."""
         self._successor: SessionSpec | None = None
         """What takes its place once it has been settled."""
+        self.seat = threading.Lock()
+        """Held by whoever is in it, between two of its waits."""
+        self.inbox: tuple[Order, ...] = ()
+        """Orders that it has not answered yet; taken in between two steps (session.orders)."""
+        engine.orders.enlist(self)
         self._inherited: RebootInherited | None = None
         """A reboot that is owed by the session whose place this one takes."""
 
@@ -222,6 +232,10 @@ class LiveSession:
 
     def advance(self, *, woken: bool = False) -> Parked | Settled:
         """Go on until the session waits or ends; `woken` when the computer was just seen to answer."""
+        with self.seat:
+            return self._advanced(woken=woken)
+
+    def _advanced(self, *, woken: bool) -> Parked | Settled:
         if self._broken:
             return self.leave(f"history: {self._broken}")
         try:
@@ -271,6 +285,7 @@ class LiveSession:
     def _become(self, spec: SessionSpec) -> None:
         """Go on as the session that takes the place of this one, which has ended."""
         self.spec, self._state = spec, State(spec, self.engine.definitions)
+        self.engine.orders.enlist(self)
         self._weak = learn(self.engine, spec)
         self.leg = Leg(self.engine, spec)
         self.refused, self._recap, self._parked, self._successor = None, None, None, None
@@ -295,7 +310,8 @@ class LiveSession:
         """End what was planned from files that say otherwise now; a new session by these files takes its place."""
         engine, state = self.engine, self.state
         engine.look_at_files()
-        if state.stop is not None or state.finished is not None:
+        held = state.pause is not None  # what takes its place would not be
+        if state.stop is not None or state.finished is not None or held:
             return
         files, self._unread = engine.files, ""
         try:
@@ -321,8 +337,9 @@ class LiveSession:
         if self._inherited is not None and self.state.inherited is None:
             self.append(self._inherited)
         while True:
+            take_in(self, self.engine.history)
             self._compare()
-            match next_step(self.state, self._moment()):
+            match next_step(self.state, self.moment):
                 case Finish(status, message, reason):
                     self._release()
                     if self.state.finished is None:
@@ -342,7 +359,9 @@ class LiveSession:
                 case Perform(do, action_id):
                     self._perform(do, action_id)
 
-    def _moment(self) -> Moment:
+    @property
+    def moment(self) -> Moment:
+        """What its next step depends on beside its record, now."""
         engine = self.engine
         frozen, holds = engine.held(self.state, self._unread)
         return Moment(
@@ -386,6 +405,8 @@ class LiveSession:
         after = self.engine.history.ended_since(state.spec, state.detected_at) if looked else ""
         self.append(Resumed(self.engine.history.owner, claimed.epoch, after, self._anew))
         self.leg.epoch = claimed.epoch
+        if claimed.epoch > 1 or state.entries:  # orders may have come while nobody was at it
+            self.inbox = tuple(self.engine.history.orders_of(self.id))
         if self._weak and claimed.epoch == 1:
             self.append(Noted(WEAK_SECRET))
         return None
@@ -395,6 +416,11 @@ class LiveSession:
         newest = self.engine.stored(self.id)
         if newest is not None and newest.entries > self.state.entries:
             self._state = newest
+
+    @property
+    def owns(self) -> bool:
+        """Whether this process owns its computer for it."""
+        return self._begun and self.refused is None
 
     def end(self, status: Status, message: str, reason: EndReason) -> None:
         """End a session from outside: one that may not begin, or never came to its turn."""

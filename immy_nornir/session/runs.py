@@ -89,7 +89,7 @@ def standing_of(recap: Recap, *, left: bool) -> Standing:
         return Standing.PENDING
     if recap.reason is None:
         return Standing.WAITING if recap.deferred and recap.waits_for in _HOLDS else Standing.LEFT
-    if recap.status is Status.SUPERSEDED:
+    if recap.status is Status.SUPERSEDED or recap.reason is EndReason.CANCELLED:
         return Standing.LEFT
     if recap.reason is EndReason.NOT_APPROVED:
         return Standing.DENIED

@@ -6,6 +6,7 @@ by the next session of its computer that may act. Runs are taken up with their w
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,21 @@ from immy_nornir.decide.detect.facts import known_names
 from immy_nornir.decide.resolve.host_variables import is_excluded
 from immy_nornir.decide.runs.next_wave import Standing
 from immy_nornir.decide.runs.run_state import RunState
+from immy_nornir.decide.steps.gate import left_open
+from immy_nornir.decide.steps.orders import paused
 from immy_nornir.decide.steps.state import State
+from immy_nornir.decide.steps.step import Wait
+from immy_nornir.errors import HistoryError
 from immy_nornir.history.queries import Asked as Question
 from immy_nornir.history.queries import SessionRow
+from immy_nornir.model.orders import OrderKind, OrderState
+from immy_nornir.model.record.entries import Interrupted, Waiting
 from immy_nornir.model.record.run import RunEnded, RunTakenUp
 from immy_nornir.model.record.session import TERMINAL, EndReason, SessionSpec, Status
 from immy_nornir.session.hearing.known_secrets import refuse_clear
 from immy_nornir.session.inputs import changes
 from immy_nornir.session.live import LiveSession
+from immy_nornir.session.orders import take_in
 from immy_nornir.session.recap import recap_of
 from immy_nornir.session.runs import LiveRun, PlayRun, standing_of
 from immy_nornir.session.specs import Asking, refuse_past_window, specs_of
@@ -306,3 +314,54 @@ def computers_alone(lives: Sequence[LiveSession]) -> list[Mapping[str, LiveSessi
             turns.append(turn)
         turn[live.computer] = live
     return list(turns)
+
+
+# --- sessions that nobody is at, of which something is ordered -----------------------------------------------------
+
+_NOBODY = "nobody is at it, so nothing would reboot: take it up first (immy sessions resume)"
+
+
+def take_over(engine: Engine, ids: Sequence[str]) -> list[LiveSession]:
+    """Own sessions that nobody is at, write what was ordered into their records, and let them go again.
+
+    The answer is those that are cancelled and have to be brought to their end (plugins.batches); nothing else goes on
+    here. Where another process was quicker, or works on the computer, the orders stay open: its owner answers them.
+    """
+    found: list[LiveSession] = []
+    for name in ids:
+        with contextlib.suppress(HistoryError):
+            live = _taken_over(engine, name)
+            found += [live] if live is not None else []
+    return found
+
+
+def _taken_over(engine: Engine, name: str) -> LiveSession | None:
+    for order in engine.history.orders_of(name):
+        if order.kind is OrderKind.REBOOT:  # hours later nobody would expect it any more
+            engine.history.answer_order(order.id, OrderState.REFUSED, _NOBODY)
+    engine.history.flush()
+    state = engine.stored(name)
+    if state is None or state.finished is not None or not engine.history.orders_of(name):
+        return None
+    live = LiveSession(engine, state)
+    with live.seat:
+        if live.begin() is not None:
+            return None
+        take_in(live, engine.history)
+        after = live.state_now
+        if after is None or after.cancel is not None:
+            return None if after is None else live
+        _rest(live)
+    return None
+
+
+def _rest(live: LiveSession) -> None:
+    """Leave a session with nobody at it, as it was found: what it waits for, and its job, go on waiting and at work."""
+    state = live.state
+    held = paused(state, live.moment)
+    if isinstance(held, Wait) and state.job is None and state.reboot is None:
+        live.append(Waiting(held.kind, held.until, held.about, deferred=True))
+        live.defer()
+        return
+    live.append(Interrupted(f"nobody goes on with it{left_open(state)}"))
+    live.engine.history.release([live.computer])

@@ -73,6 +73,14 @@ from immy_nornir.model.record.entries import (
     Waiting,
     WindowClosed,
 )
+from immy_nornir.model.record.order_entries import (
+    CancelAsked,
+    JobStopAsked,
+    Ordered,
+    PauseAsked,
+    PauseLifted,
+    RebootOrdered,
+)
 from immy_nornir.model.record.run import (
     Approved,
     Brakes,
@@ -190,6 +198,12 @@ ENTRIES: tuple[Entry, ...] = (
     Determined(ACTION),
     JobIntended(JOB, ("software/7zip",), 1, 0, IDENTITY.boot),
     JobSeen(JOB, "half of the", 11),
+    PauseAsked(Ordered(1, "ann@desk", "a call"), NOW + 600.0),
+    PauseLifted(Ordered(2, "ann@desk")),
+    PauseAsked(Ordered(3, "ann@desk")),
+    PauseLifted(),
+    RebootOrdered(Ordered(4, "ann@desk", "it is slow"), True),
+    JobStopAsked(JOB),
     Interrupted("its process ended"),
     Resumed("machine-2", 2),
     ContactBack(IDENTITY),
@@ -213,6 +227,7 @@ ENTRIES: tuple[Entry, ...] = (
     ReadyLooked(()),
     NotReady("not ready within 8 hours: task/on_battery"),
     StopAsked("cancel", "cancelled by somebody"),
+    CancelAsked(Ordered(5, "ann@desk", "the wrong day"), True),
     StageFailed(Stage.VERIFY, "a reason"),
     Refused("identity", "another computer"),
     Finished(Status.CANCELLED, "cancelled"),

@@ -1,1 +1,1 @@
-"""Who approves what sessions plan: the question, its answer, and what is shown of a plan."""
+"""What an operator says: who approves what sessions plan, with the question and its answer, and what he orders."""

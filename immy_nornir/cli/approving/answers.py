@@ -28,9 +28,15 @@ _UNPLANNED = 5
 class Asker:
     """Answers questions (session.approvals.Ask) by asking whoever sits at the terminal."""
 
-    def __init__(self, stop: StopFlag, pause: Callable[[], AbstractContextManager[None]]) -> None:
-        """`pause` holds the live picture while a question is on the screen."""
+    def __init__(
+        self,
+        stop: StopFlag,
+        pause: Callable[[], AbstractContextManager[None]],
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`pause` holds the live picture while a question is on the screen; `meanwhile` is called now and then."""
         self._stop = stop
+        self._meanwhile = meanwhile
         self._pause = pause
 
     def __call__(self, question: Question) -> Yes | No | None:
@@ -71,6 +77,7 @@ class Asker:
         reader.start()
         while reader.is_alive() and not self._stop.level:
             reader.join(_GLANCE)
+            self._meanwhile()
         if not self._stop.level and not (said and said[0]):
             # The terminal has gone away, or its input has ended: nobody has said no.
             self._stop.raise_to(1)

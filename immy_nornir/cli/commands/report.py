@@ -133,32 +133,6 @@ def run_named(reader: Reader, wanted: str | None) -> RunRow:
     raise UsageError(f"there is no run '{wanted}'", _listed(what, near or ids, "run") if ids else "immy run makes one")
 
 
-def find(reader: Reader, text: str) -> SessionRow:
-    """A session by id, by the beginning of its id, or the newest of a computer.
-
-    Raises: UsageError with what is near.
-    """
-    from immy_nornir.history.queries import Asked
-
-    exact = reader.sessions(Asked(ids=[text]), actions=True) or reader.sessions(
-        Asked(computer=text, limit=1), actions=True
-    )
-    if exact:
-        return exact[0]
-    rows = reader.sessions(Asked())
-    begins = [row for row in rows if row.id.startswith(text)]
-    if len(begins) == 1:
-        return reader.sessions(Asked(ids=[begins[0].id]), actions=True)[0]
-    if begins:
-        raise UsageError(
-            f"{len(begins)} sessions begin with '{text}'", f"such as {', '.join(row.id for row in begins[:4])}"
-        )
-    near = difflib.get_close_matches(text, {name for row in rows for name in (row.id, row.computer)}, 3)
-    raise UsageError(
-        f"there is no session '{text}'", f"did you mean {' or '.join(near)}?" if near else "immy sessions list"
-    )
-
-
 def _sessions(reader: Reader, run: RunRow, tenant: str | None) -> list[SessionRow]:
     """The run's sessions with their actions. Raises UsageError when the tenant has none."""
     from immy_nornir.history.queries import Asked

@@ -304,7 +304,7 @@ def work_on(
 
     with watched(engine, len(run.sessions), [run], quiet=quiet, verbose=verbose) as progress:
         engine.listener = also(progress)
-        asker = Asker(engine.stop, progress.paused)
+        asker = Asker(engine.stop, progress.paused, lambda: engine.orders.look(engine.history, engine.clock))
         batches.execute(engine, run, run.state.spec.pace, Approvals(engine, [account_of(run)], asker))
     if run.unwritten:
         say(f"immy: the run's end was not written down: {run.unwritten}", err=True)

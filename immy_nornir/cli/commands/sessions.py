@@ -1,9 +1,8 @@
-"""`immy sessions list|show|log|resume`: the record, readable while runs go on, and taking up what was interrupted."""
+"""`immy sessions`: the record, readable while runs go on; taking up what was interrupted; orders (commands.orders)."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import completing, options, screens, startup, streams
+from immy_nornir.cli.approving.choice import Chosen, check_names, find
+from immy_nornir.cli.approving.orders import Wish, lift
+from immy_nornir.cli.commands import orders
 from immy_nornir.cli.commands.by_hand.rerun import rerun
 from immy_nornir.cli.commands.onboard import onboard
-from immy_nornir.cli.commands.report import find
 from immy_nornir.cli.commands.stuck import stuck
 from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.times import Zone
 from immy_nornir.errors import UsageError
+from immy_nornir.model.orders import How, OrderKind
 from immy_nornir.model.record.status import Status
 from immy_nornir.text import json
 from immy_nornir.text.plain import counted
@@ -39,7 +41,11 @@ SCHEMA_VERSION = 1
 
 @click.group()
 def sessions() -> None:
-    """Look at maintenance sessions, and take up interrupted ones."""
+    """Look at maintenance sessions, give them orders, and take up interrupted ones."""
+
+
+for _command in (orders.cancel, orders.pause, orders.reboot):
+    sessions.add_command(_command)
 
 
 sessions.add_command(stuck)
@@ -87,7 +93,7 @@ def list_(
             run_id = newest[0].id if newest else None
         rows = reader.sessions(Asked(run_id, computer, tenant, statuses, limit))
         if not rows:
-            _check_names(reader, run=run_id, computer=computer, tenant=tenant)
+            check_names(reader, run=run_id, computer=computer, tenant=tenant)
     if form == "json":
         say_json(json.indented({"schema_version": SCHEMA_VERSION, "sessions": [_plain(row) for row in rows]}))
         return
@@ -95,23 +101,6 @@ def list_(
         screens.show_sessions(rows, time.time())
     else:
         say("no sessions", err=True)
-
-
-def _check_names(reader: Reader, **asked: str | None) -> None:
-    """Raise UsageError for a run, a computer or a tenant that no session has."""
-    from immy_nornir.history.queries import Asked
-
-    rows = reader.sessions(Asked())
-    known = {
-        "run": {row.run_id for row in rows},
-        "computer": {row.computer for row in rows},
-        "tenant": {row.tenant for row in rows},
-    }
-    for kind, name in asked.items():
-        if name is not None and rows and name not in known[kind]:
-            near = difflib.get_close_matches(name, known[kind], 3)
-            advice = f"did you mean {' or '.join(near)}?" if near else "immy sessions list shows them"
-            raise UsageError(f"no session is of a {kind} '{name}'", advice)
 
 
 @sessions.command()
@@ -128,6 +117,7 @@ def show(ctx: click.Context, session: str, form: str, *, commands: bool) -> None
         row = find(reader, session)
         jobs = reader.jobs(row.id)
         repeats = reader.rerun_of(row.id)
+        ordered = reader.orders("WHERE o.session_id=?", row.id)
         record = reader.record(row.id) if commands else None
     if record is not None:
         for line in screens.commands_of(*record):
@@ -140,10 +130,11 @@ def show(ctx: click.Context, session: str, form: str, *, commands: bool) -> None
             "jobs": [dataclasses.asdict(one) for one in jobs],
             "rerun_of": repeats[0] or None,
             "reason": repeats[1],
+            "orders": [dataclasses.asdict(one) for one in ordered],
         }
         say_json(json.indented(document))
         return
-    for line in screens.of_session(row, jobs, repeats):
+    for line in screens.of_session(row, jobs, ordered, repeats):
         say(line)
 
 
@@ -177,30 +168,34 @@ def log(ctx: click.Context, session: str, follow: bool, form: str) -> None:
 
 
 @sessions.command()
-@click.argument("ids", nargs=-1, metavar="[SESSION]...", shell_complete=completing.sessions)
+@options.choosing
 @click.option(
     "--due", is_flag=True, help="Deferred sessions too: those that wait for a window or for a computer that was off."
 )
 @options.sources
 @options.vault
 @options.workers
+@click.option("--reason", default="", metavar="TEXT", help="Why what is paused goes on; it stands in the record.")
 @click.option("--wait", is_flag=True, help="Stay until deferred sessions have ended.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask about what was not approved before; brakes hold.")
 @options.form
 @click.pass_context
 def resume(
     ctx: click.Context,
-    ids: tuple[str, ...],
+    /,
     due: bool,
     sources: tuple[Path, ...],
     workers: int,
     wait: bool,
     yes: bool,
     form: str,
+    reason: str,
+    **chosen: Any,
 ) -> None:
-    """Take up interrupted sessions where they stopped: jobs are asked for first, nothing runs twice.
+    """Take up interrupted sessions where they stopped, and let paused ones go on, if they are named or chosen.
 
-    A run that was left goes on with its waves, and under its brakes. A SESSION that is named goes on at once.
+    Jobs are asked for first, nothing runs twice. A run that was left goes on with its waves, and under its brakes. A
+    SESSION that is named goes on at once; one that a process is at is ordered to go on.
     """
     from immy_nornir.cli.commands.run import refuse_frozen
     from immy_nornir.cli.summary import end_left_runs
@@ -208,6 +203,12 @@ def resume(
     from immy_nornir.session.taking_up import left_runs
 
     root = startup.root_of(ctx)
+    meant = Chosen(chosen["names"], chosen["run_id"], chosen["tenant"], chosen["everything"])
+    wish = Wish(OrderKind.RESUME, How(), reason, yes, options.ORDER_SECONDS, form, sources)
+    lifted, left = lift(startup.state_of(ctx, root), meant, wish)
+    if left is not None and not left:
+        ctx.exit(lifted)
+    ids = tuple(left or ())
     refuse_frozen(root, "remove the file first")
     fleet, _ = startup.load(root, sources)
     engine = startup.engine_of(root, startup.state_of(ctx, root), fleet, {}, sources)
@@ -217,7 +218,7 @@ def resume(
         waiting = [] if ids or not due else _waiting(engine)
         rows = _left(engine, fleet, ids, waiting)
         early = _tell_early(waiting, engine.clock.now())
-        runs, alone = left_runs(engine, rows, in_waves=not ids)
+        runs, alone = left_runs(engine, rows, in_waves=not meant.names)
         damaged = startup.tell_damage(engine)
         runs, alone, accounts, held = _approved(engine, runs, alone, yes=yes)
         if runs or alone:
@@ -232,7 +233,7 @@ def resume(
         startup.close(engine)
     if engine.stop.level:
         startup.ignore_interrupts()
-    ctx.exit(code)
+    ctx.exit(code or lifted)
 
 
 def _approved(
@@ -330,7 +331,7 @@ def _resume(
 
     lives = [*alone, *(live for run in runs for live in run.sessions.values())]
     with watched(engine, len(lives), runs) as progress:
-        asker = Asker(engine.stop, progress.paused)
+        asker = Asker(engine.stop, progress.paused, lambda: engine.orders.look(engine.history, engine.clock))
         batches.resume(engine, runs, alone, pace, Approvals(engine, accounts, asker))
     for run in runs:
         if run.unwritten:

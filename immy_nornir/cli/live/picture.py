@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from immy_nornir.cli.times import clock
+from immy_nornir.decide.steps.orders import told
 from immy_nornir.history.projection import stage_of, status_of
 from immy_nornir.history.sentences import sentence
 from immy_nornir.model.record.entries import Finished, Interrupted, RebootEnded, Stamped
 from immy_nornir.model.record.session import Status, WaitKind
-from immy_nornir.model.record.words import WAITS_FOR, word
+from immy_nornir.model.record.words import WAITS_FOR, waits, word
 from immy_nornir.report.words import count, took
 
 if TYPE_CHECKING:
@@ -149,8 +150,8 @@ def _what(state: State, stamped: Stamped) -> str:
         return sentence(stamped.entry, state)
     if waiting.kind is WaitKind.JOB and state.current in state.actions:
         plan = state.actions[state.current].plan
-        return f"{plan.id}: {word(plan.type)} under way"
-    return f"waits for {waiting.about}"
+        return told(state, f"{plan.id}: {word(plan.type)} under way")
+    return waits(told(state, waiting.about))
 
 
 def _rows(here: dict[str, _Here], failed: list[Row], now: float, room: int) -> list[Row]:

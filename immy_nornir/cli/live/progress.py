@@ -34,6 +34,7 @@ from immy_nornir.model.record.entries import (
     Verified,
     Waiting,
 )
+from immy_nornir.model.record.order_entries import CancelAsked, JobStopAsked, PauseAsked, PauseLifted, RebootOrdered
 from immy_nornir.model.record.session import Outcome, Status, WaitKind
 from immy_nornir.text.visible import visible
 
@@ -42,6 +43,11 @@ if TYPE_CHECKING:
     from immy_nornir.decide.steps.state import State
 
 _TOLD = (
+    CancelAsked,
+    JobStopAsked,
+    PauseAsked,
+    PauseLifted,
+    RebootOrdered,
     ContactLost,
     Determined,
     Finished,

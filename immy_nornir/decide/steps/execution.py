@@ -15,6 +15,7 @@ from immy_nornir.decide.steps.approval import may_do
 from immy_nornir.decide.steps.gate import halted
 from immy_nornir.decide.steps.job_ids import job_id
 from immy_nornir.decide.steps.moment import Moment
+from immy_nornir.decide.steps.orders import ordered_reboot, to_stop
 from immy_nornir.decide.steps.reboots import capped, counting, may_reboot, no_reboot, reboot_at_end, reboot_now
 from immy_nornir.decide.steps.state import State, did_anything, looked_at, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do, Note, Perform, Step, Wait
@@ -39,6 +40,8 @@ def execute(state: State, moment: Moment) -> Step | None:
     for one in state.actions.values():
         if one.postponed and rebooted_since(state, one) and state.stop is None:
             return Perform(Do.VERIFY_ACTION, one.plan.id)  # before what builds on it may begin
+    if (reboot := ordered_reboot(state)) is not None:
+        return reboot
     todo = [one for one in state.actions.values() if one.ended is None and not one.plan.always]
     last = [one for one in state.actions.values() if one.ended is None and one.plan.always]
     end = halted(state)
@@ -180,7 +183,7 @@ def current(state: State, job: Job, moment: Moment) -> Step:
     """The job under way, and what its end means for its action."""
     one = state.actions[state.current]
     if not job.over:
-        return _under_way(one, job, moment)
+        return _stop(state, one, job) or _under_way(one, job, moment)
     if job.purpose is Purpose.BY_HAND:
         return Note(by_hand.ended(state, one, job))
     if job.result is None:
@@ -202,6 +205,10 @@ def current(state: State, job: Job, moment: Moment) -> Step:
             return _intend(state, one, one.attempt, job.step + 1)
         case _:
             return Perform(Do.VERIFY_ACTION, one.plan.id)
+
+
+def _stop(state: State, one: ActionState, job: Job) -> Step | None:
+    return Perform(Do.STOP_JOB, one.plan.id) if job.seen and to_stop(state, job) else None
 
 
 def _under_way(one: ActionState, job: Job, moment: Moment) -> Step:

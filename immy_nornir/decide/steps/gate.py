@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from immy_nornir.decide.steps import approval, preflight, room, times
+from immy_nornir.decide.steps import approval, orders, preflight, room, times
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import SELF_REBOOT_PATIENCE_SECONDS, look_for_boot, no_reboot
 from immy_nornir.decide.steps.state import State, did_anything, may_plan_again
@@ -82,6 +82,8 @@ def effect_of(state: State, step: Step) -> Effect | None:
 def may_begin(state: State, effect: Effect, moment: Moment) -> Step | None:
     """None when it may; else what is to be done instead: a wait, a note that ends it, a look whether it is there."""
     instead = _held(state, effect, moment)
+    if instead is None or isinstance(instead, Wait):
+        instead = _paused(state, effect, moment) or instead
     if instead is None and moment.frozen:
         return Note(Interrupted(f"{moment.frozen}; stopped{left_open(state)}"))
     instead = instead or _outdated(state, effect, moment)
@@ -104,6 +106,21 @@ def _no_room(state: State, effect: Effect, moment: Moment) -> Step | None:
             return None
 
 
+def _paused(state: State, effect: Effect, moment: Moment) -> Step | None:
+    """What a pause makes of an effect: what has begun is brought to its end, and is not left half done."""
+    match effect:
+        case GoOn() | Create():
+            return None
+        case Reboot(asked=True) if state.reboot is not None and not state.reboot.by_itself:
+            if isinstance(orders.paused(state, moment), Wait) and state.identity is not None:
+                return Note(RebootEnded(state.reboot.number, state.identity, "paused before it was asked for"))
+            return None
+        case Reboot(asked=True):
+            return None
+        case _:
+            return orders.paused(state, moment)
+
+
 def _unapproved(state: State, effect: Effect, moment: Moment) -> Step | None:
     """What is done about an effect that nobody has approved; None about one that may be."""
     match effect:
@@ -114,11 +131,11 @@ def _unapproved(state: State, effect: Effect, moment: Moment) -> Step | None:
             if state.denied:
                 return Note(ActionEnded(action_id, Outcome.SKIPPED, OutcomeReason.NOT_APPROVED, state.denied))
         case Reboot(asked=False):
-            if approval.may_reboot(state, moment):
-                return None
+            if approval.may_reboot(state, moment) or state.reboot_order is not None:
+                return None  # whoever orders a reboot approves it
         case _:
             return None
-    if superseded(state) or state.over:  # what always runs after it, not approved: nobody is asked about the past
+    if state.stop is not None or state.over:  # what always runs after it, not approved: nobody is asked about the past
         left = next(one.plan.id for one in state.actions.values() if one.ended is None)
         return Note(ActionEnded(left, Outcome.SKIPPED, OutcomeReason.NOT_APPROVED, approval.NOBODY))
     return approval.wait(state, moment)
@@ -151,7 +168,14 @@ def _held(state: State, effect: Effect, moment: Moment) -> Step | None:
             if state.failure is not None:  # what always runs after a failure runs in this boot or not at all
                 wants = next(one.plan.id for one in state.actions.values() if one.ended is None)
                 return Note(ActionEnded(wants, Outcome.SKIPPED, OutcomeReason.STOPPED, state.failure.message))
-            return times.window(state, moment) or times.business_hours(state, moment.now)
+            return hours(state, moment)
+
+
+def hours(state: State, moment: Moment) -> Step | None:
+    """What keeps a reboot waiting: the window and the business hours, unless it was ordered in spite of them."""
+    if orders.waits_for_nothing(state):
+        return None
+    return times.window(state, moment) or times.business_hours(state, moment.now)
 
 
 def superseded(state: State) -> bool:
@@ -204,17 +228,19 @@ def _job(state: State, one: ActionState, moment: Moment) -> Step | None:
         return None
     intended_at = 0.0 if one.job is None else one.job.intended_at
     fresh = moment.now - intended_at < FORGOTTEN_SECONDS
-    if fresh and (state.stop is None or one.plan.always) and times.window(state, moment) is None:
+    free = times.window(state, moment) is None and not isinstance(orders.paused(state, moment), Wait)
+    if fresh and (state.stop is None or one.plan.always) and free:
         return None
     return Perform(Do.POLL_JOB, one.plan.id)
 
 
 def _asking(state: State, reboot: RebootState, moment: Moment) -> Step | None:
-    held = times.window(state, moment) or times.business_hours(state, moment.now)  # the intent may be of last night
+    held = hours(state, moment)  # the intent may be of last night
     if not reboot.by_itself:
         if isinstance(held, Note) and isinstance(held.entry, WindowClosed) and state.identity is not None:
             return Note(RebootEnded(reboot.number, state.identity, f"not asked for: {held.entry.message}"))
         return held
+    held = held or orders.paused(state, moment)
     if held is None and no_reboot(state) is None and approval.may_reboot(state, moment):
         return None
     if state.identity is not None and moment.contact.checked_at - reboot.asked_at >= SELF_REBOOT_PATIENCE_SECONDS:

@@ -28,6 +28,7 @@ from immy_nornir.model.record.entries import (
     Stamped,
     Waiting,
 )
+from immy_nornir.model.record.order_entries import CancelAsked, JobStopAsked, OrderEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Contact:
         stumbles = self.stumbles
         if isinstance(entry, ContactLost):
             stumbles += before.lost is None
-        elif not isinstance(entry, Waiting | Noted | ContactBack | PendingFound):
+        elif not isinstance(entry, Waiting | Noted | ContactBack | PendingFound | OrderEntry):
             stumbles = 0
         match entry:
             case Resumed():
@@ -65,6 +66,8 @@ class Contact:
                 return Contact(self.connected or back, self.checked_at, stumbles)
             case Interrupted():
                 return Contact(False, self.checked_at, stumbles)
+            case JobStopAsked() | CancelAsked():
+                return Contact(self.connected, 0.0, stumbles)
             case _:
                 return self if stumbles == self.stumbles else replace(self, stumbles=stumbles)
 

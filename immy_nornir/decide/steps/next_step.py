@@ -154,13 +154,14 @@ def _contact(state: State, moment: Moment) -> Step:
     if lost.kind in ("authentication", "certificate") and state.losses >= REFUSAL_TRIES:
         return _give_up(state, f"{lost.kind} {state.losses} times while {lost.doing}: {lost.message}")
     stopped = _stopped_early(state) and not state.current
+    to_settle = away and state.cancel is not None and bool(state.current)
     impatient = stopped or moment.now - state.lost_at >= LOST_PATIENCE_SECONDS
-    if impatient and not apply_later:
+    if impatient and not apply_later and not to_settle:
         what = f" while {state.current} was under way; its result is not known" if state.current else ""
         return _give_up(state, f"lost contact{what}: {lost.message}")
     pause = _pause(state, max(state.losses, moment.contact.stumbles), first=not began and not apply_later)
     if moment.resting(pause):
-        deferred = apply_later and (impatient or not began)
+        deferred = (apply_later and (impatient or not began)) or (to_settle and impatient)
         about = f"the computer to answer again: {lost.message}"
         if not began and not apply_later:  # for a moment: nobody has to see it answer before it is asked again
             return Wait(WaitKind.RETRY, moment.contact.checked_at + pause, about)
@@ -254,6 +255,8 @@ def _finish(state: State) -> Finish:
     if (owes(state) or forced) and Stage.EXECUTE in state.spec.stages:
         why = _closed(state) if state.closed else denied(state) or state.over or no_free_time(state)
         text += f"; not rebooted: {why}" if why else ""
+    if state.reboot_order is not None:
+        text += f"; the reboot that was ordered by {state.reboot_order.ordered.by} was not done"
     missing = state.verified.not_converged if state.verified is not None else ()
     if missing:
         text += f"; not converged: {'; '.join(missing[:3])}"

@@ -16,6 +16,8 @@ from immy_nornir.model.items import DEFAULT_EXIT_CODES, ExitMeaning, Item, Reboo
 from immy_nornir.model.plan import Desire, Outlook, Plan
 from immy_nornir.model.playbooks import Reboot, Stage
 from immy_nornir.model.record.entries import (
+    CANCEL,
+    SUPERSEDE,
     ActionEnded,
     ApprovalDenied,
     ApprovalGiven,
@@ -52,6 +54,14 @@ from immy_nornir.model.record.entries import (
     Verified,
     Waiting,
     WindowClosed,
+)
+from immy_nornir.model.record.order_entries import (
+    CancelAsked,
+    JobStopAsked,
+    OrderEntry,
+    PauseAsked,
+    PauseLifted,
+    RebootOrdered,
 )
 from immy_nornir.model.record.session import Outcome, OutcomeReason, Purpose, SessionSpec, WaitKind
 from immy_nornir.model.values import Json
@@ -109,6 +119,16 @@ class State:
     denied: str = ""
     """Why nothing else is done than what was approved before; empty until somebody says no."""
     stop: StopAsked | None = None
+    orders: frozenset[int] = frozenset()
+    """The orders of other shells that it has taken in."""
+    cancel: CancelAsked | None = None
+    """The last order to stop it."""
+    pause: PauseAsked | None = None
+    """The order that holds it."""
+    paused_at: float = 0.0
+    """When, for the process that is at it: none stays for what was paused before it came."""
+    reboot_order: RebootOrdered | None = None
+    """An order to reboot that nothing was done for yet."""
     failure: StageFailed | Refused | None = None
     reboot_failure: str = ""
     readiness_at: float = 0.0
@@ -151,6 +171,10 @@ class State:
         return self.job is not None and action_id in self.job.actions
 
 
+_STAY_PARKED = (Waiting, Noted, CancelAsked, PauseAsked, RebootOrdered)
+"""Entries after which a session that waits still does, until it is called."""
+
+
 def fold_all(spec: SessionSpec, definitions: Mapping[str, Item], entries: Iterable[Stamped]) -> State:
     """The state after all entries of a record."""
     state = State(spec, definitions)
@@ -162,18 +186,18 @@ def fold_all(spec: SessionSpec, definitions: Mapping[str, Item], entries: Iterab
 def fold(state: State, stamped: Stamped) -> State:
     """The state after one more entry."""
     entry = stamped.entry
-    waiting = state.waiting if isinstance(entry, Waiting | Noted) else None
+    waiting = state.waiting if isinstance(entry, _STAY_PARKED) else None
     # Until a process takes it up nobody knows how long the one before was at it.
     passed = max(0.0, stamped.at - state.at) if state.running and not isinstance(entry, Resumed) else 0.0
     state = replace(state, entries=stamped.seq, waiting=waiting, at=stamped.at, spent=state.spent + passed)
     return _fold(state, stamped)
 
 
-def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for each kind of entry, nothing else
+def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901, PLR0915 - one case for each kind of entry, nothing else
     at = stamped.at
     match stamped.entry:
         case Resumed(epoch=epoch, after=after, anew=anew):
-            again = replace(state, epoch=epoch, interrupted=None, losses=0, lost=None, lost_at=0.0)
+            again = replace(state, epoch=epoch, interrupted=None, losses=0, lost=None, lost_at=0.0, paused_at=0.0)
             if anew:
                 again = replace(again, approved=frozenset(), approved_reboots=False, asked=False, denied="")
             return _outdated(again) if after else again
@@ -250,12 +274,34 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901 - one case for
             return replace(state, verified=verified, done=state.done | {Stage.EXECUTE, Stage.VERIFY})
         case StopAsked() as stop:
             return replace(state, stop=stop)
+        case CancelAsked() | PauseAsked() | PauseLifted() | RebootOrdered() as order:
+            return _ordered(state, order, at)
+        case JobStopAsked(job_id):
+            return _with_job(state, replace(_under_way(state, job_id), stop_asked=True))
         case Noted():
             return state
         case Interrupted() as interrupted:
             return replace(state, interrupted=interrupted)
         case Finished() as finished:
             return replace(state, finished=finished, done=frozenset(Stage))
+        case _ as never:
+            assert_never(never)
+
+
+def _ordered(state: State, entry: OrderEntry, at: float) -> State:
+    taken = state.orders if entry.ordered is None else state.orders | {entry.ordered.order}
+    state = replace(state, orders=taken)
+    match entry:
+        case CancelAsked(ordered):
+            superseded = state.stop is not None and state.stop.kind == SUPERSEDE
+            stop = state.stop if superseded else StopAsked(CANCEL, f"cancelled by {ordered}")
+            return replace(state, cancel=entry, stop=stop, pause=None, reboot_order=None)
+        case PauseAsked():
+            return replace(state, pause=entry, paused_at=at)
+        case PauseLifted():
+            return replace(state, pause=None)
+        case RebootOrdered():
+            return replace(state, reboot_order=entry)
         case _ as never:
             assert_never(never)
 
@@ -319,6 +365,7 @@ def _known(state: State, identity: Identity) -> State:
         pending_after_reboot=identity.pending_reboots,
         owed=False,
         acted=False,
+        reboot_order=None,
         actions={key: replace(one, reboot_due=False) for key, one in state.actions.items()},
     )
 
@@ -409,7 +456,9 @@ def _released(state: State) -> State:
 
 def _rebooted(state: State, identity: Identity | None, message: str) -> State:
     if identity is None:
-        return replace(state, reboot=None, reboot_failure=message or "the computer did not come back")
+        return replace(
+            state, reboot=None, reboot_order=None, reboot_failure=message or "the computer did not come back"
+        )
     coming = state.reboot
     if coming is not None and not coming.boot.differs(identity.boot):
         return _not_rebooted(state)
@@ -423,6 +472,7 @@ def _rebooted(state: State, identity: Identity | None, message: str) -> State:
         pending_after_reboot=identity.pending_reboots,
         owed=False,
         acted=False,
+        reboot_order=None,
         actions={key: replace(one, reboot_due=False) for key, one in state.actions.items()},
     )
 

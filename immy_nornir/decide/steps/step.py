@@ -21,6 +21,7 @@ class Do(StrEnum):
     DETERMINE = "determine"
     START_JOB = "start_job"
     POLL_JOB = "poll_job"
+    STOP_JOB = "stop_job"
     VERIFY_ACTION = "verify_action"
     ASK_REBOOT = "ask_reboot"
     CHECK_BOOT = "check_boot"

@@ -35,6 +35,8 @@ class Job:
     over: bool = False
     """It has ended or is lost; `result` None means lost."""
     result: JobResult | None = None
+    stop_asked: bool = False
+    """The computer was told to end it."""
 
 
 @dataclass(frozen=True, slots=True)

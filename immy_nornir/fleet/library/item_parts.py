@@ -23,6 +23,7 @@ from immy_nornir.model.items import (
     Requirements,
     Script,
 )
+from immy_nornir.model.job_kinds import JobKind
 from immy_nornir.shapes.files import Source, read_script
 from immy_nornir.shapes.forms import ANY, Built, Either, Form, Key, ListOf, MapOf, Record
 from immy_nornir.shapes.scalars import DURATION, FLAG, TEXT, Choice, Number, Schema, Text, Unreadable
@@ -213,6 +214,11 @@ EXIT_CODES = Key(
 )
 ONCE = Key("once_at_a_time", FLAG, "true: work on it goes on at one computer of the fleet at a time.")
 TIMEOUT = Key("timeout", DURATION, "How long its effects may take.")
+RUNS = Key(
+    "runs",
+    Choice(JobKind),
+    "What its effects run, where it cannot be told from the file: orders never stop updates, drivers, firmware.",
+)
 
 
 def parameters(record: Record) -> dict[str, Parameter]:

@@ -18,6 +18,7 @@ from immy_nornir.fleet.library.item_parts import (
     READING_SCRIPT,
     REBOOT,
     REQUIREMENTS,
+    RUNS,
     SCRIPT_FORM,
     TASK_REFERENCE,
     TIMEOUT,
@@ -233,7 +234,7 @@ DOWNLOAD = Key(
 _BODY: tuple[Key[object], ...] = (
     TITLE, PUBLISHER, DETECT, WINGET, CHOCOLATEY, APT, BREW, VERSIONS, INSTALL, UPGRADE, UNINSTALL, REPAIR, TEST,
     POST_INSTALL, EXIT_CODES, REBOOT, PREREQUISITES, CONFIGURATION, REQUIREMENTS, LICENSE, VERSION_SCHEME, CONTEXT,
-    ORDER, DEPENDS_ON, PARAMETERS, TIMEOUT, ONCE, DOWNLOAD,
+    ORDER, DEPENDS_ON, PARAMETERS, TIMEOUT, ONCE, DOWNLOAD, RUNS,
 )  # fmt: skip
 SOFTWARE_FORM = with_platforms("software", _BODY)
 
@@ -332,6 +333,7 @@ def _software(name: str, platform: Platform, record: Record) -> Software:
         timeout_seconds=record.take(TIMEOUT, ACT_TIMEOUT),
         once_at_a_time=record.take(ONCE, False),
         download_mb=None if (size := record.get(DOWNLOAD)) is None else float(size),
+        runs=record.get(RUNS),
     )
     check_language(record, platform, scripts_of(software))
     return software

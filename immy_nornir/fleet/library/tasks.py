@@ -23,6 +23,7 @@ from immy_nornir.fleet.library.item_parts import (
     READING_SCRIPT,
     REBOOT,
     REQUIREMENTS,
+    RUNS,
     TIMEOUT,
     TITLE,
     check_language,
@@ -254,7 +255,7 @@ ALWAYS = Key("always", FLAG, "true: runs after failure, stop and cancel too.")
 
 _BODY: tuple[Key[object], ...] = (
     TITLE, ORDER_CLASS, PLACE, DEPENDS_ON, PREREQUISITES, ALWAYS, CONTEXT, REBOOT, REQUIREMENTS, EXIT_CODES, TIMEOUT,
-    ONCE, PREFLIGHT, PARAMETERS, *_RESOURCES, GET, TEST, SET,
+    ONCE, PREFLIGHT, RUNS, PARAMETERS, *_RESOURCES, GET, TEST, SET,
 )  # fmt: skip
 TASK_FORM = with_platforms("a task", _BODY, _REFUSED)
 
@@ -297,6 +298,7 @@ def _task(name: str, platform: Platform, record: Record) -> Task:
         timeout_seconds=record.take(TIMEOUT, SET_TIMEOUT),
         once_at_a_time=record.take(ONCE, False),
         preflight=record.take(PREFLIGHT, False),
+        runs=record.get(RUNS),
     )
     _check_body(record, task)
     check_language(record, platform, (scripts.get, scripts.test, scripts.set))

@@ -11,6 +11,13 @@ from dataclasses import dataclass, field
 from immy_nornir.model.facts import Boot, Facts, Finding, Identity
 from immy_nornir.model.plan import Desire, Outlook, Plan, PlannedAction
 from immy_nornir.model.playbooks import ActionType, Stage
+from immy_nornir.model.record.order_entries import (
+    CancelAsked,
+    JobStopAsked,
+    PauseAsked,
+    PauseLifted,
+    RebootOrdered,
+)
 from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason, Purpose, Status, WaitKind
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import JobResult
@@ -293,6 +300,7 @@ class Verified:
     """Sentences about work that is still, or newly, there."""
 
 
+CANCEL = "cancel"
 SUPERSEDE = "supersede"
 
 
@@ -364,6 +372,11 @@ Entry = (
     | Waiting
     | Verified
     | StopAsked
+    | CancelAsked
+    | PauseAsked
+    | PauseLifted
+    | RebootOrdered
+    | JobStopAsked
     | Noted
     | Interrupted
     | Finished

@@ -76,6 +76,15 @@ def word(fact: StrEnum) -> str:
     return _WORDS.get(type(fact), {}).get(fact) or fact.value.replace("_", " ")
 
 
+_ORDERED = ("paused by ", "cancelling", "a reboot was ordered")
+"""How the sentence begins that tells what was ordered of a session (decide.steps.orders.told)."""
+
+
+def waits(about: str) -> str:
+    """That a session waits for something, unless the words tell already why it does."""
+    return about if about.startswith(_ORDERED) else f"waits for {about}"
+
+
 def said(word_: str, kind: type[StrEnum]) -> str:
     """As `word`, of a word as the history keeps it; one that is not known here, of a newer history, with spaces."""
     try:

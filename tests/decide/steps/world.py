@@ -11,6 +11,7 @@ from typing import Any
 from immy_nornir.decide.steps.gate import effect_of, may_begin
 from immy_nornir.decide.steps.moment import NO_CONTACT, Approver, Contact, Moment
 from immy_nornir.decide.steps.next_step import next_step
+from immy_nornir.decide.steps.orders import was_stopped
 from immy_nornir.decide.steps.state import State, fold, fold_all, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Step, Wait
 from immy_nornir.model.facts import Boot, Facts, Finding, FindingStatus, Identity
@@ -42,11 +43,14 @@ from immy_nornir.model.record.entries import (
     Verified,
     Waiting,
 )
+from immy_nornir.model.record.order_entries import JobStopAsked
 from immy_nornir.model.record.session import Outcome, OutcomeReason, SessionSpec, WaitKind
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import JobResult
 from tests.decide.builders import FULL
 
+STOPPED = -2
+"""In place of an exit code: it was told to stop."""
 LOST = -1
 """In place of an exit code: the job leaves no result."""
 Fault = Callable[["World", Perform], "list[Entry] | None"]
@@ -128,6 +132,8 @@ class World:
             return [] if seen else [JobSeen(job_id)]
         if job.code == 1641 and job.boot == self.boot:
             self.reboot("reboot by itself")
+        if job.code == STOPPED:
+            return [JobEnded(job_id, JobResult(None, "stopped"))]
         return [JobEnded(job_id, JobResult(job.code))]
 
     def perform(self, state: State, step: Perform) -> list[Entry]:
@@ -187,6 +193,11 @@ class World:
                 if state.job.id not in self.jobs:
                     self.run(one.plan.id, state.job.id)
                 return self.told(state.job.id, seen=False)
+            case Do.STOP_JOB:
+                assert state.job is not None
+                self.jobs[state.job.id].ends_at, self.jobs[state.job.id].code = self.now, STOPPED
+                self.done.discard(one.plan.id)
+                return [JobStopAsked(state.job.id)]
             case Do.POLL_JOB:
                 assert state.job is not None
                 return self.told(state.job.id, seen=state.job.seen)
@@ -214,6 +225,8 @@ class World:
         if satisfied:
             ended = ActionEnded(one.plan.id, Outcome.SUCCESS, OutcomeReason.VERIFIED, "", "1.0", found, owed)
             return [*entries, ended]
+        if (stopper := was_stopped(state)) and one.result is not None and one.result.error == "stopped":
+            return [*entries, ActionEnded(one.plan.id, Outcome.CANCELLED, OutcomeReason.CANCELLED, stopper)]
         if one.result is None and one.doubts <= 2:
             return [*entries, RetryLater(one.plan.id, self.now, "lost and still needed")]
         reason = OutcomeReason.IN_DOUBT if one.result is None else OutcomeReason.EXIT_CODE

@@ -87,7 +87,8 @@ def rerun(ctx: click.Context, /, names: tuple[str, ...], run_id: str | None, **g
 
 def _meant(reader: Reader, names: Sequence[str], run_id: str | None, tenant: str | None) -> list[SessionRow]:
     """The sessions that are meant, oldest first; of those that another took the place of, only that other."""
-    from immy_nornir.cli.commands.report import find, run_named
+    from immy_nornir.cli.approving.choice import find
+    from immy_nornir.cli.commands.report import run_named
     from immy_nornir.history.queries import Asked
 
     if run_id is None:

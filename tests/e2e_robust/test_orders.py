@@ -1,0 +1,304 @@
+"""Orders from another shell: cancelled, paused, resumed, rebooted, by whoever is at a session, or by who orders."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from immy_nornir.cli.approving.orders import refuse_strangers
+from immy_nornir.errors import UsageError
+from immy_nornir.lab import Knobs
+from tests.waiting import ENOUGH, eventually
+
+from .fleets import Fleet, fleet, kill, software_files, write
+
+pytestmark = pytest.mark.slow
+
+RUN = ("run", "playbooks/all.yml", "--yes", "--no-report")
+RULES = "playbooks/deployments/all.yml"
+CLOSED = "2999-01-01T00:00"
+
+
+def order(one: Fleet, *arguments: str, expect: int = 0) -> list[dict[str, Any]]:
+    """Order something in a shell of its own; what became of it."""
+    document = json.loads(one.immy("sessions", *arguments, "--format", "json", expect=expect))
+    listed: list[dict[str, Any]] = document["orders"]
+    return listed
+
+
+def items(one: Fleet, computer: str = "") -> list[str]:
+    begun = one.lab.events("installer_started")
+    return [str(event["item"]) for event in begun if computer in ("", event["computer"])]
+
+
+def reason(one: Fleet, computer: str) -> str:
+    return str(one.sessions(computer)[0]["reason"])
+
+
+def told(one: Fleet, session: str) -> list[str]:
+    return [str(entry["text"]) for entry in one.log(session)]
+
+
+def test_what_is_cancelled_begins_nothing_new_after_the_action_under_way(tmp_path: Path) -> None:
+    with fleet(tmp_path, 2, software_files(("alpha", "beta"), ())) as one:
+        one.lab.hold()
+        process = one.start(*RUN)
+        eventually(lambda: len(items(one)) == 2)
+        (said,) = order(one, "cancel", "pc001", "--reason", "the wrong day")
+        assert said["state"] == "done"
+        assert said["answer"].startswith("cancelling: the job of software/alpha runs a package manager and ends at ")
+        assert reason(one, "pc001").startswith("cancelling, by ")
+        assert "cancelling, by " in one.immy("sessions", "list")
+        one.lab.release()
+        assert process.wait(ENOUGH) == 1
+        assert one.statuses() == {"pc001": "cancelled", "pc002": "passed"}
+        assert items(one, "pc001") == ["software/alpha"]
+        assert reason(one, "pc001").startswith("cancelled by ")
+        assert "the wrong day; 1 done, 1 cancelled" in reason(one, "pc001")
+        (over,) = order(one, "cancel", "pc001")
+        assert (over["state"], over["answer"]) == ("done", "the session has ended: cancelled")
+        order(one, "pause", "pc001", expect=1)
+
+
+def test_a_paused_session_holds_until_it_is_resumed_and_reboots_when_that_is_ordered(tmp_path: Path) -> None:
+    with fleet(tmp_path, 1, software_files(("alpha", "beta"), ())) as one:
+        one.lab.hold()
+        process = one.start(*RUN)
+        eventually(lambda: bool(items(one)))
+        (busy,) = order(one, "reboot", "pc001", expect=1)
+        assert busy["answer"].startswith("the job of software/alpha runs a package manager and ends at ")
+        (said,) = order(one, "pause", "pc001", "--reason", "a call", "--until", "8h")
+        assert said["answer"].startswith("paused after the action under way: the job of software/alpha ")
+        one.lab.release()
+        eventually(lambda: one.sessions()[0]["waiting"].startswith("pause: paused by "))
+        (held,) = order(one, "reboot", "pc001", expect=1)
+        assert held["answer"].startswith("it is paused by ")
+        shown = one.immy("sessions", "show", "pc001")
+        assert "  waiting: paused by " in shown
+        assert ": a call (until " in shown
+        assert "order 2: pause" in shown
+        assert items(one) == ["software/alpha"]
+        one.lab.hold()
+        (lifted,) = order(one, "resume", "pc001", "--reason", "it is over")
+        assert (lifted["state"], lifted["answer"]) == ("done", "goes on")
+        eventually(lambda: len(items(one)) == 2)
+        (again,) = order(one, "resume", "pc001", expect=1)
+        assert again["answer"] == "it is not paused"
+        one.lab.release()
+        assert process.wait(ENOUGH) == 0
+        log = told(one, "pc001")
+        assert any(line.startswith("to be paused until ") and line.endswith(": a call") for line in log)
+        assert any(line.startswith("goes on: by ") and line.endswith(": it is over") for line in log)
+        assert "paused by " in (one.root / "err-0.txt").read_text()
+
+
+def test_what_waits_for_its_window_reboots_now_and_is_cancelled_at_once(tmp_path: Path) -> None:
+    with fleet(tmp_path, 2, software_files(("alpha",), ())) as one:
+        process = one.start(*RUN, "--window", CLOSED, "--wait")
+        eventually(lambda: len(one.sessions("--status", "waiting")) == 2 if one.state.exists() else False)
+        (window,) = order(one, "reboot", "pc001", expect=1)
+        assert window["answer"].startswith(f"it would have to wait for window {CLOSED}, which opens ")
+        assert order(one, "reboot", "pc001", "--now", "--reason", "it is slow")[0]["state"] == "done"
+        eventually(lambda: len(one.lab.events("reboot")) == 1)
+        eventually(lambda: one.sessions("pc001")[0]["reboots"] == 1)
+        one.immy("sessions", "cancel", "--all", expect=2)
+        assert "cancel: 2 sessions, 2 computers, 1 tenant (" in one.said
+        assert "add --yes" in one.said
+        answers = order(one, "cancel", "--run", "last", "--yes")
+        assert [one["answer"] for one in answers] == ["cancelling"] * 2
+        assert process.wait(ENOUGH) == 1
+        assert set(one.statuses().values()) == {"cancelled"}
+        assert items(one) == []
+        assert "reboot 1: ordered by " in one.immy("sessions", "show", "pc001")
+
+
+SETTING = {
+    "tasks/maintenance/text/task.yml": "registry: {key: 'HKLM\\SOFTWARE\\Lab', name: text, value: x}\n",
+    RULES: "- {item: task/text, target: pc001, mode: enforce}\n- {item: software/alpha, target: 'pc002:pc003'}\n",
+}
+
+
+def test_now_stops_settings_within_seconds_and_an_installer_only_by_its_name(tmp_path: Path) -> None:
+    with fleet(tmp_path, 3, {**software_files(("alpha",), ()), **SETTING}) as one:
+        one.lab.hold()
+        process = one.start(*RUN)
+        eventually(lambda: len(items(one)) == 3)
+        answers = {said["computer"]: said["answer"] for said in order(one, "cancel", "--all", "--now", "--yes")}
+        assert answers["pc001"] == "cancelling: the job of task/text is stopped as soon as its computer answers"
+        left = "cancelling, and not stopped: the job of software/alpha runs a package manager and ends at "
+        assert answers["pc002"].startswith(left)
+        assert answers["pc002"].endswith(" at the latest; --kill-installer stops it")
+        eventually(lambda: one.sessions("pc001")[0]["status"] == "cancelled")
+        assert [event["computer"] for event in one.lab.events("job_stopped")] == ["pc001"]
+        order(one, "cancel", "pc002", "--kill-installer")
+        eventually(lambda: one.sessions("pc002")[0]["status"] == "cancelled")
+        assert one.sessions("pc003")[0]["status"] != "cancelled"
+        one.lab.release()
+        assert process.wait(ENOUGH) == 1
+        assert set(one.statuses().values()) == {"cancelled"}
+        outcomes = [one.show(name)["session"]["actions"][0]["outcome"] for name in ("pc001", "pc002", "pc003")]
+        assert outcomes == ["cancelled", "cancelled", "success"]
+
+
+def left_at_alpha(one: Fleet) -> None:
+    """A run that was killed while its first installers are at work; they have ended since."""
+    one.lab.hold()
+    process = one.start(*RUN)
+    eventually(lambda: len(items(one)) == len(one.lab.computers))
+    kill(process)
+    one.lab.release()
+    eventually(lambda: len(one.lab.events("installer_finished")) == len(one.lab.computers))
+
+
+def test_what_nobody_is_at_is_taken_over_by_whoever_orders(tmp_path: Path) -> None:
+    with fleet(tmp_path, 2, software_files(("alpha", "beta"), ())) as one:
+        left_at_alpha(one)
+        (alone,) = order(one, "reboot", "pc001", expect=1)
+        assert alone["answer"].startswith("nobody is at it")
+        assert order(one, "pause", "pc002")[0]["state"] == "done"
+        assert order(one, "cancel", "pc001", "--reason", "gone")[0]["state"] == "done"
+        (cancelled,) = one.sessions("pc001")
+        assert cancelled["status"] == "cancelled"
+        assert "1 done, 1 cancelled" in cancelled["reason"]  # its job was asked for first
+        assert one.sessions("pc002")[0]["status"] == "interrupted"
+        one.immy("sessions", "resume", expect=5)  # nor does whoever takes up everything lift a pause
+        assert one.sessions("pc002")[0]["waiting"].startswith("pause: paused by ")
+        assert "pc002: waiting: paused by " in one.immy("sessions", "resume", "--due", expect=5)
+        assert items(one, "pc002") == ["software/alpha"]
+        one.immy("sessions", "resume", "pc002", "--yes")
+        assert one.statuses() == {"pc001": "cancelled", "pc002": "passed"}
+        assert items(one, "pc002") == ["software/alpha", "software/beta"]
+
+
+def test_an_order_without_the_files_stays_open_until_the_session_is_taken_up(tmp_path: Path) -> None:
+    with fleet(tmp_path, 1, software_files(("alpha", "beta"), ())) as one:
+        left_at_alpha(one)
+        text = (one.root / RULES).read_text()
+        write(one.root, {RULES: "- {itme: x}\n"})
+        (said,) = order(one, "cancel", "pc001", expect=5)
+        assert said["state"] == "open"
+        assert "the files cannot be read: " in said["answer"]
+        assert "cancel, open" in one.immy("sessions", "show", "pc001")
+        write(one.root, {RULES: text})
+        one.immy("sessions", "resume", "--yes", expect=1)
+        assert one.statuses() == {"pc001": "cancelled"}
+        assert items(one) == ["software/alpha"]
+
+
+def test_orders_say_what_they_do_not_understand(tmp_path: Path) -> None:
+    with fleet(tmp_path, 1, software_files(("alpha",), ())) as one:
+        one.immy(*RUN, "--window", CLOSED, expect=5)
+        for words, why in {
+            ("cancel",): "no session is named",
+            ("cancel", "pc001", "--all"): "sessions are named beside --run, --tenant or --all",
+            ("cancel", "pc01"): "did you mean pc001?",
+            ("pause", "--all", "--until", "soon"): "'soon' is no time until which to pause",
+            ("pause", "--all", "--until", "2001-01-01"): "is over",
+            ("cancel", "--tenant", "tenant9"): "no session is of a tenant 'tenant9'",
+        }.items():
+            one.immy("sessions", *words, expect=2)
+            assert why in one.said, words
+        (said,) = order(one, "cancel", "--all")
+        assert said["answer"].startswith("cancelling")
+        assert one.statuses() == {"pc001": "cancelled"}
+        assert order(one, "cancel", "--all") == []
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root becomes somebody else")
+def test_root_orders_and_leaves_the_files_to_their_owner(tmp_path: Path) -> None:
+    with fleet(tmp_path, 1, software_files(("alpha",), ())) as one:
+        one.immy(*RUN, "--window", CLOSED, expect=5)
+        owner = 12345
+        for path in (one.state, *one.state.rglob("*")):
+            os.chown(path, owner, owner)
+        for path in one.state.glob("history.db-*"):
+            path.unlink()
+        order(one, "pause", "pc001")
+        paths = [one.state, *one.state.rglob("*")]
+        assert {path.stat().st_uid for path in paths} == {owner}, paths
+        assert all(path.stat().st_mode & 0o077 == 0 for path in paths if path != one.state)
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root becomes somebody else")
+def test_another_account_is_told_who_may_order() -> None:
+    with tempfile.TemporaryDirectory() as name:  # above pytest's own no other account may look
+        folder = Path(name)
+        folder.chmod(0o755)
+        os.chown(folder, 12345, 12345)
+        refuse_strangers(folder)
+        os.seteuid(23456)
+        try:
+            with pytest.raises(UsageError, match=r"the history in .* is 12345's") as refused:
+                refuse_strangers(folder)
+        finally:
+            os.seteuid(0)
+        assert refused.value.advice == "order as 12345, or as root"
+
+
+# --- kills --------------------------------------------------------------------------------------------------------
+
+KINDS = ("cancel", "pause", "reboot", "resume")
+
+
+def killed_orders(tmp_path: Path, seed: int, count: int) -> None:
+    """Kill ordering shells and the owner at any moment, then bring everything to its end."""
+    chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
+    with fleet(tmp_path, 4, software_files(reboots=()), knobs=Knobs(install_seconds=0.4, reboot_seconds=0.3)) as one:
+        owner = one.start(*RUN)
+        eventually(lambda: bool(items(one)))
+        for _ in range(count):
+            shell = one.start("sessions", chance.choice(KINDS[:3]), chance.choice(sorted(one.lab.computers)))
+            shell_killed(shell, chance)
+            if chance.random() < 0.3:
+                kill(owner)
+                owner = one.start("sessions", "resume", "--due", "--yes")
+        kill(owner)
+        orders = one.sql("SELECT count(*), count(DISTINCT id) FROM orders")
+        one.immy("sessions", "resume", "--all", "--yes", expect=None)
+        one.immy("sessions", "cancel", "--all", "--yes", expect=None)
+        check_orders(one, orders[0][0])
+
+
+def shell_killed(shell: subprocess.Popen[bytes], chance: random.Random) -> None:
+    try:
+        shell.wait(chance.uniform(0.2, 3.0))
+    except subprocess.TimeoutExpired:
+        kill(shell)
+
+
+def check_orders(one: Fleet, at_least: int) -> None:
+    assert one.sql("PRAGMA integrity_check") == [("ok",)]
+    assert {row["status"] for row in one.sessions()} <= {"passed", "cancelled"}, one.sessions()
+    assert one.sql("SELECT * FROM orders WHERE state='open'") == []
+    (placed,) = one.sql("SELECT count(*) FROM orders")
+    assert placed[0] >= at_least
+    assert max(one.installs().values()) == 1
+    kinds = "'CancelAsked', 'PauseAsked', 'PauseLifted', 'RebootOrdered'"
+    entries = one.sql(f"SELECT data FROM entries WHERE kind IN ({kinds})")  # noqa: S608 - words of ours
+    numbers = [said["ordered"]["order"] for (data,) in entries if (said := json.loads(data)).get("ordered")]
+    assert len(numbers) == len(set(numbers)), "an order was taken in twice"
+    done = one.sql("SELECT id FROM orders WHERE state='done' AND answer NOT LIKE 'the session has%'")
+    assert set(numbers) == {number for (number,) in done}
+    accepted = one.sql("SELECT count(*) FROM entries WHERE kind='RebootOrdered'")
+    assert len(one.lab.events("reboot")) <= accepted[0][0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is what POSIX has")
+@pytest.mark.parametrize("seed", range(2))
+def test_no_order_is_lost_or_done_twice_whoever_is_killed(tmp_path: Path, seed: int) -> None:
+    killed_orders(tmp_path, seed, 4)
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is what POSIX has")
+def test_fifty_kills_of_ordering_shells_lose_and_double_nothing(tmp_path: Path) -> None:
+    for seed in range(100, 110):
+        killed_orders(tmp_path / str(seed), seed, 5)
