@@ -55,7 +55,7 @@ OWNERS: dict[str, str] = {
     "spnego": r"remote/winrm/\w+|lab/wsman/auth",
     # Certificates of computers, real and simulated, and the cipher of Ansible's vault.
     "cryptography": r"lab/wsman/certificate|secrets/vault_text|remote/doctor/way",
-    "sqlite3": r"history/\w+",
+    "sqlite3": r"history/(?:tables/)?\w+",
     # Of the standard library, but JSON has one door: the bytes that are stored and hashed depend on it.
     "json": r"text/json",
     "sqlite_utils": r"history/schema",
@@ -66,7 +66,7 @@ OWNERS: dict[str, str] = {
     "nornir": r"plugins/\w+",
     "nornir_utils": r"plugins/\w+",
     "rich": r"cli/live/progress",
-    "click": r"cli/(?:commands/(?:by_hand/)?)?\w+",
+    "click": r"cli/(?:\w+/)*\w+",
 }
 """Library -> the modules that may know it. One that is not here has no owner yet, and that is an error too."""
 
@@ -100,11 +100,14 @@ MODULE_LINES = 440
 FUNCTION_LINES = 50
 """The aims are 400 and 40 without the docstring; a little more does not break the house."""
 LARGE_MODULES: dict[str, tuple[int, str]] = {
-    "session/live.py": (490, "one class, the only one that changes a session's state")
+    "session/live.py": (510, "one class, the only one that changes a session's state"),
+    "decide/steps/state.py": (490, "one fold over all kinds of entries"),
+    "history/store.py": (460, "one class, the only one that writes"),
+    "history/queries.py": (450, "one class, the only one that reads"),
 }
 LARGE_FUNCTIONS: dict[str, tuple[int, str]] = {
     "decide/steps/state.py:_fold": (95, "one match with a case for each kind of entry"),
-    "history/sentences.py:sentence": (75, "one match with a sentence for each kind of entry"),
+    "history/sentences.py:sentence": (80, "one match with a sentence for each kind of entry"),
 }
 
 

@@ -1,7 +1,7 @@
 """The fleet's files while sessions are under way: whether they have changed since they were read, and read again.
 
 A run may wait for a night: what it does then must be what the files say then. Not here: what a change means for a
-session (session.inputs).
+session (session.before.inputs).
 """
 
 from __future__ import annotations

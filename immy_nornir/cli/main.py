@@ -43,7 +43,13 @@ COMMANDS: dict[str, str] = {
     "new": "Write the files of a new software or task, to change into the real thing.",
     "init": "Copy the sample fleet to a new folder.",
 }
-_FOLDERS = {"exec": "by_hand", "test": "by_hand"}
+_FOLDERS = {
+    **dict.fromkeys(("exec", "test"), "by_hand"),
+    **dict.fromkeys(("freeze", "unfreeze"), "holding"),
+    **dict.fromkeys(("init", "new", "schema", "lint"), "files"),
+    "schedule": "scheduling",
+    "sessions": "at_sessions",
+}
 """Commands whose modules lie in a folder of their own."""
 
 

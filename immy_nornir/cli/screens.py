@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from immy_nornir.decide.runs.run_state import RunState
     from immy_nornir.decide.steps.state import State
     from immy_nornir.history.queries import JobRow, RunRow, SessionRow
+    from immy_nornir.model.control.orders import Order
     from immy_nornir.model.facts import Finding
     from immy_nornir.model.items import Item
-    from immy_nornir.model.orders import Order
     from immy_nornir.model.record.entries import Stamped
     from immy_nornir.model.record.session import SessionSpec
 

@@ -100,7 +100,7 @@ _REPORT_SECONDS = 30.0
 
 def end_left_runs(engine: Engine) -> None:
     """End the runs whose sessions have all ended, but whose process died before it could write that; with reports."""
-    from immy_nornir.session.taking_up import end_run, runs_without_end
+    from immy_nornir.session.taking.taking_up import end_run, runs_without_end
 
     for run_id in runs_without_end(engine):
         try:
@@ -114,7 +114,7 @@ def end_left_runs(engine: Engine) -> None:
 def end_runs(engine: Engine, run_ids: Iterable[str]) -> list[Path]:
     """For runs whose sessions were taken up again: the end of those that have ended now, and new reports of all."""
     from immy_nornir.history.queries import Asked
-    from immy_nornir.session.taking_up import end_run
+    from immy_nornir.session.taking.taking_up import end_run
 
     reports = []
     for run_id in dict.fromkeys(run_ids):

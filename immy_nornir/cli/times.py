@@ -52,8 +52,8 @@ _ADVICE = "write 4h, 2d, 18:00, 2027-01-02 (its whole day) or 2027-01-02T18:00"
 
 def read_until(text: str, now: float) -> float:
     """Seconds since 1970; times without an offset are the operator's own. Raises UsageError for one that is past."""
-    from immy_nornir.decide.dates import parse_end  # lists and logs do without
-    from immy_nornir.decide.time_zones import WindowError
+    from immy_nornir.decide.times.dates import parse_end  # lists and logs do without
+    from immy_nornir.decide.times.time_zones import WindowError
 
     said = text.strip()
     if (length := _LASTS.fullmatch(said)) is not None:

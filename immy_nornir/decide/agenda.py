@@ -13,8 +13,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from immy_nornir.model.control.schedules import KnownOccasion, Occasion, OccasionState, Overlap, Schedule
 from immy_nornir.model.record.session import WaitKind
-from immy_nornir.model.schedules import KnownOccasion, Occasion, OccasionState, Overlap, Schedule
 
 LOOKBACK_SECONDS = 31 * 86400.0
 """Occasions that nobody was there for are told so far back; of older ones there is no word."""

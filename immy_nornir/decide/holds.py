@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from immy_nornir.decide.dates import end_of, parse_end
-from immy_nornir.decide.time_zones import told
+from immy_nornir.decide.times.dates import end_of, parse_end
+from immy_nornir.decide.times.time_zones import told
 from immy_nornir.errors import ImmyError
-from immy_nornir.model.holds import Hold, HoldKind
+from immy_nornir.model.control.holds import Hold, HoldKind
 from immy_nornir.model.values import Value
 from immy_nornir.text.plain import plain
 

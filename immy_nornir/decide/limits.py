@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from immy_nornir.model.control.limits import GroupLimit, Limits, Per, Slot
 from immy_nornir.model.items import Item, Software
-from immy_nornir.model.limits import GroupLimit, Limits, Per, Slot
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from immy_nornir.decide import holds, windows
-from immy_nornir.decide.windows import BusinessHours
-from immy_nornir.model.holds import Hold
+from immy_nornir.decide import holds
+from immy_nornir.decide.times import windows
+from immy_nornir.decide.times.windows import BusinessHours
+from immy_nornir.model.control.holds import Hold
 from immy_nornir.model.plan import Outlook
 from immy_nornir.text.plain import counted
 

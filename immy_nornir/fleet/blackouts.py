@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
-from immy_nornir.decide.dates import parse_span
-from immy_nornir.decide.time_zones import WindowError
+from immy_nornir.decide.times.dates import parse_span
+from immy_nornir.decide.times.time_zones import WindowError
 from immy_nornir.fleet.deployments import PATTERN, joined
-from immy_nornir.model.holds import Blackout, DateSpan
+from immy_nornir.model.control.holds import Blackout, DateSpan
 from immy_nornir.model.places import Place
 from immy_nornir.shapes.files import Source, is_inside, relative
 from immy_nornir.shapes.forms import Built, Form, Key, ListOf, Record

@@ -5,7 +5,7 @@ Not here: whether the named groups exist (`checks.limits`), and what the limits 
 
 from __future__ import annotations
 
-from immy_nornir.model.limits import HEAVY_MB, NO_LIMITS, GroupLimit, Limits, Per
+from immy_nornir.model.control.limits import HEAVY_MB, NO_LIMITS, GroupLimit, Limits, Per
 from immy_nornir.shapes.files import Source
 from immy_nornir.shapes.forms import Built, Form, Key, ListOf, Record
 from immy_nornir.shapes.scalars import TEXT, Choice, Number, Unreadable

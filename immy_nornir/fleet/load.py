@@ -21,15 +21,15 @@ from immy_nornir.fleet.maintenance_types import read_types
 from immy_nornir.fleet.playbooks import read_playbook
 from immy_nornir.fleet.schedules import read_schedules
 from immy_nornir.fleet.strays import stray_problems, told_once
+from immy_nornir.model.control.holds import Blackout
+from immy_nornir.model.control.limits import NO_LIMITS, Limits
+from immy_nornir.model.control.schedules import Schedule
 from immy_nornir.model.deployments import Deployment
-from immy_nornir.model.holds import Blackout
 from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.items import InventoryItem, Item, Library, Platform, Task
-from immy_nornir.model.limits import NO_LIMITS, Limits
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet, MaintenanceType, Playbook
 from immy_nornir.model.protocols import Vault
-from immy_nornir.model.schedules import Schedule
 from immy_nornir.shapes.files import YAML_ENDINGS, Source, item_folders, open_yaml, relative, yaml_files
 from immy_nornir.text.files import is_odd
 from immy_nornir.text.yaml import Node

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from immy_nornir.decide import windows
+from immy_nornir.decide.times import windows
 from immy_nornir.errors import ImmyError
 from immy_nornir.fleet.deployments import PATTERN, joined
 from immy_nornir.model.inventory import Sourced

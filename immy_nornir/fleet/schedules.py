@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from immy_nornir.decide.schedules.rules import rule_of
-from immy_nornir.decide.time_zones import zone_of
+from immy_nornir.decide.times.time_zones import zone_of
 from immy_nornir.errors import ImmyError
 from immy_nornir.fleet.deployments import PATTERN, joined
 from immy_nornir.fleet.playbooks import PLAY_OPTIONS
+from immy_nornir.model.control.schedules import OWN_ZONE, START_WITHIN_SECONDS, Overlap, Schedule
 from immy_nornir.model.places import Place
-from immy_nornir.model.schedules import OWN_ZONE, START_WITHIN_SECONDS, Overlap, Schedule
 from immy_nornir.shapes.files import Source
 from immy_nornir.shapes.forms import Built, Form, Key, ListOf, Record
 from immy_nornir.shapes.scalars import DURATION, TEXT, Choice, Number, Schema, Text, Unreadable, refuse

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from immy_nornir.decide.agenda import Deferred, Watch
 from immy_nornir.history.projection import Statement, storable
-from immy_nornir.model.schedules import KnownOccasion, Occasion, OccasionState
+from immy_nornir.model.control.schedules import KnownOccasion, Occasion, OccasionState
 from immy_nornir.text import json
 
 _FUTURE_SECONDS = 60.0

@@ -14,10 +14,11 @@ from immy_nornir.decide.runs.run_state import RunState
 from immy_nornir.decide.steps.orders import answer_to, told
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.under_way import ActionState
-from immy_nornir.history import codec, orders
+from immy_nornir.history import codec
 from immy_nornir.history.sentences import sentence
+from immy_nornir.history.tables import orders
+from immy_nornir.model.control.orders import OrderState
 from immy_nornir.model.facts import Identity
-from immy_nornir.model.orders import OrderState
 from immy_nornir.model.plan import Plan
 from immy_nornir.model.playbooks import Stage
 from immy_nornir.model.record.entries import (

@@ -26,19 +26,19 @@ from immy_nornir.model.record.status import Status
 
 # What reads whole records is imported where that is done: a list of sessions takes a third of the time without it.
 if TYPE_CHECKING:
+    from immy_nornir.decide.health.stuck import OpenSession
     from immy_nornir.decide.onboarding import Onboarded
     from immy_nornir.decide.runs.run_state import RunState
-    from immy_nornir.decide.stuck import OpenSession
-    from immy_nornir.history.about import About
+    from immy_nornir.history.tables.about import About
+    from immy_nornir.model.control.holds import Freeze
+    from immy_nornir.model.control.orders import Order
+    from immy_nornir.model.control.schedules import KnownOccasion
     from immy_nornir.model.facts import Facts
-    from immy_nornir.model.holds import Freeze
     from immy_nornir.model.items import Item
-    from immy_nornir.model.orders import Order
     from immy_nornir.model.plan import Desire
     from immy_nornir.model.record.entries import Stamped
     from immy_nornir.model.record.run import RunSpec
     from immy_nornir.model.record.session import SessionSpec
-    from immy_nornir.model.schedules import KnownOccasion
 
 FILE = "history.db"
 OPEN = (Status.CREATED, Status.RUNNING, Status.WAITING)
@@ -212,7 +212,7 @@ class Reader:
 
     def occasions(self, since: float = 0.0) -> list[KnownOccasion]:
         """What is known of schedules' occasions that were due then or later, in the order of their due times."""
-        from immy_nornir.history import occasions
+        from immy_nornir.history.tables import occasions
 
         try:
             return occasions.since(self._connection, since)
@@ -221,7 +221,7 @@ class Reader:
 
     def last_occasions(self) -> dict[str, KnownOccasion]:
         """The newest known occasion of each schedule, by its name."""
-        from immy_nornir.history import occasions
+        from immy_nornir.history.tables import occasions
 
         try:
             return occasions.last(self._connection)
@@ -369,7 +369,7 @@ class Reader:
 
     def orders(self, where: str = "", *values: object) -> list[Order]:
         """Orders, oldest first; `where` is a clause over the table `o`."""
-        from immy_nornir.history import orders
+        from immy_nornir.history.tables import orders
 
         try:
             return orders.read(self._connection, where, values)
@@ -378,7 +378,7 @@ class Reader:
 
     def about(self, sessions: Sequence[SessionRow], tenant: str = "") -> About:
         """What a report of these sessions tells beside them; for one tenant also whom it must not name."""
-        from immy_nornir.history import about
+        from immy_nornir.history.tables import about
 
         try:
             ids = [one.id for one in sessions]

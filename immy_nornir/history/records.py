@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from immy_nornir.decide.health.stuck import OpenSession
 from immy_nornir.decide.steps.state import fold_all
-from immy_nornir.decide.stuck import OpenSession
 from immy_nornir.history import codec
+from immy_nornir.model.control.holds import Freeze
+from immy_nornir.model.control.orders import Order, OrderKind
 from immy_nornir.model.facts import Facts
-from immy_nornir.model.holds import Freeze
 from immy_nornir.model.items import Item
-from immy_nornir.model.orders import Order, OrderKind
 from immy_nornir.model.plan import Desire
 from immy_nornir.model.record.entries import JobEnded, JobSeen, Resolved, Stamped
 from immy_nornir.model.record.run import RunSpec, RunStamped

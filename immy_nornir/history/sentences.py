@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from immy_nornir.decide.steps.approval import Wanted
+from immy_nornir.decide.steps.holding.approval import Wanted
+from immy_nornir.decide.steps.holding.preflight import unready
 from immy_nornir.decide.steps.orders import at
-from immy_nornir.decide.steps.preflight import unready
 from immy_nornir.decide.steps.state import State
 from immy_nornir.model.record.entries import (
     ActionEnded,

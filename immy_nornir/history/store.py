@@ -25,9 +25,7 @@ from immy_nornir.history import (
     agenda_rows,
     codec,
     locks,
-    occasions,
     opening,
-    orders,
     own_files,
     projection,
     queries,
@@ -37,15 +35,16 @@ from immy_nornir.history import (
 )
 from immy_nornir.history.agenda_rows import Written
 from immy_nornir.history.leftovers import BLOB, Leftovers
+from immy_nornir.history.tables import occasions, orders
 from immy_nornir.history.writer import HURRY_SECONDS, PATIENCE_SECONDS, Writer, blob_line, journal_line, run_line
-from immy_nornir.model.holds import Freeze
+from immy_nornir.model.control.holds import Freeze
+from immy_nornir.model.control.orders import Order, OrderState
+from immy_nornir.model.control.schedules import KnownOccasion, Occasion, OccasionState
 from immy_nornir.model.items import Item
-from immy_nornir.model.orders import Order, OrderState
 from immy_nornir.model.protocols import Clock
 from immy_nornir.model.record.entries import Stamped
 from immy_nornir.model.record.run import RunSpec, RunStamped
 from immy_nornir.model.record.session import SessionSpec
-from immy_nornir.model.schedules import KnownOccasion, Occasion, OccasionState
 
 FILE = queries.FILE
 _GUARD = (

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from immy_nornir.model.job_kinds import JobKind
+from immy_nornir.model.control.job_kinds import JobKind
 from immy_nornir.model.places import Place
 from immy_nornir.model.values import Value
 

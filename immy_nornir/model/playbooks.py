@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from immy_nornir.model.control.holds import Blackout
+from immy_nornir.model.control.limits import NO_LIMITS, Limits
+from immy_nornir.model.control.schedules import Schedule
 from immy_nornir.model.deployments import Deployment
-from immy_nornir.model.holds import Blackout
 from immy_nornir.model.inventory import Inventory, Sourced
 from immy_nornir.model.items import ItemKind, Library
-from immy_nornir.model.limits import NO_LIMITS, Limits
 from immy_nornir.model.places import Place
-from immy_nornir.model.schedules import Schedule
 
 
 class Stage(StrEnum):
@@ -135,7 +135,7 @@ class Options:
     reboot: Reboot = Reboot.SKIP
     user_context: UserContext = UserContext.CURRENT_USER
     window: str = "now"
-    """`now`, `after_hours`, `HH:MM`, days and hours (decide.windows) or an ISO time or interval (`iso_windows`)."""
+    """`now`, `after_hours`, `HH:MM`, days and hours (`decide.times`) or an ISO time or interval (`iso_windows`)."""
     window_over: WindowOver = WindowOver.CARRY
     """Whether what is left waits for the next opening; a window that comes once has none."""
     offline: Offline = Offline.SKIP
@@ -152,7 +152,7 @@ class Options:
     detection_valid_hours: float = 4
     """Actions that begin later than this after their detection are detected and planned again first."""
     session_timeout_minutes: float = 24 * 60
-    """How long a session may run, in running time (decide.steps.deadlines)."""
+    """How long a session may run, in running time (decide.steps.holding.deadlines)."""
     run_timeout_minutes: float = 7 * 24 * 60
     """How long its run may run; of its sessions' values the smallest holds."""
     preflight: Preflight = Preflight.MISSED

@@ -20,12 +20,12 @@ from nornir.core.state import GlobalState
 from immy_nornir.model.record.run import Pace
 from immy_nornir.plugins.runner import ImmyRunner
 from immy_nornir.plugins.tasks import maintain, seat_of
-from immy_nornir.session.approvals import Approvals
+from immy_nornir.session.approving.approvals import Approvals
 from immy_nornir.session.crew.crew import Crew
 from immy_nornir.session.engine import Engine
 from immy_nornir.session.live import LiveSession
 from immy_nornir.session.runs import LiveRun, Work
-from immy_nornir.session.taking_up import by_age, computers_alone, take_up
+from immy_nornir.session.taking.taking_up import by_age, computers_alone, take_up
 
 
 def nornir_of(names: Sequence[str], runner: RunnerPlugin) -> Nornir:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from immy_nornir.history.about import About, MachineRow
 from immy_nornir.history.queries import ActionRow, JobRow, RunRow, SessionRow
+from immy_nornir.history.tables.about import About, MachineRow
 from immy_nornir.model.record.session import Outcome, Status
 from immy_nornir.report import causes, words
 from immy_nornir.report.model import (

@@ -11,8 +11,8 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from immy_nornir.history.about import Others
 from immy_nornir.history.queries import ActionRow, JobRow, RunRow, SessionRow
+from immy_nornir.history.tables.about import Others
 from immy_nornir.model.plan import Reason
 from immy_nornir.model.record.session import OutcomeReason, Status
 from immy_nornir.report import words

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from immy_nornir.history.store import new_id
 from immy_nornir.model.record.run import Approved, Brakes, Pace, RunSpec
 from immy_nornir.plugins import batches
-from immy_nornir.session import taking_up
-from immy_nornir.session.approvals import Account, Approvals, No, Question
-from immy_nornir.session.beforehand import SCHEDULE, account_of, approver_beforehand, set_approver
-from immy_nornir.session.preview import preview
+from immy_nornir.session.approving.approvals import Account, Approvals, No, Question
+from immy_nornir.session.approving.beforehand import SCHEDULE, account_of, approver_beforehand, set_approver
+from immy_nornir.session.before.preview import preview
+from immy_nornir.session.before.specs import Asking
 from immy_nornir.session.runs import LiveRun, PlayRun, begin_run
-from immy_nornir.session.specs import Asking
+from immy_nornir.session.taking import taking_up
 
 if TYPE_CHECKING:
-    from immy_nornir.model.schedules import Occasion
+    from immy_nornir.model.control.schedules import Occasion
     from immy_nornir.service.works import Work
     from immy_nornir.session.crew.crew import Crew
     from immy_nornir.session.engine import Engine

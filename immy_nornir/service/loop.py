@@ -25,7 +25,7 @@ from immy_nornir.service.answers import Answers
 if TYPE_CHECKING:
     from immy_nornir.decide.agenda import Deferred
     from immy_nornir.history.agenda_rows import Left, Written
-    from immy_nornir.model.schedules import Occasion
+    from immy_nornir.model.control.schedules import Occasion
     from immy_nornir.service.works import Work, Works
     from immy_nornir.session.crew.crew import Crew
     from immy_nornir.session.engine import Engine

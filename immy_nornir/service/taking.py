@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from immy_nornir.decide.steps.moment import Approver
+from immy_nornir.model.control.schedules import START_WITHIN_SECONDS
 from immy_nornir.model.record.entries import StopAsked
 from immy_nornir.model.record.run import Brakes
 from immy_nornir.model.record.session import EndReason, Status
-from immy_nornir.model.schedules import START_WITHIN_SECONDS
-from immy_nornir.session.beforehand import approver_beforehand, more_than_approved, set_approver, was_approved
-from immy_nornir.session.taking_up import left_runs, newest_runs
+from immy_nornir.session.approving.beforehand import approver_beforehand, more_than_approved, set_approver, was_approved
+from immy_nornir.session.taking.taking_up import left_runs, newest_runs
 
 if TYPE_CHECKING:
     from immy_nornir.history.agenda_rows import Left
-    from immy_nornir.model.schedules import Schedule
+    from immy_nornir.model.control.schedules import Schedule
     from immy_nornir.session.engine import Engine
     from immy_nornir.session.live import LiveSession
     from immy_nornir.session.runs import LiveRun

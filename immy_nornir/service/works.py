@@ -17,9 +17,9 @@ from immy_nornir.model.facts import Facts
 from immy_nornir.model.playbooks import Play
 
 if TYPE_CHECKING:
+    from immy_nornir.model.control.schedules import Occasion, Schedule
     from immy_nornir.model.inventory import Computer
     from immy_nornir.model.playbooks import Fleet, MaintenanceType, Playbook
-    from immy_nornir.model.schedules import Occasion, Schedule
     from immy_nornir.model.values import Value
     from immy_nornir.session.engine import Engine
 

@@ -18,8 +18,8 @@ from immy_nornir.decide.plan.commands import command_step
 from immy_nornir.decide.plan.job_steps import Step, steps_of
 from immy_nornir.decide.plan.make_plan import user_for
 from immy_nornir.decide.plan.trials import download_step, is_download
-from immy_nornir.decide.steps import outcomes
-from immy_nornir.decide.steps.failure_line import failure_line
+from immy_nornir.decide.steps.ends import outcomes
+from immy_nornir.decide.steps.ends.failure_line import failure_line
 from immy_nornir.decide.steps.orders import was_stopped
 from immy_nornir.decide.steps.state import State, looked_at, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do

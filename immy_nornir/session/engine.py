@@ -20,19 +20,19 @@ from immy_nornir.errors import ImmyError
 from immy_nornir.history import codec
 from immy_nornir.history.own_files import keep_bug
 from immy_nornir.history.store import History
-from immy_nornir.model.holds import Hold
+from immy_nornir.model.control.holds import Hold
+from immy_nornir.model.control.limits import NO_LIMITS
 from immy_nornir.model.inventory import Computer
 from immy_nornir.model.items import Item, Software, Task
-from immy_nornir.model.limits import NO_LIMITS
 from immy_nornir.model.playbooks import Fleet, Play
 from immy_nornir.model.protocols import Address, Clock, Connect, Secrets
 from immy_nornir.model.record.entries import Stamped
 from immy_nornir.model.record.run import RunSpec
 from immy_nornir.model.record.session import SessionSpec
 from immy_nornir.model.values import Value, texts_of
-from immy_nornir.session.holds import Holds
 from immy_nornir.session.limits.limiter import Limiter
-from immy_nornir.session.orders import Orders
+from immy_nornir.session.reins.holds import Holds
+from immy_nornir.session.reins.orders import Orders
 from immy_nornir.text.redaction.redact import Redactor
 
 LOOK_SECONDS = 5.0

@@ -11,8 +11,8 @@ import dataclasses
 import threading
 from typing import TYPE_CHECKING
 
-from immy_nornir.decide.steps.approval import anything
 from immy_nornir.decide.steps.gate import left_open
+from immy_nornir.decide.steps.holding.approval import anything
 from immy_nornir.decide.steps.moment import Approver, Moment
 from immy_nornir.decide.steps.next_step import next_step
 from immy_nornir.decide.steps.reboots import left_owing
@@ -40,16 +40,16 @@ from immy_nornir.model.record.entries import (
 )
 from immy_nornir.model.record.session import EndReason, Status, WaitKind
 from immy_nornir.session import operations
+from immy_nornir.session.before.inputs import compare
 from immy_nornir.session.hearing.known_secrets import learn
-from immy_nornir.session.holds import may_be_lifted
-from immy_nornir.session.inputs import compare
 from immy_nornir.session.leg import Leg
-from immy_nornir.session.orders import take_in
 from immy_nornir.session.recap import Recap, recap_of
+from immy_nornir.session.reins.holds import may_be_lifted
+from immy_nornir.session.reins.orders import take_in
 from immy_nornir.session.settled import Parked, Settled
 
 if TYPE_CHECKING:
-    from immy_nornir.model.orders import Order
+    from immy_nornir.model.control.orders import Order
     from immy_nornir.model.record.session import SessionSpec
     from immy_nornir.session.engine import Engine
 
@@ -125,7 +125,7 @@ class LiveSession:
         self.seat = threading.Lock()
         """Held by whoever is in it, between two of its waits."""
         self.inbox: tuple[Order, ...] = ()
-        """Orders that it has not answered yet; taken in between two steps (session.orders)."""
+        """Orders that it has not answered yet; taken in between two steps (session.reins.orders)."""
         engine.orders.enlist(self)
         self._inherited: RebootInherited | None = None
         """A reboot that is owed by the session whose place this one takes."""

@@ -17,7 +17,7 @@ from immy_nornir.decide.plan.actions import Decision, decide
 from immy_nornir.decide.plan.commands import command_plan
 from immy_nornir.decide.plan.make_plan import Planning, make_plan, to_detect
 from immy_nornir.decide.plan.trials import download_plan, is_download
-from immy_nornir.decide.steps import outcomes
+from immy_nornir.decide.steps.ends import outcomes
 from immy_nornir.decide.steps.state import preflights
 from immy_nornir.decide.steps.step import Do
 from immy_nornir.errors import (
@@ -55,8 +55,9 @@ from immy_nornir.model.record.entries import (
 )
 from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason
 from immy_nornir.model.wire import ReadOperation
-from immy_nornir.session import effects, inputs
-from immy_nornir.session.preview import of_plan
+from immy_nornir.session import effects
+from immy_nornir.session.before import inputs
+from immy_nornir.session.before.preview import of_plan
 
 if TYPE_CHECKING:
     from immy_nornir.decide.steps.state import State

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from immy_nornir.decide.runs.next_wave import Begin, End, Standing, Write, is_held, never_begun, next_wave, waves_of
 from immy_nornir.decide.runs.run_state import RunState, fold_run
-from immy_nornir.decide.steps.deadlines import run_over, run_spent, spent
+from immy_nornir.decide.steps.holding.deadlines import run_over, run_spent, spent
 from immy_nornir.errors import HistoryError
 from immy_nornir.model.playbooks import Options
 from immy_nornir.model.record.entries import SUPERSEDE, StopAsked
@@ -35,10 +35,10 @@ from immy_nornir.session.live import LiveSession
 from immy_nornir.session.recap import Recap
 
 if TYPE_CHECKING:
+    from immy_nornir.model.control.schedules import Occasion
     from immy_nornir.model.inventory import Computer
     from immy_nornir.model.playbooks import MaintenanceType, Play
     from immy_nornir.model.record.session import SessionSpec
-    from immy_nornir.model.schedules import Occasion
     from immy_nornir.session.engine import Engine
 
 Work = Callable[[str, Mapping[str, LiveSession]], None]
@@ -261,7 +261,7 @@ def begin_run(
     approved: Approved | None,
     occasion: Occasion | None = None,
 ) -> LiveRun:
-    """Store a run with its `fresh` sessions (session.taking_up made them), and what was approved beforehand.
+    """Store a run with its `fresh` sessions (session.taking.taking_up made them), and what was approved beforehand.
 
     Raises: HistoryError, where the occasion that it begins for has begun before: nothing is stored then.
     """

@@ -20,8 +20,8 @@ from immy_nornir.decide.agenda import (
     rule_of,
     simulate,
 )
+from immy_nornir.model.control.schedules import KnownOccasion, Occasion, OccasionState, Overlap, Schedule
 from immy_nornir.model.places import Place
-from immy_nornir.model.schedules import KnownOccasion, Occasion, OccasionState, Overlap, Schedule
 
 HOUR = 3600.0
 DAY = 24 * HOUR

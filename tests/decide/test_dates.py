@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from immy_nornir.decide.dates import between, end_of, parse_end, parse_span
 from immy_nornir.decide.holds import hold_of, in_force, sentence
-from immy_nornir.decide.time_zones import WindowError
-from immy_nornir.model.holds import Hold, HoldKind
+from immy_nornir.decide.times.dates import between, end_of, parse_end, parse_span
+from immy_nornir.decide.times.time_zones import WindowError
+from immy_nornir.model.control.holds import Hold, HoldKind
 
 BERLIN = "Europe/Berlin"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from immy_nornir.decide.doctor import CHECKS, lines_of, worst
+from immy_nornir.decide.health.doctor import CHECKS, lines_of, worst
 from immy_nornir.model.facts import Identity
 from immy_nornir.model.health import Health, Line, LookedAt
 from immy_nornir.model.items import Platform

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from immy_nornir.decide.time_zones import WindowError
-from immy_nornir.decide.windows import closes_first, opening, opens_at, parse_business_hours
+from immy_nornir.decide.times.time_zones import WindowError
+from immy_nornir.decide.times.windows import closes_first, opening, opens_at, parse_business_hours
 
 OFFICE = parse_business_hours("mon-fri 08:00-18:00; sat 09:00-12:00")
 BERLIN, LORD_HOWE, KATHMANDU = "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu"

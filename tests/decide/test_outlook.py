@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from immy_nornir.decide.outlook import Estimate, by_actions, by_sessions, lasting, outlook
-from immy_nornir.decide.windows import parse_business_hours
-from immy_nornir.model.holds import Hold, HoldKind
+from immy_nornir.decide.times.windows import parse_business_hours
+from immy_nornir.model.control.holds import Hold, HoldKind
 
 OFFICE = parse_business_hours("mon-fri 08:00-18:00")
 NOW = datetime(2030, 1, 7, 12, 0, tzinfo=UTC).timestamp()

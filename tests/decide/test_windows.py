@@ -8,8 +8,8 @@ from zoneinfo import available_timezones
 
 import pytest
 
-from immy_nornir.decide.time_zones import WindowError, own_zone, told, zone_of
-from immy_nornir.decide.windows import (
+from immy_nornir.decide.times.time_zones import WindowError, own_zone, told, zone_of
+from immy_nornir.decide.times.windows import (
     BusinessHours,
     Span,
     closes_at,
@@ -19,7 +19,7 @@ from immy_nornir.decide.windows import (
     parse_business_hours,
     past,
 )
-from immy_nornir.decide.windows_zones import WINDOWS_ZONES
+from immy_nornir.decide.times.windows_zones import WINDOWS_ZONES
 
 OFFICE = parse_business_hours("mon-fri 08:00-18:00; sat 09:00-12:00")
 NIGHT = parse_business_hours({"daily": "22:00-06:00"})

@@ -13,8 +13,8 @@ import pytest
 from immy_nornir.cli.main import run
 from immy_nornir.history.queries import Reader
 from immy_nornir.history.store import FILE, History
+from immy_nornir.model.control.schedules import OccasionState
 from immy_nornir.model.facts import Facts
-from immy_nornir.model.schedules import OccasionState
 from immy_nornir.session.engine import SystemClock
 from tests.fleet.kit import write
 
@@ -173,8 +173,8 @@ def test_a_history_of_before_there_were_schedules_knows_no_occasions(tmp_path: P
 
 def test_staggered_tenants_stand_at_the_same_place_for_ever_and_spread() -> None:
     from immy_nornir.decide.schedules.due import delay_of
+    from immy_nornir.model.control.schedules import Schedule
     from immy_nornir.model.places import Place
-    from immy_nornir.model.schedules import Schedule
 
     plan = Schedule("weekly", Place("x"), "daily 04:00", stagger=7200.0)
     # Worked out once: another machine, another year, another Python must come to the same.

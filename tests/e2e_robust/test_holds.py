@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from immy_nornir.session.holds import READ_SECONDS
+from immy_nornir.session.reins.holds import READ_SECONDS
 from tests.waiting import ENOUGH, eventually
 
 from .fleets import fleet, software_files, write

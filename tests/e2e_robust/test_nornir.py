@@ -17,9 +17,10 @@ from immy_nornir.lab import Knobs
 from immy_nornir.model.record.run import Approved, RunSpec
 from immy_nornir.plugins.runner import ImmyRunner
 from immy_nornir.plugins.tasks import maintain
-from immy_nornir.session import runs, taking_up
+from immy_nornir.session import runs
+from immy_nornir.session.before.specs import Asking
 from immy_nornir.session.live import LiveSession
-from immy_nornir.session.specs import Asking
+from immy_nornir.session.taking import taking_up
 from tests.plugins.hosts import Watching, nornir
 
 from .fleets import PASSWORD, Fleet, fleet, software_files

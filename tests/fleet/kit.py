@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from immy_nornir.cli.commands.lint import problems_of
+from immy_nornir.cli.commands.files.lint import problems_of
 from immy_nornir.model.places import Problem
 
 INVENTORY = """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from immy_nornir.cli.commands.lint import problems_of
+from immy_nornir.cli.commands.files.lint import problems_of
 from immy_nornir.model.places import Level
 
 from .kit import fleet, lint

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from immy_nornir.cli.commands.lint import problems_of
+from immy_nornir.cli.commands.files.lint import problems_of
 from immy_nornir.fleet.load import load_fleet
 from immy_nornir.model.places import Level
-from immy_nornir.session.holds import blackouts_of
+from immy_nornir.session.reins.holds import blackouts_of
 
 from .kit import write
 

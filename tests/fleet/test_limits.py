@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from immy_nornir.cli.commands.lint import problems_of
+from immy_nornir.cli.commands.files.lint import problems_of
 from immy_nornir.decide.limits import Member, needs_of
 from immy_nornir.fleet.load import load_fleet
 from immy_nornir.model.places import Level

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from immy_nornir.cli.commands.init import FOLDERS, init, sample_root
-from immy_nornir.cli.commands.lint import lint, problems_of
-from immy_nornir.cli.commands.schema import schema
+from immy_nornir.cli.commands.files.init import FOLDERS, init, sample_root
+from immy_nornir.cli.commands.files.lint import lint, problems_of
+from immy_nornir.cli.commands.files.schema import schema
 from immy_nornir.decide.resolve import conditions, patterns
 from immy_nornir.errors import UsageError
 from immy_nornir.fleet.load import NO_PLAYBOOKS, load_fleet, load_playbook, playbook_files

@@ -9,7 +9,7 @@ import pytest
 
 from immy_nornir.fleet.checks.schedules import check_schedules
 from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
-from immy_nornir.model.schedules import Overlap, Schedule
+from immy_nornir.model.control.schedules import Overlap, Schedule
 
 from .kit import lines, lint, write
 

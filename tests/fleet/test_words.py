@@ -17,7 +17,7 @@ from immy_nornir.fleet.load import load_fleet
 from immy_nornir.model.inventory import Computer
 from immy_nornir.model.items import Parameter, ParameterType
 from immy_nornir.model.values import Value
-from immy_nornir.session.specs import option_value
+from immy_nornir.session.before.specs import option_value
 from immy_nornir.text import templates
 
 from .kit import lint

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from immy_nornir.history.about import About, MachineRow, Others
 from immy_nornir.history.queries import ActionRow, JobRow, RunRow, SessionRow
+from immy_nornir.history.tables.about import About, MachineRow, Others
 from immy_nornir.model.plan import Reason
 from immy_nornir.model.record.session import EndReason, OutcomeReason, Status
 from immy_nornir.report.build import build

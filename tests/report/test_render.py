@@ -18,7 +18,7 @@ from typing import get_args
 import pytest
 
 from immy_nornir.errors import FilesError
-from immy_nornir.history.about import About, MachineRow
+from immy_nornir.history.tables.about import About, MachineRow
 from immy_nornir.model.record.session import Status
 from immy_nornir.report.build import build
 from immy_nornir.report.document import document

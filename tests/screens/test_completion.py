@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from immy_nornir.cli.commands.completion import SHELLS
-from immy_nornir.cli.commands.init import sample_root
+from immy_nornir.cli.commands.files.init import sample_root
 from tests.powershell import PWSH, needs_pwsh
 from tests.waiting import ENOUGH
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from immy_nornir.cli.commands.init import FOLDERS, sample_root
-from immy_nornir.cli.commands.lint import problems_of
+from immy_nornir.cli.commands.files.init import FOLDERS, sample_root
+from immy_nornir.cli.commands.files.lint import problems_of
 from immy_nornir.cli.main import immy
 from immy_nornir.errors import UsageError
 from immy_nornir.fleet.load import load_fleet

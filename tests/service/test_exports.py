@@ -15,9 +15,9 @@ from xml.etree import ElementTree
 import pytest
 
 from immy_nornir.decide.schedules import occasions
+from immy_nornir.model.control.schedules import Schedule
 from immy_nornir.model.inventory import Sourced
 from immy_nornir.model.places import Place
-from immy_nornir.model.schedules import Schedule
 from immy_nornir.service.exports.cron import crontab
 from immy_nornir.service.exports.jobs import Job, jobs_of, slug, unlike
 from immy_nornir.service.exports.systemd import calendar_events, quoted, units

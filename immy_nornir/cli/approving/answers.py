@@ -17,7 +17,7 @@ from immy_nornir.model.record.words import word
 from immy_nornir.text.plain import counted
 
 if TYPE_CHECKING:
-    from immy_nornir.session.approvals import No, Question, Yes
+    from immy_nornir.session.approving.approvals import No, Question, Yes
     from immy_nornir.session.engine import StopFlag
 
 _GLANCE = 0.1
@@ -26,7 +26,7 @@ _UNPLANNED = 5
 
 
 class Asker:
-    """Answers questions (session.approvals.Ask) by asking whoever sits at the terminal."""
+    """Answers questions (session.approving.approvals.Ask) by asking whoever sits at the terminal."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Asker:
 
     def __call__(self, question: Question) -> Yes | No | None:
         """Show what is planned, and say yes or no."""
-        from immy_nornir.session.approvals import No, Yes
+        from immy_nornir.session.approving.approvals import No, Yes
 
         if question.over:
             with self._pause():

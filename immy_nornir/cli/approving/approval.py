@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from immy_nornir.decide.steps.moment import Approver
-    from immy_nornir.session.approvals import Account
+    from immy_nornir.session.approving.approvals import Account
+    from immy_nornir.session.before.preview import Preview
     from immy_nornir.session.engine import Engine
     from immy_nornir.session.live import LiveSession
-    from immy_nornir.session.preview import Preview
     from immy_nornir.session.runs import LiveRun
 
 
@@ -41,7 +41,7 @@ def approve(preview: Preview, *, yes: bool, quiet: bool = False) -> Approved | N
 def approver_of(*, yes: bool, brakes: Brakes) -> Approver:
     """Who says that a session may do what it plans."""
     from immy_nornir.decide.steps.moment import Approver
-    from immy_nornir.session.beforehand import approver_beforehand
+    from immy_nornir.session.approving.beforehand import approver_beforehand
 
     if yes:
         return approver_beforehand(brakes)
@@ -65,7 +65,7 @@ def approve_rest(engine: Engine, run: LiveRun, *, yes: bool) -> None:
 
     Raises: UsageError where somebody would have to be asked, nobody can be, and nothing that was approved is left.
     """
-    from immy_nornir.session.beforehand import more_than_approved
+    from immy_nornir.session.approving.beforehand import more_than_approved
 
     lives = _acting(run.sessions.values())
     more = "" if yes else more_than_approved(engine, run, lives)
@@ -82,9 +82,9 @@ def approve_alone(engine: Engine, lives: Sequence[LiveSession], *, yes: bool) ->
 
     Raises: as `approve_rest`.
     """
-    from immy_nornir.session.approvals import Account
-    from immy_nornir.session.beforehand import was_approved
-    from immy_nornir.session.taking_up import newest_runs
+    from immy_nornir.session.approving.approvals import Account
+    from immy_nornir.session.approving.beforehand import was_approved
+    from immy_nornir.session.taking.taking_up import newest_runs
 
     acting = _acting(lives)
     accounts = []
@@ -104,7 +104,7 @@ def _set_approvers(
     engine: Engine, lives: Sequence[LiveSession], brakes: Brakes, *, covered: bool, yes: bool
 ) -> list[LiveSession]:
     """Say who approves; the sessions that nobody has approved: those too that somebody was to be asked about."""
-    from immy_nornir.session.beforehand import set_approver
+    from immy_nornir.session.approving.beforehand import set_approver
 
     asking: list[LiveSession] = []
     approved: list[LiveSession] = []
@@ -121,7 +121,7 @@ def _acting(lives: Iterable[LiveSession]) -> list[LiveSession]:
 
 def _tell_changed(engine: Engine, lives: Iterable[LiveSession], *, yes: bool) -> None:
     """Tell of sessions that will be planned anew, because the files say otherwise now than when they were planned."""
-    from immy_nornir.session.preview import preview
+    from immy_nornir.session.before.preview import preview
 
     anew, as_they_were = [], False
     for live in lives:
@@ -139,8 +139,8 @@ def _tell_changed(engine: Engine, lives: Iterable[LiveSession], *, yes: bool) ->
 
 def _refuse_unapproved(engine: Engine, lives: Sequence[LiveSession]) -> None:
     """Where nobody can be asked and nothing that was approved is left, refuse: it would only be looked at."""
-    from immy_nornir.decide.steps import approval
-    from immy_nornir.session.preview import preview
+    from immy_nornir.decide.steps.holding import approval
+    from immy_nornir.session.before.preview import preview
 
     states = [live.state for live in lives if live.state.stop is None and not live.state.denied]
     if any(state.job is not None or state.reboot is not None or approval.promised(state) for state in states):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from immy_nornir.errors import UsageError
-from immy_nornir.model.orders import OrderKind
+from immy_nornir.model.control.orders import OrderKind
 from immy_nornir.model.record.status import Status
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Orders as the command line gives them: for which sessions, the question before many, the answers, the exit code.
 
 The sessions that a process is at are its business: it is waited for until it has answered. Those that nobody is at are
-taken over here (session.taking_up).
+taken over here (session.taking.taking_up).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from immy_nornir.cli.approving.choice import NOT_ENDED, Chosen, chosen_rows, fin
 from immy_nornir.cli.door import known_secrets, say, say_json
 from immy_nornir.errors import FilesError, ImmyError, UsageError
 from immy_nornir.history.own_files import foreign_owner
-from immy_nornir.model.orders import How, Order, OrderKind, OrderState
+from immy_nornir.model.control.orders import How, Order, OrderKind, OrderState
 from immy_nornir.model.record.status import STATUSES
 from immy_nornir.text import json
 from immy_nornir.text.plain import counted
@@ -229,8 +229,8 @@ class _Engines:
         """Take sessions over, and bring to their end what is cancelled."""
         from immy_nornir.model.record.run import Pace
         from immy_nornir.plugins import batches
-        from immy_nornir.session.beforehand import set_settling
-        from immy_nornir.session.taking_up import take_over
+        from immy_nornir.session.approving.beforehand import set_settling
+        from immy_nornir.session.taking.taking_up import take_over
 
         root = self._root
         try:

@@ -46,7 +46,7 @@ def doctor(
     locks, time zone. It reads only. Exit codes: 0 no problems, warnings perhaps; 1
     problems at some computer.
     """
-    from immy_nornir.decide.doctor import worst
+    from immy_nornir.decide.health.doctor import worst
     from immy_nornir.model.health import Health
     from immy_nornir.remote.doctor.crowd import look_over
     from immy_nornir.session.engine import SystemClock
@@ -79,9 +79,9 @@ def _looks(
     from immy_nornir.errors import ImmyError
     from immy_nornir.fleet.inventory.addresses import address_of
     from immy_nornir.remote.doctor.examine import Surroundings, examine
+    from immy_nornir.session.before.specs import pinned_of
     from immy_nornir.session.engine import SystemClock
     from immy_nornir.session.hearing.heard import Heard
-    from immy_nornir.session.specs import pinned_of
 
     fleet, _ = startup.load(root, sources, checked=False)
     names = patterns.select(fleet.inventory, pattern, None, read_file=startup.read_lines)

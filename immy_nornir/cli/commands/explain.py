@@ -92,7 +92,7 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
     from immy_nornir.decide.resolve.host_variables import is_excluded
     from immy_nornir.decide.resolve.winning_deployments import Asked, Targets, choose
     from immy_nornir.history import codec
-    from immy_nornir.session.specs import NAMES, is_onboarding, merge_options, variables_given
+    from immy_nornir.session.before.specs import NAMES, is_onboarding, merge_options, variables_given
 
     computer = _computer(fleet, name)
     reference = item_named(fleet, item)

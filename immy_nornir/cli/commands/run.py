@@ -29,9 +29,9 @@ from immy_nornir.model.record.run import Brakes, Pace
 if TYPE_CHECKING:
     from immy_nornir.cli.live.progress import Lines, Live
     from immy_nornir.model.record.run import Approved, RunSpec
+    from immy_nornir.session.before.specs import Asking
     from immy_nornir.session.engine import Engine, Listener
     from immy_nornir.session.runs import LiveRun, PlayRun
-    from immy_nornir.session.specs import Asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def run(ctx: click.Context, /, playbook: Path | None, pattern: str | None, kind:
     the place of its plays' hosts. Every computer ends with a status and a reason. Ctrl-C once: nothing new starts;
     twice: connections are closed; three times: out at once.
     """
-    from immy_nornir.session.specs import Asking
+    from immy_nornir.session.before.specs import Asking
 
     if given["quiet"] and given["verbose"]:
         raise UsageError("-q and -v contradict each other", "give one of them")
@@ -205,8 +205,8 @@ def _begin(
     """Ask, then store the run with all its sessions; nothing has begun yet."""
     from immy_nornir.history.store import new_id
     from immy_nornir.model.record.run import RunSpec
-    from immy_nornir.session import taking_up
-    from immy_nornir.session.preview import preview, warnings
+    from immy_nornir.session.before.preview import preview, warnings
+    from immy_nornir.session.taking import taking_up
 
     _refuse_frozen(root, plays, asking)
     run_id = new_id(engine.clock.now())
@@ -241,9 +241,10 @@ def _begin(
 def begin(
     engine: Engine, spec: RunSpec, plays: Sequence[PlayRun], approved: Approved | None, *, yes: bool, quiet: bool
 ) -> LiveRun:
-    """Store a run whose sessions have their specs (session.taking_up); nothing has begun yet."""
-    from immy_nornir.session import runs, taking_up
-    from immy_nornir.session.beforehand import set_approver
+    """Store a run whose sessions have their specs (session.taking.taking_up); nothing has begun yet."""
+    from immy_nornir.session import runs
+    from immy_nornir.session.approving.beforehand import set_approver
+    from immy_nornir.session.taking import taking_up
 
     fresh, taken_up = taking_up.make_sessions(engine, plays)
     engine.approver = approver_of(yes=yes, brakes=Brakes())
@@ -299,8 +300,8 @@ def work_on(
 ) -> None:
     """Work on a run to its end, with progress; `also` makes of what is told the progress what else is told it."""
     from immy_nornir.plugins import batches
-    from immy_nornir.session.approvals import Approvals
-    from immy_nornir.session.beforehand import account_of
+    from immy_nornir.session.approving.approvals import Approvals
+    from immy_nornir.session.approving.beforehand import account_of
 
     with watched(engine, len(run.sessions), [run], quiet=quiet, verbose=verbose) as progress:
         engine.listener = also(progress)

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from immy_nornir.decide.plan.job_steps import Step
+from immy_nornir.model.control.job_kinds import JobKind
 from immy_nornir.model.items import DriverVersion, Item, Software
-from immy_nornir.model.job_kinds import JobKind
 
 _RANK = tuple(JobKind)
 _INSTALLS = ("install", "upgrade", "uninstall", "repair")

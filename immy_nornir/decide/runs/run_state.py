@@ -32,7 +32,7 @@ class RunState:
     halted: Mapping[int | None, str] = field(default_factory=dict)
     """Why no further wave begins, by the play's number; None: of the whole run."""
     spent: float = 0.0
-    """The seconds that the waves that are over have run (decide.steps.deadlines)."""
+    """The seconds that the waves that are over have run (decide.steps.holding.deadlines)."""
     left: str = ""
     """Why the process that was at it has left it."""
     finished: RunEnded | None = None

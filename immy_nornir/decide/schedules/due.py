@@ -17,8 +17,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from immy_nornir.decide.schedules.rules import over_at, rule_of
-from immy_nornir.decide.time_zones import instant, told, zone_of
-from immy_nornir.model.schedules import OWN_ZONE, Occasion, Schedule
+from immy_nornir.decide.times.time_zones import instant, told, zone_of
+from immy_nornir.model.control.schedules import OWN_ZONE, Occasion, Schedule
 
 FALLBACK_ZONE: Final = "UTC"
 """The zone of a computer that names none and has not reported one yet."""

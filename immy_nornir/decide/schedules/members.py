@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from immy_nornir.decide.detect.facts import known_names
 from immy_nornir.decide.resolve import host_variables
 from immy_nornir.decide.schedules.due import Member
-from immy_nornir.decide.time_zones import WindowError, own_zone, zone_of
+from immy_nornir.decide.times.time_zones import WindowError, own_zone, zone_of
 from immy_nornir.errors import ImmyError
 from immy_nornir.model.facts import Facts
 from immy_nornir.model.inventory import Computer

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from immy_nornir.model.control.schedules import Schedule
 from immy_nornir.model.inventory import Computer
 from immy_nornir.model.playbooks import MaintenanceType, Play, Playbook
-from immy_nornir.model.schedules import Schedule
 from immy_nornir.model.values import Value
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from immy_nornir.decide.plan.job_steps import steps_of
 from immy_nornir.decide.steps import by_hand
-from immy_nornir.decide.steps.approval import may_do
 from immy_nornir.decide.steps.gate import halted
+from immy_nornir.decide.steps.holding.approval import may_do
 from immy_nornir.decide.steps.job_ids import job_id
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.orders import ordered_reboot, to_stop

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from immy_nornir.decide.steps import approval, orders, preflight, room, times
+from immy_nornir.decide.steps import orders, room, times
+from immy_nornir.decide.steps.holding import approval, preflight
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import SELF_REBOOT_PATIENCE_SECONDS, look_for_boot, no_reboot
 from immy_nornir.decide.steps.state import State, did_anything, may_plan_again

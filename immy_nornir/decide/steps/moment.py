@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from immy_nornir.decide.steps.room import NO_ROOM_NEEDED, Room
 from immy_nornir.decide.steps.state import State
-from immy_nornir.model.holds import Hold
+from immy_nornir.model.control.holds import Hold
 from immy_nornir.model.record.entries import (
     Connected,
     ContactBack,

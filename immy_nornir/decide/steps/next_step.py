@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 
-from immy_nornir.decide.steps import deadlines, outcomes
+from immy_nornir.decide.steps.ends import outcomes
 from immy_nornir.decide.steps.execution import current, execute, next_action
 from immy_nornir.decide.steps.gate import effect_of, left_open, may_begin
+from immy_nornir.decide.steps.holding import deadlines
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import denied, owes, reboot_under_way
 from immy_nornir.decide.steps.room import for_contact, on_its_way

@@ -1,7 +1,7 @@
 """What was ordered of a session from other shells: what a pause holds, what may be stopped, how it is told; pure.
 
 What then begins, or does not, is decided where everything else is: by the gate (decide.steps.gate) and by the execution
-of what is planned (decide.steps.execution). Not here: whether an order is taken in at all (decide.steps.verdicts).
+of what is planned (decide.steps.execution). Not here: whether an order is taken in (`verdicts`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from immy_nornir.decide.steps.reboots import capped, reboot_now
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.step import Note, Step, Wait
 from immy_nornir.decide.steps.under_way import Job
-from immy_nornir.model.job_kinds import KILLED, KINDS, STOPPED, JobKind
+from immy_nornir.model.control.job_kinds import KILLED, KINDS, STOPPED, JobKind
 from immy_nornir.model.record.entries import Entry
 from immy_nornir.model.record.order_entries import (
     CancelAsked,

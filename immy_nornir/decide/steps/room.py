@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from immy_nornir.decide.limits import NOTHING, Needs, of_item
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.step import Do, Perform, Step, Take, Wait
-from immy_nornir.model.limits import Slot
+from immy_nornir.model.control.limits import Slot
 from immy_nornir.model.record.session import WaitKind
 
 

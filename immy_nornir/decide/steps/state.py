@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from immy_nornir.decide.steps.outcomes import immediate
+from immy_nornir.decide.steps.ends.outcomes import immediate
 from immy_nornir.decide.steps.under_way import ActionState, Job, RebootState
 from immy_nornir.model.facts import Boot, Facts, Finding, Identity
 from immy_nornir.model.items import DEFAULT_EXIT_CODES, ExitMeaning, Item, RebootNeed

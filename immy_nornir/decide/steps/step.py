@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from immy_nornir.model.limits import Slot
+from immy_nornir.model.control.limits import Slot
 from immy_nornir.model.record.entries import Entry
 from immy_nornir.model.record.session import EndReason, Status, WaitKind
 

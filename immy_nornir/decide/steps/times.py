@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 
-from immy_nornir.decide import holds, windows
+from immy_nornir.decide import holds
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.state import State, did_anything, reported_zone
 from immy_nornir.decide.steps.step import Note, Wait
-from immy_nornir.decide.time_zones import own_zone, told
+from immy_nornir.decide.times import windows
+from immy_nornir.decide.times.time_zones import own_zone, told
 from immy_nornir.errors import ImmyError
-from immy_nornir.model.holds import Hold, HoldKind
+from immy_nornir.model.control.holds import Hold, HoldKind
 from immy_nornir.model.playbooks import Reboot, Stage, WindowOver
 from immy_nornir.model.record.entries import StageFailed, WindowClosed
 from immy_nornir.model.record.session import OutcomeReason, SessionSpec, WaitKind

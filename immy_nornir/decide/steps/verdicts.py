@@ -11,7 +11,7 @@ from immy_nornir.decide.steps.orders import job_told
 from immy_nornir.decide.steps.reboots import capped
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.step import Note, Wait
-from immy_nornir.model.orders import Order, OrderKind
+from immy_nornir.model.control.orders import Order, OrderKind
 from immy_nornir.model.record.entries import CANCEL, WindowClosed
 from immy_nornir.model.record.order_entries import (
     CancelAsked,

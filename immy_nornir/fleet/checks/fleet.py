@@ -10,8 +10,8 @@ import fnmatch
 import graphlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from immy_nornir.decide import windows
 from immy_nornir.decide.resolve.patterns import ReadFile
+from immy_nornir.decide.times import windows
 from immy_nornir.errors import ImmyError
 from immy_nornir.fleet.checks.holds import check_blackouts, check_holds
 from immy_nornir.fleet.checks.limits import check_limits

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from immy_nornir.decide.dates import between, end_of
 from immy_nornir.decide.holds import VARIABLE, read_hold, says_nothing
-from immy_nornir.decide.time_zones import told
+from immy_nornir.decide.times.dates import between, end_of
+from immy_nornir.decide.times.time_zones import told
 from immy_nornir.errors import ImmyError
 from immy_nornir.fleet.checks.rules import Targets
 from immy_nornir.model.inventory import Inventory

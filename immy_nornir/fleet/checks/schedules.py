@@ -17,9 +17,9 @@ from immy_nornir.decide.schedules.work import changes, option_of, plays_of
 from immy_nornir.errors import ImmyError
 from immy_nornir.fleet.checks.fleet import check_play
 from immy_nornir.fleet.checks.rules import Targets
+from immy_nornir.model.control.schedules import OWN_ZONE, Schedule
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet, Offline, Play, Playbook
-from immy_nornir.model.schedules import OWN_ZONE, Schedule
 from immy_nornir.shapes.files import did_you_mean
 
 _YEAR = 366 * 86400.0

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from immy_nornir.decide.resolve.parameters import wrong_value
+from immy_nornir.model.control.job_kinds import JobKind
 from immy_nornir.model.items import (
     DEFAULT_EXIT_CODES,
     Context,
@@ -23,7 +24,6 @@ from immy_nornir.model.items import (
     Requirements,
     Script,
 )
-from immy_nornir.model.job_kinds import JobKind
 from immy_nornir.shapes.files import Source, read_script
 from immy_nornir.shapes.forms import ANY, Built, Either, Form, Key, ListOf, MapOf, Record
 from immy_nornir.shapes.scalars import DURATION, FLAG, TEXT, Choice, Number, Schema, Text, Unreadable

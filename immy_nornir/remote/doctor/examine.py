@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 
-from immy_nornir.decide import doctor
 from immy_nornir.decide.detect.identity import expectation, identity_mismatch
+from immy_nornir.decide.health import doctor
 from immy_nornir.errors import AuthenticationError, CertificateError, ImmyError, RefusedError, TransportError
 from immy_nornir.model.health import Health, Line, LookedAt
 from immy_nornir.model.items import Language

@@ -16,7 +16,7 @@ from typing import Final
 from immy_nornir.decide.schedules import occasions, rule_of
 from immy_nornir.decide.schedules.calendars import DAY_MINUTES, LAST, Calendar, CalendarRule
 from immy_nornir.decide.schedules.due import delay_of, zone_of_part
-from immy_nornir.model.schedules import Occasion, Schedule
+from immy_nornir.model.control.schedules import Occasion, Schedule
 from immy_nornir.text.plain import plain
 
 YEAR_DAYS: Final = 366

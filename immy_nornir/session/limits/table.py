@@ -12,7 +12,7 @@ import bisect
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from immy_nornir.model.limits import Slot
+from immy_nornir.model.control.limits import Slot
 
 _NAMED = 3
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 
 import pytest
@@ -12,6 +10,7 @@ from immy_nornir.decide.detect.by_hand import looked_at
 from immy_nornir.model.items import Language, Platform
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import Read, ReadOperation
+from tests.powershell import PWSH, needs_pwsh
 
 WINDOWS, LINUX, MACOS = Platform.WINDOWS, Platform.LINUX, Platform.MACOS
 REGISTRY: list[Json] = [{"key": r"HKLM\SOFTWARE\O'Brien", "name": ""}, {"key": r"HKCU\Software\A", "name": "b"}]
@@ -66,16 +65,14 @@ def test_a_shell_can_read_it(name: str) -> None:
     assert subprocess.run(["sh", "-n"], input=text, text=True, check=False, timeout=20).returncode == 0
 
 
+@needs_pwsh
 def test_powershell_can_read_all_of_it() -> None:
-    program = shutil.which(os.environ.get("IMMY_PWSH", ""))
-    if program is None:
-        pytest.skip("needs a PowerShell: IMMY_PWSH names one")
     lines = [
         line for one, platform, _ in OPERATIONS.values() if platform is WINDOWS for line in looked_at(one, platform)
     ]
     text = "\n".join(lines).replace("'", "''")
     check = f"[void][scriptblock]::Create('{text}'); 'sound'"
     done = subprocess.run(
-        [program, "-NoProfile", "-Command", check], capture_output=True, text=True, check=False, timeout=60
+        [PWSH, "-NoProfile", "-Command", check], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.stdout.strip() == "sound", done.stderr

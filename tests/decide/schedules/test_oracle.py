@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from immy_nornir.decide.schedules import occasions
+from immy_nornir.model.control.schedules import Schedule
 from immy_nornir.model.places import Place
-from immy_nornir.model.schedules import Schedule
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu")
 # A Friday that Samoa never had, a change at midnight, one for a month of fasting, and one of two hours.

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from immy_nornir.decide.schedules import next_occasion, occasions, rule_of
 from immy_nornir.decide.schedules.calendars import DAYS, LAST, MONTHS, Calendar, ScheduleError, words_of
+from immy_nornir.model.control.schedules import Schedule
 from immy_nornir.model.places import Place
-from immy_nornir.model.schedules import Schedule
 
 START = datetime(2026, 1, 1)  # noqa: DTZ001 - a wall clock
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from immy_nornir.decide.steps.approval import wanted
+from immy_nornir.decide.steps.holding.approval import wanted
 from immy_nornir.decide.steps.moment import Approver
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.step import Wait

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from immy_nornir.decide.plan.commands import COMMAND, COMMAND_TYPE, command_plan, command_step, line_of
+from immy_nornir.decide.runs.left_undone import left_undone
 from immy_nornir.decide.steps import by_hand
-from immy_nornir.decide.steps.left_undone import left_undone
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.under_way import ActionState, Job
 from immy_nornir.model.facts import Identity

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from immy_nornir.decide.runs.run_state import RunState, fold_run
-from immy_nornir.decide.steps import deadlines
+from immy_nornir.decide.steps.holding import deadlines
 from immy_nornir.decide.steps.moment import Approver, Moment
 from immy_nornir.decide.steps.next_step import next_step
 from immy_nornir.decide.steps.state import fold_all

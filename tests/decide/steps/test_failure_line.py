@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from immy_nornir.decide.steps.failure_line import LONGEST, failure_line
+from immy_nornir.decide.steps.ends.failure_line import LONGEST, failure_line
 
 MSI = r"""MSI (s) (A8:5C) [10:22:31:127]: Executing op: CustomActionSchedule(Action=StartSvc,ActionType=3073,Source=BinaryData,Target=StartSvc,)
 MSI (s) (A8:5C) [10:22:32:221]: Executing op: ServiceControl(,Name=ExampleSvc,Action=1,Wait=1,)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from immy_nornir.decide.steps.step import Note, Perform
-from immy_nornir.model.holds import Hold, HoldKind
+from immy_nornir.model.control.holds import Hold, HoldKind
 from immy_nornir.model.items import RebootNeed
 from immy_nornir.model.playbooks import Offline, Reboot, WindowOver
 from immy_nornir.model.record.entries import Interrupted, JobIntended

@@ -12,9 +12,9 @@ from immy_nornir.decide.plan.job_steps import Step
 from immy_nornir.decide.steps.orders import PAUSE_PATIENCE_SECONDS, told
 from immy_nornir.decide.steps.step import Do, Perform
 from immy_nornir.decide.steps.verdicts import verdict
+from immy_nornir.model.control.job_kinds import JobKind
+from immy_nornir.model.control.orders import How, Order, OrderKind
 from immy_nornir.model.items import Declarative, DriverVersion, Item, PackageState, RegistryValue, Scripts
-from immy_nornir.model.job_kinds import JobKind
-from immy_nornir.model.orders import How, Order, OrderKind
 from immy_nornir.model.playbooks import ActionType, Reboot, Stage
 from immy_nornir.model.record.entries import ContactLost, RebootIntended, StageFailed, StopAsked
 from immy_nornir.model.record.order_entries import PauseLifted

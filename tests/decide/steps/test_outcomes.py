@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from immy_nornir.decide.steps.outcomes import immediate, sentence_of, status_of
+from immy_nornir.decide.steps.ends.outcomes import immediate, sentence_of, status_of
 from immy_nornir.model.plan import Held, Reason
 from immy_nornir.model.playbooks import ActionType
 from immy_nornir.model.record.entries import ActionEnded

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from immy_nornir.decide.steps.preflight import held
+from immy_nornir.decide.steps.holding.preflight import held
 from immy_nornir.decide.steps.state import State, fold_all
 from immy_nornir.decide.steps.step import Do, Note, Perform, Wait
 from immy_nornir.model.deployments import TaskMode

@@ -14,8 +14,8 @@ from immy_nornir.decide.steps.next_step import next_step
 from immy_nornir.decide.steps.orders import was_stopped
 from immy_nornir.decide.steps.state import State, fold, fold_all, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do, Finish, Note, Perform, Step, Wait
+from immy_nornir.model.control.holds import Hold
 from immy_nornir.model.facts import Boot, Facts, Finding, FindingStatus, Identity
-from immy_nornir.model.holds import Hold
 from immy_nornir.model.items import ExitMeaning, Item, RebootNeed
 from immy_nornir.model.plan import Plan, PlannedAction, Reason
 from immy_nornir.model.playbooks import ActionType, MaintenanceType, Options, Reboot

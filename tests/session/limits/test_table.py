@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from immy_nornir.model.limits import Slot
+from immy_nornir.model.control.limits import Slot
 from immy_nornir.session.limits.table import Table
 
 

@@ -147,8 +147,8 @@ def _begin(engine: Engine, root: Path, play: PlayRun, hand: ByHand, given: Any) 
     from immy_nornir.cli.extra_vars import without_values
     from immy_nornir.history.store import new_id
     from immy_nornir.model.record.run import Approved, Pace, RunSpec
-    from immy_nornir.session import taking_up
-    from immy_nornir.session.specs import Asking
+    from immy_nornir.session.before.specs import Asking
+    from immy_nornir.session.taking import taking_up
 
     run_id = new_id(engine.clock.now())
     asking = Asking({"reboot": "skip", "window": given["window"], "offline": given["offline"]})

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from immy_nornir.history.queries import Reader, SessionRow
     from immy_nornir.model.playbooks import Fleet
     from immy_nornir.model.record.run import RunSpec
-    from immy_nornir.session.again import Again
     from immy_nornir.session.engine import Engine
+    from immy_nornir.session.taking.again import Again
 
 _TOLD = 5
 _CODES = (3, 130, 1, 6, 5, 4, 2, 0)
@@ -124,8 +124,8 @@ def _by_runs(engine: Engine, rows: Sequence[SessionRow], *, failed: bool, item: 
 
     Raises: UsageError where nothing is, or no session had the item.
     """
-    from immy_nornir.decide.steps.left_undone import left_undone
-    from immy_nornir.session.again import Again
+    from immy_nornir.decide.runs.left_undone import left_undone
+    from immy_nornir.session.taking.again import Again
 
     found: dict[str, list[Again]] = {}
     calm: list[str] = []
@@ -151,7 +151,7 @@ def _named(state: Any, item: str) -> tuple[str, ...]:
     """The item of that name in a session. Raises: UsageError with what it had."""
     import difflib
 
-    from immy_nornir.decide.steps.left_undone import asking_for
+    from immy_nornir.decide.runs.left_undone import asking_for
 
     had = {one.plan.item: one for one in state.actions.values()}
     known = next((name for name in had if item in (name, name.partition("/")[2])), None)
@@ -176,8 +176,8 @@ def _again(engine: Engine, root: Path, old_run: str, wanted: Sequence[Again], gi
     from immy_nornir.cli.summary import exit_code, record_code, show_summary
     from immy_nornir.history.store import new_id
     from immy_nornir.model.record.run import Approved
-    from immy_nornir.session.again import plays_again
-    from immy_nornir.session.preview import preview
+    from immy_nornir.session.before.preview import preview
+    from immy_nornir.session.taking.again import plays_again
 
     with engine.history.read() as reader:
         old = reader.run_spec(old_run)

@@ -120,9 +120,9 @@ def _work(engine: Engine, root: Path, play: PlayRun, trial: Trial, given: Any) -
     from immy_nornir.cli.extra_vars import given_variables, without_values
     from immy_nornir.history.store import new_id
     from immy_nornir.model.record.run import RunSpec
-    from immy_nornir.session import taking_up
-    from immy_nornir.session.preview import preview
-    from immy_nornir.session.specs import Asking
+    from immy_nornir.session.before.preview import preview
+    from immy_nornir.session.before.specs import Asking
+    from immy_nornir.session.taking import taking_up
 
     run_id = new_id(engine.clock.now())
     options_ = {"reboot": given["reboot"], "window": "now", "offline": "skip"}

@@ -1,0 +1,1 @@
+"""`immy sessions`."""

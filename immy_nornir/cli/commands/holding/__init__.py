@@ -1,0 +1,1 @@
+"""`immy freeze` and `immy unfreeze`."""

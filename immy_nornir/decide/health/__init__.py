@@ -1,0 +1,1 @@
+"""What is wrong with a computer or a session, and what to type; pure."""

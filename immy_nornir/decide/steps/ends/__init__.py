@@ -1,0 +1,1 @@
+"""How actions and sessions end, and in which words; pure."""

@@ -1,0 +1,1 @@
+"""Questions of the gate that have rules of their own; pure."""

@@ -1,0 +1,1 @@
+"""Wall clocks, zones, dates, windows -> instants; pure."""

@@ -1,0 +1,1 @@
+"""Tables that are read and written by themselves, beside the records."""

@@ -1,0 +1,1 @@
+"""What steers sessions from outside: schedules, holds, limits, orders. Values only."""

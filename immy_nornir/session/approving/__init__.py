@@ -1,0 +1,1 @@
+"""Who approves what sessions plan: beforehand, or asked when they are planned."""

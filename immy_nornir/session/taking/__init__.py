@@ -1,0 +1,1 @@
+"""Sessions and runs that go on, or are done once more."""
