@@ -62,6 +62,9 @@ def test_reading_requests_carry_nothing_that_acts() -> None:
     assert "function Invoke-ImmyPackage" not in reading
     assert bundle.kind_of([EffectOperation("w", Effect.JOB_WAIT)]) is bundle.Kind.ACTING
     assert bundle.kind_of([EffectOperation("s", Effect.JOB_START)]) is bundle.Kind.STARTING
+    by_hand = EffectOperation("s", Effect.JOB_START, {"job": {"kind": "command"}})
+    assert bundle.kind_of([by_hand]) is bundle.Kind.COMMANDING
+    assert len(bundle.request([EffectOperation("s", Effect.JOB_START)], "0" * 32)) < SEND_BYTES, "it goes in one piece"
 
 
 def test_frames_are_found_in_noise() -> None:

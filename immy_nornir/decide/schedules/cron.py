@@ -147,7 +147,7 @@ def _part(text: str, field: _Field) -> set[int]:
     else:
         first, dash, last = span.partition("-")
         low = _number(first, field)
-        high = _number(last, field) if dash else (field.high - (field is _WEEKDAY and low < 7) if slash else low)
+        high = _number(last, field) if dash else (field.high if slash else low)
         if field is _WEEKDAY and dash and high == 0 and low > 0:
             high = 7  # sunday ends a week as well as it begins one
     if high < low:

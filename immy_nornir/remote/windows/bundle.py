@@ -30,8 +30,10 @@ READING = (*_COMMON, "reading/software", "reading/facts", "operations")
 """Script files of requests that read, in the order in which they are read; functions only."""
 ACTING = (*READING[:-1], "acting/spool", "acting/jobs", "acting/lease", "operations")
 """Script files of requests with effects."""
-JOB = (*_COMMON, "acting/spool", "acting/installing", "acting/declare", "acting/commands")
+JOB = (*_COMMON, "acting/spool", "acting/installing", "acting/declare")
 """The part of the library that a job carries with it."""
+COMMAND = "acting/commands"
+"""What a job carries beside it that runs a command by hand: without it a request goes in one piece of WinRM's."""
 CHUNK_BYTES = 3_000_000
 """Of operation lines in one request; PowerShell reads larger ones slowly."""
 
@@ -55,9 +57,9 @@ def _joined(names: Sequence[str]) -> str:
 
 
 @functools.cache
-def job_text() -> str:
-    """The script that a job runs by itself on the computer."""
-    return f"param([string]$Role)\n{_joined((*JOB, 'acting/job'))}"
+def job_text(*, command: bool = True) -> str:
+    """The script that a job runs by itself on the computer; one that runs no command by hand is shorter."""
+    return f"param([string]$Role)\n{_joined((*JOB, *((COMMAND,) if command else ()), 'acting/job'))}"
 
 
 class Kind(Enum):
@@ -66,6 +68,7 @@ class Kind(Enum):
     READING = "reading"
     ACTING = "acting"
     STARTING = "starting"
+    COMMANDING = "commanding"
 
 
 @functools.cache
@@ -73,8 +76,9 @@ def runner_text(kind: Kind) -> str:
     """The runner of a request; with the job's script only where a job is to be started."""
     library = _joined(READING if kind is Kind.READING else ACTING)
     job = "$null"
-    if kind is Kind.STARTING:
-        job = f"'{base64.b64encode(job_text().encode()).decode()}'"
+    if kind in (Kind.STARTING, Kind.COMMANDING):
+        text = job_text(command=kind is Kind.COMMANDING)
+        job = f"'{base64.b64encode(text.encode()).decode()}'"
     return f"$ImmyLibrary = {{\n{library}\n}}\n$ImmyJobText = {job}\n{_joined(('runner',))}"
 
 
@@ -87,7 +91,9 @@ def kind_of(operations: Sequence[Operation]) -> Kind:
     """The runner that these operations need."""
     names = {operation.name for operation in operations}
     if Effect.JOB_START in names:
-        return Kind.STARTING
+        jobs = (one.params.get("job") for one in operations)
+        commands = any(isinstance(job, dict) and job.get("kind") == "command" for job in jobs)
+        return Kind.COMMANDING if commands else Kind.STARTING
     return Kind.ACTING if names & set(Effect) else Kind.READING
 
 

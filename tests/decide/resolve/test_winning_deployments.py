@@ -54,7 +54,7 @@ WINS: list[tuple[str, list[Deployment], dict[str, Any], Asked | None, int, dict[
     ("onboarding counts while onboarding", [rule(1, priority=1, enforcement=ONBOARDING), rule(2)], {},
      Asked(onboarding=True), 1, {2: "priority 1 beats 0"}),
     ("onboarding does not count afterwards", [rule(1, priority=1, enforcement=ONBOARDING), rule(2)], {}, None,
-     2, {1: "only while immy_onboarding"}),
+     2, {1: "it counts only in onboarding"}),
     ("ad hoc does not count unasked", [rule(1, priority=1, enforcement=ADHOC), rule(2)], {}, None, 2, {1: "--item"}),
     ("ad hoc counts by name", [rule(1, priority=1, enforcement=ADHOC), rule(2)], {}, NAMED,
      1, {2: "priority 1 beats 0"}),
