@@ -15,6 +15,7 @@ from immy_nornir.model.items import Language
 from immy_nornir.model.wire import Effect, EffectOperation, Read, ReadOperation
 from immy_nornir.remote import frames
 from immy_nornir.remote.windows import bundle, powershell
+from immy_nornir.remote.winrm.transport import SEND_BYTES
 
 NONCE = "0123456789abcdef" * 2
 
