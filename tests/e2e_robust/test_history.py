@@ -256,7 +256,9 @@ def test_secrets_are_in_no_file_and_on_no_command_line(tmp_path: Path) -> None:
         "playbooks/all.yml": "- {name: all, hosts: 'tenants:localhost', maintenance: full}\n",
     }
     with fleet(tmp_path, 2, files, knobs=Knobs(install_seconds=0.5)) as one:
-        one.environment = {"IMMY_TEST_TOKEN": TOKEN, "IMMY_SPOOL": str(tmp_path / "spool")}
+        # With what Python reads at its start it is not forked from another process, whose command line it would have.
+        cold = {"PYTHONNOUSERSITE": "1"}
+        one.environment = {"IMMY_TEST_TOKEN": TOKEN, "IMMY_SPOOL": str(tmp_path / "spool"), **cold}
         process = one.start(*RUN)
         lines: set[bytes] = set()
         for _ in turns("the run's end"):
