@@ -219,11 +219,13 @@ def _ready(one: Deferred, moment: AgendaMoment) -> bool:
 
 
 def due_now(waiting: Sequence[Deferred], now: float) -> set[str]:
-    """The ids of those that somebody who asks for what is due goes on with: each computer that is off is asked."""
-    away = [one.id for one in waiting if one.kind in (WaitKind.CONNECTIVITY, WaitKind.HOLD)]
-    made = agenda(AgendaMoment(now, deferred=waiting, answered=frozenset(away)))
-    taken = {one for todo in made.todo if isinstance(todo, TakeUp) for one in todo.sessions}
-    return taken | {one.id for one in waiting if one.kind in _ANSWERED}
+    """The ids of those that somebody who asks for what is due goes on with.
+
+    Each computer that is off, held or not ready is asked, and whoever asks can give the approvals.
+    """
+    asked = (*_ANSWERED, WaitKind.CONNECTIVITY, WaitKind.HOLD, WaitKind.PREFLIGHT)
+    moment = AgendaMoment(now, deferred=waiting)
+    return _with_turns([one for one in waiting if one.kind in asked or _ready(one, moment)], waiting)
 
 
 def _with_turns(ready: Sequence[Deferred], all_: Sequence[Deferred]) -> set[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from immy_nornir.fleet.blackouts import STEM
@@ -34,13 +35,29 @@ def stray_problems(root: Path, beside: Collection[Path]) -> list[Problem]:
 
 
 def told_once(root: Path, problems: Iterable[Problem]) -> list[Problem]:
-    """The problems in order, without those of readers that could not open what is named as odd already."""
+    """The problems in order, without those of readers that could not open what is named as odd already.
+
+    What is an error for its reader is one where it is named.
+    """
     found = sorted(set(problems))
-    named: set[str] = set()
+    named: dict[str, str] = {}
     for one in found:
         if not one.message.startswith(CLOSED):
-            named |= {one.place.file, *_leads_to(root, one.place.file)}
-    return [one for one in found if not (one.message.startswith(CLOSED) and _is_below(one.place.file, named))]
+            named |= dict.fromkeys((one.place.file, *_leads_to(root, one.place.file)), one.place.file)
+    closed = [one for one in found if one.message.startswith(CLOSED) and _is_below(one.place.file, named)]
+    wrong = {
+        named[above] for one in closed if one.level is Level.ERROR for above in _above(one.place.file) if above in named
+    }
+    return sorted(
+        replace(one, level=Level.ERROR) if one.place.file in wrong and _is_odd(one) else one
+        for one in found
+        if one not in closed
+    )
+
+
+def _is_odd(one: Problem) -> bool:
+    """Whether a problem is about a file that cannot be opened, and not about what stands in it."""
+    return one.level is Level.WARNING and "not read" in one.message
 
 
 def _leads_to(root: Path, file: str) -> Iterator[str]:
@@ -51,7 +68,11 @@ def _leads_to(root: Path, file: str) -> Iterator[str]:
 
 
 def _is_below(file: str, named: Collection[str]) -> bool:
-    return any(above in named for above in (file, *(one.as_posix() for one in PurePath(file).parents)))
+    return any(above in named for above in _above(file))
+
+
+def _above(file: str) -> tuple[str, ...]:
+    return (file, *(one.as_posix() for one in PurePath(file).parents))
 
 
 class _Walk:

@@ -63,12 +63,24 @@ _TOLD = (
 )
 
 
+_SAID = (
+    WaitKind.WINDOW,
+    WaitKind.HOLD,
+    WaitKind.CONNECTIVITY,
+    WaitKind.RETRY,
+    WaitKind.SLOT,
+    WaitKind.PREFLIGHT,
+    WaitKind.PAUSE,
+)
+"""Waits that are told in a pipe."""
+
+
 def worth_a_line(entry: object) -> bool:
     """Whether an entry is told in a pipe: what was done and decided, not every no-op."""
     if isinstance(entry, ActionEnded):
         return entry.outcome not in (Outcome.NOTHING, Outcome.LEFT, Outcome.NOT_COMPLIANT)
     if isinstance(entry, Waiting):
-        return entry.kind in (WaitKind.WINDOW, WaitKind.CONNECTIVITY, WaitKind.RETRY, WaitKind.SLOT, WaitKind.PREFLIGHT)
+        return entry.kind in _SAID
     return isinstance(entry, _TOLD)
 
 

@@ -25,7 +25,7 @@ from immy_nornir.text import json
 from immy_nornir.text.plain import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from immy_nornir.decide.agenda import Deferred
     from immy_nornir.history.queries import Reader, SessionRow
@@ -199,6 +199,7 @@ def resume(
     """
     from immy_nornir.cli.commands.run import refuse_frozen
     from immy_nornir.cli.summary import end_left_runs
+    from immy_nornir.decide.agenda import due_now
     from immy_nornir.model.record.run import Pace
     from immy_nornir.session.taking.taking_up import left_runs
 
@@ -216,8 +217,10 @@ def resume(
         engine.history.mend()
         end_left_runs(engine)
         waiting = [] if ids or not due else _waiting(engine)
-        rows = _left(engine, fleet, ids, waiting)
-        early = _tell_early(waiting, engine.clock.now())
+        # Whoever stays goes on with all of them: each when its time comes.
+        ready = {one.id for one in waiting} if wait else due_now(waiting, engine.clock.now())
+        rows = _left(engine, fleet, ids, ready)
+        early = _tell_early(waiting, ready, engine.clock.now())
         runs, alone = left_runs(engine, rows, in_waves=not meant.names)
         damaged = startup.tell_damage(engine)
         runs, alone, accounts, held = _approved(engine, runs, alone, yes=yes)
@@ -270,9 +273,8 @@ def _approved(
     return going, list(alone), accounts, bool(held)
 
 
-def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], waiting: Sequence[Deferred]) -> list[SessionRow]:
+def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], ready: Collection[str]) -> list[SessionRow]:
     """The sessions that are meant; those of computers that the inventory has no more are told and left."""
-    from immy_nornir.decide.agenda import due_now
     from immy_nornir.history.queries import OPEN, Asked
     from immy_nornir.model.record.session import WaitKind
 
@@ -287,8 +289,8 @@ def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], waiting: Sequence[De
                     )
         else:
             rows = reader.sessions(Asked(statuses=[Status.INTERRUPTED]))
-            rows += reader.sessions_of(sorted(due_now(waiting, engine.clock.now())))
-            if not waiting and startup.is_terminal():  # somebody is there who can be asked
+            rows += reader.sessions_of(sorted(ready))
+            if not ready and startup.is_terminal():  # somebody is there who can be asked
                 asking = reader.sessions(Asked(statuses=[Status.WAITING]))
                 rows += [row for row in asking if not row.owner and row.waiting.startswith(f"{WaitKind.APPROVAL}:")]
     engine.names, unknown = startup.known_computers(fleet.inventory, {row.computer for row in rows})
@@ -302,11 +304,8 @@ def _waiting(engine: Engine) -> list[Deferred]:
     return [one.deferred for one in engine.history.agenda(engine.clock.now()).left if one.deferred.kind]
 
 
-def _tell_early(waiting: Sequence[Deferred], now: float) -> bool:
+def _tell_early(waiting: Sequence[Deferred], ready: Collection[str], now: float) -> bool:
     """Say how many wait for a time that has not come, and when the first one does; whether any do."""
-    from immy_nornir.decide.agenda import due_now
-
-    ready = due_now(waiting, now)
     early = [one.due_at for one in waiting if one.id not in ready and one.due_at > now]
     if early:
         zone = Zone([min(early)])
