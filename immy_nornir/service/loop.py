@@ -169,9 +169,9 @@ class Service:
         try:
             made = self._turn(now)
             self._trouble = ""
-        except ImmyError as error:
-            self._once("turn", f"{error}; it is tried again")
-            self._trouble = error.message
+        except Exception as error:  # noqa: BLE001 - its end would interrupt all that is at work
+            told, self._trouble = self._told(error)
+            self._once("turn", f"{told}; it is tried again")
             made = Agenda((), now + TURN_SECONDS)
         self._tell_health(now, made)
         return made
@@ -181,6 +181,8 @@ class Service:
         schedules = [one.schedule for one in works.values()]
         longest = max((one.start_within + one.stagger for one in schedules), default=0.0)
         written = self.engine.history.agenda(now - LOOKBACK_SECONDS - longest)
+        for gone in written.watches.keys() - self.works.schedules().keys():
+            self.engine.history.watch(gone, None)  # one that comes back owes nothing of the past
         there = {one.deferred.id for one in written.left} | self._busy()
         self._asked = {session: at for session, at in self._asked.items() if session in there}
         left = {one.deferred.id: one for one in self._left(written)} if self.takes_up else {}
@@ -207,7 +209,7 @@ class Service:
                     self.engine.history.watch(schedule, watch)
                 case Skip(occasion, why):
                     self._skip(occasion, why)
-                case Begin(occasion) if len(self.at_work) < MOST_RUNS:
+                case Begin(occasion) if sum(bool(one.runs) for one in self.at_work) < MOST_RUNS:
                     self._begin(works[occasion.schedule], occasion, now)
                 case TakeUp(ids):
                     self._take_up([left[one] for one in ids], now)
@@ -222,10 +224,9 @@ class Service:
         try:
             run = beginning.begin(self.engine, work, occasion, self.pace, self.around.who, self.around.commit())
         except Exception as error:  # noqa: BLE001 - a bug in one schedule must not end the service
-            ours = isinstance(error, ImmyError)
-            said = str(error) if ours else f"a fault of immy; {self.engine.keep_bug()}"
-            self._failed[occasion.schedule] = (now, error.message if isinstance(error, ImmyError) else said)
-            self._once(occasion.schedule, f"{_name(occasion)}: could not begin: {said}; it is tried again")
+            told, why = self._told(error)
+            self._failed[occasion.schedule] = (now, why)
+            self._once(occasion.schedule, f"{_name(occasion)}: could not begin: {told}; it is tried again")
             return
         self._failed.pop(occasion.schedule, None)
         self._said.pop(occasion.schedule, None)
@@ -329,8 +330,15 @@ class Service:
         try:
             call()
             self._said.pop(what, None)
-        except (ImmyError, OSError) as error:
-            self._once(what, f"{what}: {error}")
+        except Exception as error:  # noqa: BLE001 - a report that cannot be made ends no other run
+            self._once(what, f"{what}: {self._told(error)[0]}")
+
+    def _told(self, error: Exception) -> tuple[str, str]:
+        """What went wrong, and the same in short; called while it is handled."""
+        if isinstance(error, ImmyError):
+            return str(error), error.message
+        text = str(error) if isinstance(error, OSError) else f"a fault of immy; {self.engine.keep_bug()}"
+        return text, text
 
     def _once(self, about: str, text: str) -> None:
         """Say what has not been said last time."""

@@ -10,7 +10,7 @@ import pytest
 
 from tests.waiting import ENOUGH, eventually
 
-from .fleets import fleet, kill
+from .fleets import fleet, kill, write
 from .test_service import EACH_MINUTE, SERVICE, occasions, schedules, watched_for
 
 pytestmark = pytest.mark.slow
@@ -38,6 +38,29 @@ def test_what_was_left_and_is_due_again_goes_on_once(tmp_path: Path) -> None:
         assert len(numbers) == 4, numbers
         for session in one.sessions():
             one.log(session["id"])
+
+
+def test_a_schedule_that_was_away_owes_nothing_and_names_computers_by_a_file(tmp_path: Path) -> None:
+    names = EACH_MINUTE.replace("hosts: tenants", 'hosts: "@names.txt"')
+    with fleet(tmp_path, 2, schedules(names)) as one:
+        write(one.root, {"names.txt": "pc002\n"})
+        watched_for(one, 4)
+        write(
+            one.root,
+            {
+                "playbooks/schedules.yml": EACH_MINUTE.replace("each minute", "another").replace(
+                    "* * * * *", "0 3 1 1 *"
+                )
+            },
+        )
+        one.immy(*SERVICE, "--once")
+        write(one.root, {"playbooks/schedules.yml": names})
+        one.immy(*SERVICE, "--once")
+        assert not occasions(one), "it was away when they were due"
+        watched_for(one, 4)
+        one.immy(*SERVICE, "--once")
+        assert occasions(one)["began"] == 1
+        assert one.statuses() == {"pc002": "passed"}
 
 
 @pytest.mark.parametrize("ends", [True, False], ids=["until a time", "for good"])

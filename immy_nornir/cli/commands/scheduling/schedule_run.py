@@ -218,13 +218,15 @@ def _works(engine: Engine, root: Path) -> Works:
 
     def book_of(fleet: Fleet, path: Path) -> Playbook:
         key = (engine.files, str(path))
+        if known and next(iter(known))[0] != engine.files:  # of files that were read before
+            known.clear()
         if key not in known:
             if not path.exists():
                 raise UsageError(f"the playbook {path} is gone")
             known[key] = startup.load_book(root, fleet, path, vault)
         return known[key]
 
-    return Works(engine, book_of)
+    return Works(engine, book_of, startup.read_lines)
 
 
 def _surroundings(engine: Engine, state: Path, root: Path, served: Served | None) -> Any:
