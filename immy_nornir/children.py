@@ -88,7 +88,7 @@ def git_or_raise(folder: Path, *arguments: str, seconds: float = 10.0, remote: b
 
 
 _GIT_REMOTE = ("SSH_AUTH_SOCK", "SSH_AGENT_PID", "GIT_SSH_COMMAND", "GIT_SSH", "GIT_ASKPASS", "XDG_CONFIG_HOME")
-_USER_INFO = re.compile(r"//[^/@\s]+@")
+_USER_INFO = re.compile(r"//[^\s'\"]*@")
 
 
 def run_ours(command: Sequence[str], *, quiet: bool = False) -> int:

@@ -24,6 +24,8 @@ CONNECTIVITY_SECONDS = 600.0
 """A computer that is off is asked so often, though nobody has seen it answer."""
 HOLD_SECONDS = 120.0
 """How often it is asked whether what holds a computer was lifted."""
+LEFT_SECONDS = 3600.0
+"""What nobody can go on with now, for whatever reason, is tried at least so often."""
 _FUTURE_SECONDS = 60.0
 """What was written down later than this was so while the clock was wrong."""
 
@@ -49,6 +51,8 @@ class Deferred:
     due_at: float
     asked_at: float = 0.0
     """When it was taken up last."""
+    tries: int = 0
+    """How often it was taken up in this process; what is only left unfinished again is asked ever more rarely."""
     run: str = ""
     """Of what waits for its turn: the run whose earlier wave has to come first."""
 
@@ -244,7 +248,8 @@ def _again(one: Deferred) -> float:
         return max(one.due_at, one.asked_at + CONNECTIVITY_SECONDS)
     if one.kind in (WaitKind.HOLD, WaitKind.PAUSE):  # it may be lifted at any time
         return one.asked_at + HOLD_SECONDS
-    return max(one.due_at, one.asked_at + 60.0)
+    longer = 2.0 ** min(one.tries - 1, 6) if one.tries and not one.kind else 1.0
+    return max(one.due_at, one.asked_at + min(60.0 * longer, LEFT_SECONDS))
 
 
 # --- playing it -----------------------------------------------------------------------------------------------

@@ -65,8 +65,10 @@ def row(known: KnownOccasion) -> Statement:
     return _INSERT, (schedule, part, one.due_at, told, known.state.value, known.at, run_id, reason)
 
 
-def watch_row(schedule: str, watch: Watch) -> Statement:
-    """The statement that stores since when a schedule says what it says."""
+def watch_row(schedule: str, watch: Watch | None) -> Statement:
+    """The statement that stores since when a schedule says what it says; None forgets it, with all that it owes."""
+    if watch is None:
+        return "DELETE FROM meta WHERE name=?", (storable(f"{_WATCH}{schedule}"),)
     value = json.line({"rule": watch.rule, "since": watch.since})
     return "INSERT OR REPLACE INTO meta (name, value) VALUES (?,?)", (storable(f"{_WATCH}{schedule}"), value)
 

@@ -187,8 +187,8 @@ class History:
 
         return self._writer.call(read)
 
-    def watch(self, schedule: str, watch: Watch) -> None:
-        """Store since when a schedule says what it says."""
+    def watch(self, schedule: str, watch: Watch | None) -> None:
+        """Store since when a schedule says what it says; None forgets one that is gone."""
         self._writer.commit([agenda_rows.watch_row(schedule, watch)], "")
 
     def create_sessions(self, specs: Sequence[SessionSpec]) -> None:

@@ -48,7 +48,8 @@ class Answers:
                 self._sessions.pop(number, None)
                 self._answered.discard(session)
                 self._probe.forget(number)
-            self._pauses = {session: pause for session, pause in self._pauses.items() if session in wanted}
+            old = self._engine.clock.monotonic() - LONGEST_PAUSE_SECONDS  # one that is being worked on may wait again
+            self._pauses = {name: one for name, one in self._pauses.items() if name in wanted or one[0] > old}
             new = [(session, computer) for session, computer in wanted.items() if session not in self._numbers]
         for session, computer in new:
             self._begin(session, computer)

@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING
 from immy_nornir.decide.agenda import LOOKBACK_SECONDS, Agenda, AgendaMoment, Begin, Skip, TakeUp, Watched, agenda
 from immy_nornir.errors import HistoryError, ImmyError
 from immy_nornir.model.record.run import Pace
+from immy_nornir.model.record.session import WaitKind
 from immy_nornir.service import beginning, taking
 from immy_nornir.service.answers import Answers
+from immy_nornir.session.reins.orders import in_turn
 
 if TYPE_CHECKING:
     from immy_nornir.decide.agenda import Deferred
@@ -57,6 +59,11 @@ class AtWork:
     def lives(self) -> list[LiveSession]:
         """All of them."""
         return [*self.alone, *(live for run in self.runs for live in run.sessions.values())]
+
+    @property
+    def busy(self) -> set[str]:
+        """The ids of those of which more comes here, with the older sessions that are settled before them."""
+        return {one.id for live in self.lives if not live.rests for one in in_turn(live)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,8 @@ class Service:
     """Whether sessions that wait are taken up when their time comes."""
     at_work: list[AtWork] = field(default_factory=list)
     _answers: Answers = field(init=False)
-    _asked: dict[str, float] = field(default_factory=dict)
+    _asked: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """When sessions were looked at last to be taken up, and how often they were taken up."""
     _failed: dict[str, tuple[float, str]] = field(default_factory=dict)
     """Schedules that could not begin: since when, and why."""
     _clocks: tuple[float, float] | None = None
@@ -161,9 +169,9 @@ class Service:
         try:
             made = self._turn(now)
             self._trouble = ""
-        except ImmyError as error:
-            self._once("turn", f"{error}; it is tried again")
-            self._trouble = error.message
+        except Exception as error:  # noqa: BLE001 - its end would interrupt all that is at work
+            told, self._trouble = self._told(error)
+            self._once("turn", f"{told}; it is tried again")
             made = Agenda((), now + TURN_SECONDS)
         self._tell_health(now, made)
         return made
@@ -173,6 +181,10 @@ class Service:
         schedules = [one.schedule for one in works.values()]
         longest = max((one.start_within + one.stagger for one in schedules), default=0.0)
         written = self.engine.history.agenda(now - LOOKBACK_SECONDS - longest)
+        for gone in written.watches.keys() - self.works.schedules().keys():
+            self.engine.history.watch(gone, None)  # one that comes back owes nothing of the past
+        there = {one.deferred.id for one in written.left} | self._busy()
+        self._asked = {session: at for session, at in self._asked.items() if session in there}
         left = {one.deferred.id: one for one in self._left(written)} if self.takes_up else {}
         self._answers.watch([one for one in left.values() if one.deferred.kind == "connectivity"])
         made = agenda(
@@ -184,7 +196,7 @@ class Service:
                 written.known,
                 self._keys_at_work(written),
                 self._held(works, now),
-                [self._with_asked(one.deferred) for one in left.values()],
+                [self._with_asked(one.deferred, now) for one in left.values()],
                 self._answers.taken(),
                 {name: f"it could not begin: {why}" for name, (_, why) in self._failed.items()},
             )
@@ -197,7 +209,7 @@ class Service:
                     self.engine.history.watch(schedule, watch)
                 case Skip(occasion, why):
                     self._skip(occasion, why)
-                case Begin(occasion) if len(self.at_work) < MOST_RUNS:
+                case Begin(occasion) if sum(bool(one.runs) for one in self.at_work) < MOST_RUNS:
                     self._begin(works[occasion.schedule], occasion, now)
                 case TakeUp(ids):
                     self._take_up([left[one] for one in ids], now)
@@ -211,9 +223,10 @@ class Service:
     def _begin(self, work: Work, occasion: Occasion, now: float) -> None:
         try:
             run = beginning.begin(self.engine, work, occasion, self.pace, self.around.who, self.around.commit())
-        except ImmyError as error:
-            self._failed[occasion.schedule] = (now, error.message)
-            self._once(occasion.schedule, f"{_name(occasion)}: could not begin: {error}; it is tried again")
+        except Exception as error:  # noqa: BLE001 - a bug in one schedule must not end the service
+            told, why = self._told(error)
+            self._failed[occasion.schedule] = (now, why)
+            self._once(occasion.schedule, f"{_name(occasion)}: could not begin: {told}; it is tried again")
             return
         self._failed.pop(occasion.schedule, None)
         self._said.pop(occasion.schedule, None)
@@ -222,7 +235,13 @@ class Service:
         self._start([run], (), occasion)
 
     def _take_up(self, left: Sequence[Left], now: float) -> None:
-        self._asked |= {one.deferred.id: now for one in left}
+        free = self._free(left, now)
+        for one in left:
+            _, tries = self._asked.get(one.deferred.id, (0.0, 0))
+            self._asked[one.deferred.id] = now, tries + (one in free)
+        left = free
+        if not left:
+            return
         busy = {run.state.spec.id for one in self.at_work for run in one.runs}
         runs, alone = taking.take(self.engine, left, busy, self.works.schedules(), now)
         if runs or alone:
@@ -253,14 +272,27 @@ class Service:
 
     # --- what the agenda depends on ---
 
+    def _free(self, left: Sequence[Left], now: float) -> list[Left]:
+        """Without what has begun with an occasion of this turn, what is held still, and what waits behind that."""
+        busy, schedules = self._busy(), self.works.schedules()
+        held = [one for one in left if taking.is_held(self.engine, one, schedules, now)]
+        gone = busy | {one.deferred.id for one in held}
+        free = [one for one in left if one.deferred.id not in gone]
+        moved = {one.run_id for one in free if one.deferred.kind != WaitKind.TURN}
+        stuck = {one.run_id for one in held} - moved
+        return [one for one in free if one.deferred.kind != WaitKind.TURN or one.run_id not in stuck]
+
     def _left(self, written: Written) -> list[Left]:
         """Sessions that may be taken up: of computers that there are, and that nobody is at in this process."""
-        busy = {live.id for one in self.at_work for live in one.lives if not live.rests}
+        busy = self._busy()
         return [one for one in written.left if one.deferred.id not in busy and self.works.knows(one.computer)]
 
-    def _with_asked(self, one: Deferred) -> Deferred:
-        asked = self._asked.get(one.id)
-        return one if asked is None else dataclasses.replace(one, asked_at=asked)
+    def _busy(self) -> set[str]:
+        return {session for one in self.at_work for session in one.busy}
+
+    def _with_asked(self, one: Deferred, now: float) -> Deferred:
+        asked, tries = self._asked.get(one.id, (math.inf, 0))
+        return one if asked > now else dataclasses.replace(one, asked_at=asked, tries=tries)
 
     def _keys_at_work(self, written: Written) -> dict[tuple[str, str], str]:
         """Of runs that were taken up too; one whose sessions all wait for their time is not at work."""
@@ -272,7 +304,7 @@ class Service:
         frozen = self.engine.frozen("") or self.engine.unreadable
         held = {name: frozen for name, one in works.items() if one.changes} if frozen else {}
         for name, (since, why) in self._failed.items():
-            if now - since < AGAIN_SECONDS:
+            if abs(now - since) < AGAIN_SECONDS:
                 held.setdefault(name, why)
         return held
 
@@ -298,8 +330,15 @@ class Service:
         try:
             call()
             self._said.pop(what, None)
-        except (ImmyError, OSError) as error:
-            self._once(what, f"{what}: {error}")
+        except Exception as error:  # noqa: BLE001 - a report that cannot be made ends no other run
+            self._once(what, f"{what}: {self._told(error)[0]}")
+
+    def _told(self, error: Exception) -> tuple[str, str]:
+        """What went wrong, and the same in short; called while it is handled."""
+        if isinstance(error, ImmyError):
+            return str(error), error.message
+        text = str(error) if isinstance(error, OSError) else f"a fault of immy; {self.engine.keep_bug()}"
+        return text, text
 
     def _once(self, about: str, text: str) -> None:
         """Say what has not been said last time."""
@@ -313,7 +352,7 @@ class Service:
             *self.works.problems.values(),
             *filter(None, (self._trouble, self.engine.unreadable)),
         ]
-        self._failed = {name: one for name, one in self._failed.items() if now - one[0] < 3 * AGAIN_SECONDS}
+        self._failed = {name: one for name, one in self._failed.items() if abs(now - one[0]) < 3 * AGAIN_SECONDS}
         problems += [f"schedule {name} could not begin: {why}" for name, (_, why) in sorted(self._failed.items())]
         runs = [run.state.spec.id for one in self.at_work for run in one.runs]
         next_at = made.next_at if math.isfinite(made.next_at) else None

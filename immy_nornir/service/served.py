@@ -8,6 +8,8 @@ holds up nothing. The operator's own checkout is never touched.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import math
 import shutil
 import threading
 from collections.abc import Callable
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 FETCH_SECONDS = 20.0
 """How often the ref is fetched: FREEZE is obeyed within a minute, whatever else is at work."""
 _PATIENCE_SECONDS = 60.0
-_OURS = "refs/immy/served"
+_AGAIN_SECONDS = 60.0
+"""A commit that could not be checked out, for want of space for instance, is tried again after so long."""
 FREEZE = "FREEZE"
 
 
@@ -51,6 +54,8 @@ class Served:
     _newest: str = ""
     _refused: str = ""
     """The commit that was looked at last and cannot be served."""
+    _again_at: float = -math.inf
+    """When what failed for another reason than its files is tried again."""
     _frozen: str = ""
     _fetch_problem: str = ""
     _thread: threading.Thread | None = field(default=None)
@@ -96,20 +101,26 @@ class Served:
     def look(self) -> None:
         """Switch to the newest commit where it is sound; else the last good one stays, which is said."""
         newest = self._newest
-        if not newest or newest in (self.commit, self._refused):
+        if not newest or newest in (self.commit, self._refused) or self.clock.monotonic() < self._again_at:
             return
         try:
             why = self._switch(newest)
         except (OSError, GitError) as error:
-            why = str(error)
+            why, self._again_at = str(error), self.clock.monotonic() + _AGAIN_SECONDS
+            with contextlib.suppress(OSError):
+                self._remove(self.folder / newest[:12])
+        else:
+            self._refused = newest if why else ""
         if why:
-            self._refused = newest
             kept = f"; {self.commit[:12]} is served on" if self.commit else ""
-            self.problem = f"{self.ref} is at {newest[:12]}, which cannot be served: {why}{kept}"
-            self.say(self.problem)
+            before, self.problem = self.problem, f"{self.ref} is at {newest[:12]}, which cannot be served: {why}{kept}"
+            if self.problem != before:
+                self.say(self.problem)
 
     def _switch(self, commit: str) -> str:
         folder = self.folder / commit[:12]
+        if folder.is_dir() and not self._is_whole(folder, commit):
+            self._remove(folder)
         if not folder.is_dir():
             git_or_raise(
                 self.repository,
@@ -136,6 +147,21 @@ class Served:
             if other.is_dir() and not other.is_symlink() and other.name not in (commit[:12], before[:12]):
                 self._remove(other)
         return ""
+
+    def _is_whole(self, folder: Path, commit: str) -> bool:
+        """Whether a folder holds all of a commit: whoever made it may have been killed in the middle."""
+        try:
+            found = git_or_raise(folder, "rev-parse", "--show-toplevel", "HEAD").splitlines()
+            changed = git_or_raise(folder, "status", "--porcelain", "--untracked-files=no", seconds=_PATIENCE_SECONDS)
+        except GitError:
+            return False
+        return len(found) == 2 and Path(found[0]).resolve() == folder.resolve() and found[1] == commit and not changed
+
+    @property
+    def _ours(self) -> str:
+        """Where the ref is fetched to: another service may serve another ref out of the same clone."""
+        about = f"{self.folder}\0{self.ref}".encode("utf-8", "surrogateescape")
+        return f"refs/immy/served-{hashlib.blake2b(about, digest_size=6).hexdigest()}"
 
     def _remove(self, folder: Path) -> None:
         git(self.repository, "worktree", "remove", "--force", str(folder))
@@ -167,11 +193,11 @@ class Served:
                 "--quiet",
                 "--no-tags",
                 remote,
-                f"+{branch}:{_OURS}",
+                f"+{branch}:{self._ours}",
                 seconds=_PATIENCE_SECONDS,
                 remote=True,
             )
-            return git_or_raise(self.repository, "rev-parse", "--verify", f"{_OURS}^{{commit}}")
+            return git_or_raise(self.repository, "rev-parse", "--verify", f"{self._ours}^{{commit}}")
         return git_or_raise(self.repository, "rev-parse", "--verify", "--end-of-options", f"{self.ref}^{{commit}}")
 
     def _freeze_of(self, commit: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from immy_nornir.decide.holds import in_force
 from immy_nornir.decide.steps.moment import Approver
 from immy_nornir.model.control.schedules import START_WITHIN_SECONDS
 from immy_nornir.model.record.entries import StopAsked
 from immy_nornir.model.record.run import Brakes
-from immy_nornir.model.record.session import EndReason, Status
+from immy_nornir.model.record.session import EndReason, Status, WaitKind
 from immy_nornir.session.approving.beforehand import approver_beforehand, more_than_approved, set_approver, was_approved
 from immy_nornir.session.taking.taking_up import left_runs, newest_runs
 
@@ -23,6 +24,32 @@ if TYPE_CHECKING:
 CANCEL = "cancel"
 
 
+def is_held(engine: Engine, left: Left, schedules: Mapping[str, Schedule], now: float) -> bool:
+    """Whether a session that is taken up now would only write down that it is held, once more.
+
+    What is under way on its computer is looked at all the same; so is what ends because its night is over.
+    """
+    kind = left.deferred.kind
+    if kind not in _HELD:
+        return False
+    state = engine.stored(left.deferred.id)
+    if state is None or state.finished is not None or state.stop is not None or state.cancel is not None:
+        return False
+    if state.job is not None or state.reboot is not None:
+        return False
+    if state.pause is not None:
+        return state.pause.until is None or now < state.pause.until
+    if not kind and state.spec.options.window == "now" and _is_over(left, schedules, now):
+        return False
+    frozen, holds = engine.held(state, "")
+    held = in_force(holds, now)
+    return bool(frozen) or (kind == WaitKind.HOLD and held is not None and held.until is not None)
+
+
+_HELD = ("", WaitKind.HOLD, WaitKind.PAUSE)
+"""Waits that somebody lifts, and what was left, which a freeze without an end does."""
+
+
 def take(
     engine: Engine, left: Sequence[Left], busy: set[str], schedules: Mapping[str, Schedule], now: float
 ) -> tuple[list[LiveRun], list[LiveSession]]:
@@ -34,9 +61,7 @@ def take(
     with engine.history.read() as reader:
         rows = {row.id: row for row in reader.sessions_of([one.deferred.id for one in left])}
     listed = [rows[one.deferred.id] for one in left if one.deferred.id in rows]
-    runs, alone = left_runs(engine, [row for row in listed if row.run_id not in busy], in_waves=True)
-    _, more = left_runs(engine, [row for row in listed if row.run_id in busy], in_waves=False)
-    alone = [*alone, *more]
+    runs, alone = left_runs(engine, listed, in_waves=True, at_work=busy)
     over = {one.deferred.id: one for one in left if _is_over(one, schedules, now)}
     for live in (*alone, *(live for run in runs for live in run.sessions.values())):
         if live.id in over:

@@ -60,6 +60,8 @@ class Works:
     engine: Engine
     book_of: Callable[[Fleet, Path], Playbook]
     """Reads a playbook of the fleet. Raises: FilesError, UsageError."""
+    read_file: Callable[[str], list[str]]
+    """The lines of a file that a pattern names with `@`. Raises: UsageError."""
     problems: dict[str, str] = field(default_factory=dict)
     """Schedules that cannot be understood, and why: nothing of them begins."""
     _known: dict[str, Work] = field(default_factory=dict)
@@ -124,7 +126,8 @@ class Works:
         kind = fleet.types.get(play.maintenance)
         if kind is None:
             raise UsageError(f"there is no maintenance type '{play.maintenance}' ({play.place_of('maintenance')})")
-        return Part(play, kind, tuple(patterns.select(fleet.inventory, play.hosts)))
+        names = patterns.select(fleet.inventory, play.hosts, read_file=self.read_file)
+        return Part(play, kind, tuple(names))
 
 
 def _text(value: Value) -> str:

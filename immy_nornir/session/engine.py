@@ -155,6 +155,7 @@ class Engine:
             found = self.reload()
             if found is not None:
                 self.fleet, self.targets = found
+                self.shared, self.learned = SharedDesires(), {}  # of the older ones, which would stay for ever
                 self.files += 1
             self.unreadable = ""
         except ImmyError as error:

@@ -144,6 +144,10 @@ def test_what_was_skipped_while_the_clock_was_far_ahead_begins_when_its_time_com
         (Deferred("s", "approval", LAST - DAY), True, False),
         (Deferred("s", "", LAST - DAY), False, True),
         (Deferred("s", "turn", LAST, run="r"), False, True),
+        (Deferred("s", "", 0.0, LAST - 60, tries=1), False, True),
+        (Deferred("s", "", 0.0, LAST - 60, tries=2), False, False),
+        (Deferred("s", "", 0.0, LAST - HOUR, tries=99), False, True),
+        (Deferred("s", "preflight", LAST, LAST - 60, tries=99), False, True),
         (Deferred("s", "a kind that nobody knows", LAST), False, True),
     ],
 )

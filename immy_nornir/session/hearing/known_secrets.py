@@ -34,17 +34,18 @@ def learn(engine: Engine, spec: SessionSpec) -> bool:
                 weak = engine.redactor.is_weak(value) or weak
     weak = _reveal(engine, variables) or weak
     weak = _reveal(engine, spec.vars) or weak
+    learned = engine.learned  # another thread may read the files again
     candidates, library = engine.targets.of_computer(spec.computer), engine.fleet.library
-    if id(library) not in engine.learned:
+    if id(library) not in learned:
         items = [item for platforms in library.items.values() for item in platforms.values()]
         for item in items:
             _reveal(engine, {name: one.default for name, one in item.parameters.items()})
-        engine.learned[id(library)] = library, False
-    if id(candidates) not in engine.learned:
+        learned[id(library)] = library, False
+    if id(candidates) not in learned:
         params = [one.params for some in candidates.values() for one in some]
         found = [_reveal(engine, {name: value.value for name, value in some.items()}) for some in params]
-        engine.learned[id(candidates)] = candidates, any(found)
-    return weak or engine.learned[id(candidates)][1]
+        learned[id(candidates)] = candidates, any(found)
+    return weak or learned[id(candidates)][1]
 
 
 def refuse_clear(engine: Engine, specs: Sequence[SessionSpec]) -> None:

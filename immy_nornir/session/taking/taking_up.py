@@ -7,7 +7,7 @@ by the next session of its computer that may act. Runs are taken up with their w
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from immy_nornir.decide.detect.facts import known_names
@@ -148,12 +148,15 @@ def _same_work(old: SessionSpec, new: SessionSpec) -> bool:
 # --- runs that were left ---------------------------------------------------------------------------------------
 
 
-def left_runs(engine: Engine, rows: Sequence[SessionRow], *, in_waves: bool) -> tuple[list[LiveRun], list[LiveSession]]:
+def left_runs(
+    engine: Engine, rows: Sequence[SessionRow], *, in_waves: bool, at_work: Collection[str] = ()
+) -> tuple[list[LiveRun], list[LiveSession]]:
     """Runs that go on with these sessions in their waves, oldest first, and sessions that go on by themselves.
 
     A session is its newest run's. Those whose wave is over, and those that were begun before in a wave that a halt
-    forbids, go on by themselves: what they left is settled. Runs that another process is at are left alone, with their
-    sessions; a run of which nothing is left is ended. Without `in_waves` all sessions go on by themselves.
+    forbids, go on by themselves: what they left is settled; so do those of runs `at_work` in this process. Runs that
+    another process is at are left alone, with their sessions; a run of which nothing is left is ended. Without
+    `in_waves` all sessions go on by themselves.
     """
     wanted = {row.id: row for row in rows}
     runs: list[LiveRun] = []
@@ -166,6 +169,9 @@ def left_runs(engine: Engine, rows: Sequence[SessionRow], *, in_waves: bool) -> 
         ids = {_heir(heirs, one): one for one in spec.sessions}
         mine = [wanted[one] for one in ids if one in wanted and one not in taken]
         taken.update(ids)
+        if spec.id in at_work:
+            alone += _lives(engine, mine)
+            continue
         if not mine and not _nothing_left(engine, list(ids)):
             continue
         # Owned before it is read: another process may be writing its last entry now.

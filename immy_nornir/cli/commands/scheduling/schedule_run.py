@@ -5,6 +5,7 @@ Parts of the group `schedule`. What is due, and what becomes of it, is decide.ag
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import time
@@ -16,7 +17,7 @@ import click
 from immy_nornir.cli import options, startup
 from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.times import Zone
-from immy_nornir.errors import FilesError, ImmyError, UsageError
+from immy_nornir.errors import FilesError, HistoryError, ImmyError, UsageError
 from immy_nornir.text import json
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ def _served(root: Path, state: Path, ref: str, sources: Sequence[Path]) -> Serve
 
 
 def _tell(text: str) -> None:
-    say(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}", err=True)
+    with contextlib.suppress(OSError):  # whoever read it may have gone; the service stays
+        say(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}", err=True)
 
 
 def _serve(
@@ -216,13 +218,15 @@ def _works(engine: Engine, root: Path) -> Works:
 
     def book_of(fleet: Fleet, path: Path) -> Playbook:
         key = (engine.files, str(path))
+        if known and next(iter(known))[0] != engine.files:  # of files that were read before
+            known.clear()
         if key not in known:
             if not path.exists():
                 raise UsageError(f"the playbook {path} is gone")
             known[key] = startup.load_book(root, fleet, path, vault)
         return known[key]
 
-    return Works(engine, book_of)
+    return Works(engine, book_of, startup.read_lines)
 
 
 def _surroundings(engine: Engine, state: Path, root: Path, served: Served | None) -> Any:
@@ -293,7 +297,8 @@ def _say_ended(engine: Engine, state: Path) -> None:
     if health:
         from immy_nornir.history.own_files import write_own
 
-        write_own(state / HEALTH, json.indented({**health, "ended": True, "at": engine.clock.now()}))
+        with contextlib.suppress(OSError, HistoryError):  # on a full disk it reads as if it had died
+            write_own(state / HEALTH, json.indented({**health, "ended": True, "at": engine.clock.now()}))
 
 
 def _health(state: Path) -> dict[str, Any]:
