@@ -73,6 +73,8 @@ class AgendaMoment:
     deferred: Sequence[Deferred] = ()
     answered: frozenset[str] = frozenset()
     """Sessions whose computer was just seen to answer."""
+    settled: Mapping[str, float] = field(default_factory=dict)
+    """Until when everything of a schedule is known: whoever looks again and again need not look at a month each time."""
     troubles: Mapping[str, str] = field(default_factory=dict)
     """Why a schedule could not begin when it was tried last."""
 
@@ -163,7 +165,9 @@ def _due(
     now = moment.now
     newest = max((due for name, _, due in known if name == schedule.name and due <= now), default=-math.inf)
     # Those of before the newest that is known are known too, but for those that may still begin.
+    settled = moment.settled.get(schedule.name, -math.inf)
     after = max(watch.since, newest - schedule.start_within - schedule.stagger - 1.0, now - LOOKBACK_SECONDS)
+    after = max(after, settled) if settled <= now else after
     found = (
         one for one in moment.occasions(schedule, after, now) if (schedule.name, one.part, one.due_at) not in known
     )

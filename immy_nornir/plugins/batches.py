@@ -106,7 +106,9 @@ def resume(
     for run in runs:
         if not engine.stop.level:
             take_up(run)
-            execute(engine, run, replace(run.state.spec.pace, workers=pace.workers, wait=pace.wait), approvals, crew)
+            # Who goes on was spread when it began.
+            again = replace(run.state.spec.pace, workers=pace.workers, wait=pace.wait, splay=0.0)
+            execute(engine, run, again, approvals, crew)
     _by_themselves(engine, after, pace, approvals, crew)
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from immy_nornir.decide.agenda import LOOKBACK_SECONDS, Agenda, AgendaMoment, Begin, Skip, TakeUp, Watched, agenda
+from immy_nornir.decide.agenda import LOOKBACK_SECONDS, Agenda, AgendaMoment, Begin, Skip, TakeUp, Watched, agenda, rule_of
 from immy_nornir.errors import HistoryError, ImmyError
 from immy_nornir.model.record.run import Pace
 from immy_nornir.model.record.session import WaitKind
@@ -27,7 +27,7 @@ from immy_nornir.session.reins.orders import in_turn
 if TYPE_CHECKING:
     from immy_nornir.decide.agenda import Deferred
     from immy_nornir.history.agenda_rows import Left, Written
-    from immy_nornir.model.control.schedules import Occasion
+    from immy_nornir.model.control.schedules import Occasion, Schedule
     from immy_nornir.service.works import Work, Works
     from immy_nornir.session.crew.crew import Crew
     from immy_nornir.session.engine import Engine
@@ -115,14 +115,16 @@ class Service:
     """Schedules that could not begin: since when, and why."""
     _clocks: tuple[float, float] | None = None
     _settled_at: float = -math.inf
+    _known_until: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """By schedule: its rule, and until when what became of its occasions is written down."""
     _trouble: str = ""
     _said: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._answers = Answers(self.engine)
 
-    def serve(self) -> None:
-        """Turn after turn until the operator stops it; then what is at work is waited for, as far as it goes on."""
+    def serve(self) -> bool:
+        """Turn after turn until the operator stops it; then what is at work is waited for, as far as it goes on. True."""
         engine = self.engine
         try:
             while not engine.stop.level:
@@ -132,14 +134,17 @@ class Service:
         finally:
             self._answers.close()
         self.finish()
+        return True
 
-    def once(self) -> None:
-        """One turn, and the end of what it began."""
+    def once(self) -> bool:
+        """One turn, and the end of what it began; whether the turn was sound."""
         try:
             self.turn()
         finally:
             self._answers.close()
+        sound = not (self._trouble or self._failed)
         self.finish()
+        return sound
 
     def _rest(self, seconds: float) -> None:
         ends = self.engine.clock.monotonic() + seconds
@@ -162,7 +167,7 @@ class Service:
         engine = self.engine
         self._reap()
         self._guarded("the files", self.around.look)
-        engine.look_at_files()
+        self._guarded("the files", engine.look_at_files)
         now = engine.clock.now()
         if not self._clock_is_settled(now):
             return Agenda((), now + SETTLE_SECONDS)
@@ -180,7 +185,9 @@ class Service:
         works = self.works.now()
         schedules = [one.schedule for one in works.values()]
         longest = max((one.start_within + one.stagger for one in schedules), default=0.0)
-        written = self.engine.history.agenda(now - LOOKBACK_SECONDS - longest)
+        settled = self._settled_until(schedules, now)
+        since = min(settled.values()) if len(settled) == len(schedules) > 0 else now - LOOKBACK_SECONDS
+        written = self.engine.history.agenda(since - longest)
         for gone in written.watches.keys() - self.works.schedules().keys():
             self.engine.history.watch(gone, None)  # one that comes back owes nothing of the past
         there = {one.deferred.id for one in written.left} | self._busy()
@@ -198,12 +205,14 @@ class Service:
                 self._held(works, now),
                 [self._with_asked(one.deferred, now) for one in left.values()],
                 self._answers.taken(),
+                settled,
                 {name: f"it could not begin: {why}" for name, (_, why) in self._failed.items()},
             )
         )
+        put_off = False
         for todo in made.todo:
             if self.engine.stop.level:
-                break
+                return made
             match todo:
                 case Watched(schedule, watch):
                     self.engine.history.watch(schedule, watch)
@@ -211,9 +220,18 @@ class Service:
                     self._skip(occasion, why)
                 case Begin(occasion) if sum(bool(one.runs) for one in self.at_work) < MOST_RUNS:
                     self._begin(works[occasion.schedule], occasion, now)
+                case Begin():
+                    put_off = True
                 case TakeUp(ids):
                     self._take_up([left[one] for one in ids], now)
+        if not put_off:
+            self._known_until = {one.name: (rule_of(one), now - one.start_within - one.stagger) for one in schedules}
         return made
+
+    def _settled_until(self, schedules: Sequence[Schedule], now: float) -> dict[str, float]:
+        """Until when all of a schedule is known; of one that says something else, or by another clock, it is not."""
+        known = ((one, self._known_until.get(one.name)) for one in schedules)
+        return {one.name: it[1] for one, it in known if it is not None and it[0] == rule_of(one) and it[1] <= now}
 
     def _skip(self, occasion: Occasion, why: str) -> None:
         with contextlib.suppress(HistoryError):  # another service was quicker
@@ -263,7 +281,7 @@ class Service:
             except Exception as error:  # noqa: BLE001 - a bug in one run must not end the service
                 one.crashed = f"{type(error).__name__}: {self.engine.redactor.clean(str(error))}"
                 for live in one.lives:
-                    live.abandon()
+                    live.abandon("a fault of immy ended the work on its run")
 
         name = runs[0].state.spec.id if runs else "alone"
         one.thread = threading.Thread(target=work, name=f"immy-run-{name}", daemon=True)

@@ -112,6 +112,8 @@ class Engine:
     """The fleet as its files are now, where they have changed since they were read. Raises ImmyError: no fleet."""
     files: int = 0
     """How often the files were read again."""
+    patience: float = 0.0
+    """How long, in seconds from its creation, a session waits for another one of this process on its computer."""
     approver: Approver = Approver.NOT_NEEDED
     """Who approves what sessions plan anew because the files say otherwise than when they began."""
     orders: Orders = field(default_factory=Orders)

@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 
 _ANSWERED = (WaitKind.APPROVAL, WaitKind.BRAKES)
 """Waits that end with an answer."""
+_BEHIND_SECONDS = 10.0
+"""How often a session looks whether another one of this process is still at work on its computer."""
 _CRASHES = 3
 """How many operations of one session may raise something unexpected before it ends as failed."""
 
@@ -375,22 +377,29 @@ class LiveSession:
             self.leg.claim.now(),
         )
 
-    def begin(self) -> Settled | None:
+    def begin(self) -> Parked | Settled | None:
         """Own the session's computer from now on; the end where somebody else does, or the session has ended.
 
-        Only a session that nobody has begun is written to when the computer is taken: another may be at work on it.
+        Only a session that nobody has begun is written to when the computer is taken: another may be at work on it. One
+        of this process is waited for, where its runs share computers.
         """
         if not self._begun:
+            claimed = self._claim()
+            if isinstance(claimed, Parked):
+                return claimed
             self._begun = True
-            self.refused = self._claim()
+            self.refused = claimed
         return self.refused
 
-    def _claim(self) -> Settled | None:
+    def _claim(self) -> Parked | Settled | None:
         if self._state is None or self._state.finished is not None:
             return Settled(self.recap.status, self.recap.message)
         claimed = self.engine.history.claim(self.computer, self.id)
         if isinstance(claimed, Busy):
             message = f"session {claimed.session_id} is at work on this computer ({claimed.owner})"
+            now, mine = self.engine.clock.now(), claimed.owner == self.engine.history.owner
+            if mine and not self.state.entries and now - self.spec.created_at < self.engine.patience:
+                return Parked(Wait(WaitKind.RETRY, now + _BEHIND_SECONDS, f"session {claimed.session_id}"))
             if self.state.entries:
                 return self.leave(message)
             self.append(Finished(Status.MISSED, message, EndReason.BUSY))
@@ -457,15 +466,15 @@ class LiveSession:
         """Stop here without a word in the record, which another writes or which cannot be written."""
         return self._settle(Status.INTERRUPTED, message)
 
-    def abandon(self) -> None:
+    def abandon(self, why: str = "stopped by the operator") -> None:
         """Leave a session that another thread may still be in: that thread writes no further entry."""
         if self.before is not None:
-            self.before.abandon()
+            self.before.abandon(why)
         state, parked = self._state, self._parked
         deferred = parked is not None and parked.deferred
         if state is not None and state.finished is None and state.interrupted is None and not deferred:
             with contextlib.suppress(HistoryError):
-                self.append(Interrupted(f"stopped by the operator{left_open(state, parked)}"))
+                self.append(Interrupted(f"{why}{left_open(state, parked)}"))
         with self._lock:
             self._abandoned = True
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 HEALTH = "service.json"
 LOCK = "service.lock"
+PATIENCE_SECONDS = 2 * 3600.0
+"""So long a session waits for another one of the service on its computer: an inventory for the full maintenance."""
 STALE_SECONDS = 120.0
 """A service that has not taken a turn for so long is not well."""
 
@@ -70,9 +72,9 @@ def run(ctx: click.Context, /, ref: str | None, sources: tuple[Path, ...], form:
     state = startup.state_of(ctx, root)
     if ref is not None and any(one.is_absolute() for one in sources):
         raise UsageError("with --ref an inventory is part of what is served", "give -i relative to the fleet's folder")
-    lock = _wait_for_turn(state)
+    lock = _wait_for_turn(state, wait=not given["once"])
     if lock is None:
-        ctx.exit(130)
+        ctx.exit(0)
     try:
         served = _served(root, state, ref, sources) if ref is not None else None
         _serve(ctx, root if served is None else served.root, state, sources, given, served)
@@ -80,8 +82,8 @@ def run(ctx: click.Context, /, ref: str | None, sources: tuple[Path, ...], form:
         lock.release()
 
 
-def _wait_for_turn(state: Path) -> Any:
-    """The lock of the one service that works here; None where the operator stopped waiting for it."""
+def _wait_for_turn(state: Path, *, wait: bool) -> Any:
+    """The lock of the one service that works here; None where another has it, and nobody waits for its end any more."""
     from immy_nornir.history.locks import SoleLock
     from immy_nornir.history.own_files import make_folder
 
@@ -93,8 +95,11 @@ def _wait_for_turn(state: Path) -> Any:
             if stopped[0]:
                 return None
             if not told:
-                say(f"another service is at work here ({_owner(state)}); this one waits for its end", err=True)
+                end = "this one waits for its end" if wait else "it begins what is due"
+                say(f"another service is at work here ({_owner(state)}); {end}", err=True)
                 told = True
+            if not wait:
+                return None
             time.sleep(0.5)
         return lock
     finally:
@@ -146,6 +151,7 @@ def _serve(
     engine = _engine(root, state, [root / one if served is not None else one for one in sources])
     if served is not None:
         _watch_ref(engine, served)
+    engine.patience = PATIENCE_SECONDS
     startup.collect_rarely()
     pace = Pace(given["workers"], given["per_tenant"])
     restore = startup.on_interrupt(_stops(engine))
@@ -156,10 +162,7 @@ def _serve(
             service = Service(engine, crew, works, around, pace, takes_up=given["due"])
             names = ", ".join(one.name for one in engine.fleet.schedules) or "none"
             _tell(f"serves {startup.near(root)}; schedules: {names}")
-            if given["once"]:
-                service.once()
-            else:
-                service.serve()
+            sound = service.once() if given["once"] else service.serve()
     finally:
         if served is not None:
             served.close()
@@ -169,7 +172,7 @@ def _serve(
     else:
         startup.ignore_interrupts()
     _say_ended(engine, state)
-    ctx.exit(0)
+    ctx.exit(0 if sound else 1)
 
 
 def _engine(root: Path, state: Path, sources: Sequence[Path]) -> Engine:
