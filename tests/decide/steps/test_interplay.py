@@ -48,7 +48,7 @@ from immy_nornir.model.record.entries import (
     WindowClosed,
 )
 from immy_nornir.model.record.order_entries import Ordered, RebootOrdered
-from immy_nornir.model.record.session import Outcome, OutcomeReason, WaitKind
+from immy_nornir.model.record.session import Outcome, OutcomeReason, Status, WaitKind
 from tests.decide.steps.world import LOST, Fault, Session, World, act, random_faults, session
 
 READY = Desire("task/quiet", kind=ItemKind.TASK, mode=TaskMode.ENFORCE, preflight=True)
@@ -453,3 +453,12 @@ def test_a_session_that_waits_for_a_slot_to_ask_for_its_reboot_holds_none() -> N
     assert kept(begun.state, room, Wait(WaitKind.SLOT, 9000.0, "a slot")) == frozenset()
     assert on_its_way(begun.state, Room(NEEDS)) is None
     assert kept(begun.state, room, None) == room.held
+
+
+def test_a_session_that_is_done_when_its_time_is_over_has_passed() -> None:
+    begun = session(act("a"))
+    begun.go_until(lambda: begun.state.verified is not None)
+    begun.run_over = "its run has run for 5 minutes"
+    begun.go()
+    assert begun.state.finished is not None
+    assert begun.state.finished.status is Status.PASSED
