@@ -61,6 +61,15 @@ _TOLD = (
     RetryLater,
     Verified,
 )
+_TOLD_WAITS = (
+    WaitKind.WINDOW,
+    WaitKind.HOLD,
+    WaitKind.PAUSE,
+    WaitKind.CONNECTIVITY,
+    WaitKind.RETRY,
+    WaitKind.SLOT,
+    WaitKind.PREFLIGHT,
+)
 
 
 def worth_a_line(entry: object) -> bool:
@@ -68,7 +77,7 @@ def worth_a_line(entry: object) -> bool:
     if isinstance(entry, ActionEnded):
         return entry.outcome not in (Outcome.NOTHING, Outcome.LEFT, Outcome.NOT_COMPLIANT)
     if isinstance(entry, Waiting):
-        return entry.kind in (WaitKind.WINDOW, WaitKind.CONNECTIVITY, WaitKind.RETRY, WaitKind.SLOT, WaitKind.PREFLIGHT)
+        return entry.kind in _TOLD_WAITS
     return isinstance(entry, _TOLD)
 
 
