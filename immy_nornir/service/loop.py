@@ -16,7 +16,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from immy_nornir.decide.agenda import LOOKBACK_SECONDS, Agenda, AgendaMoment, Begin, Skip, TakeUp, Watched, agenda, rule_of
+from immy_nornir.decide.agenda import (
+    LOOKBACK_SECONDS,
+    Agenda,
+    AgendaMoment,
+    Begin,
+    Skip,
+    TakeUp,
+    Watched,
+    agenda,
+    rule_of,
+)
 from immy_nornir.errors import HistoryError, ImmyError
 from immy_nornir.model.record.run import Pace
 from immy_nornir.model.record.session import WaitKind

@@ -61,18 +61,15 @@ _TOLD = (
     RetryLater,
     Verified,
 )
-
-
-_SAID = (
+_TOLD_WAITS = (
     WaitKind.WINDOW,
     WaitKind.HOLD,
+    WaitKind.PAUSE,
     WaitKind.CONNECTIVITY,
     WaitKind.RETRY,
     WaitKind.SLOT,
     WaitKind.PREFLIGHT,
-    WaitKind.PAUSE,
 )
-"""Waits that are told in a pipe."""
 
 
 def worth_a_line(entry: object) -> bool:
@@ -80,7 +77,7 @@ def worth_a_line(entry: object) -> bool:
     if isinstance(entry, ActionEnded):
         return entry.outcome not in (Outcome.NOTHING, Outcome.LEFT, Outcome.NOT_COMPLIANT)
     if isinstance(entry, Waiting):
-        return entry.kind in _SAID
+        return entry.kind in _TOLD_WAITS
     return isinstance(entry, _TOLD)
 
 

@@ -173,9 +173,9 @@ def _held(state: State, effect: Effect, moment: Moment) -> Step | None:
 
 
 def hours(state: State, moment: Moment) -> Step | None:
-    """What keeps a reboot waiting: the window and the business hours, unless it was ordered in spite of them."""
+    """What keeps a reboot waiting: holds, and the window and the business hours, unless ordered in spite of these."""
     if orders.waits_for_nothing(state):
-        return None
+        return times.hold(state, moment)
     return times.window(state, moment) or times.business_hours(state, moment.now)
 
 
@@ -210,7 +210,8 @@ def _action(state: State, one: ActionState, moment: Moment) -> Step | None:
     if end is not None and (not one.plan.always or never or (superseded(state) and not did_anything(state))):
         return Note(ActionEnded(one.plan.id, *end))
     held = times.window(state, moment)
-    if held is None:
+    goes_on = end is None and state.failure is None
+    if held is None and (goes_on or preflight.ready(state, moment.now)):
         return None
     if state.failure is not None:
         return Note(ActionEnded(one.plan.id, Outcome.SKIPPED, OutcomeReason.STOPPED, state.failure.message))

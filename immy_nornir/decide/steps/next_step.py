@@ -156,7 +156,8 @@ def _contact(state: State, moment: Moment) -> Step:
         return _give_up(state, f"{lost.kind} {state.losses} times while {lost.doing}: {lost.message}")
     stopped = _stopped_early(state) and not state.current
     to_settle = away and state.cancel is not None and bool(state.current)
-    impatient = stopped or moment.now - state.lost_at >= LOST_PATIENCE_SECONDS
+    # Counted at the last look, not now: meanwhile it may have waited for something else.
+    impatient = stopped or moment.contact.checked_at - state.lost_at >= LOST_PATIENCE_SECONDS
     if impatient and not apply_later and not to_settle:
         what = f" while {state.current} was under way; its result is not known" if state.current else ""
         return _give_up(state, f"lost contact{what}: {lost.message}")

@@ -23,7 +23,7 @@ from immy_nornir.model.record.order_entries import (
     PauseLifted,
     RebootOrdered,
 )
-from immy_nornir.model.record.session import WaitKind
+from immy_nornir.model.record.session import OutcomeReason, WaitKind
 
 PAUSE_PATIENCE_SECONDS = 30 * 60.0
 """How long the waves of a run wait for a session that is paused; then it is deferred, and they go on without it."""
@@ -60,7 +60,9 @@ def ordered_reboot(state: State) -> Step | None:
     order = state.reboot_order
     if order is None or state.stop is not None or state.reboot_failure or capped(state):
         return None
-    if state.closed and not order.now:
+    if state.over or state.unready:
+        return None
+    if state.closed and (not order.now or state.closed_by is OutcomeReason.HELD):
         return None
     return reboot_now(state, f"ordered by {order.ordered}")
 

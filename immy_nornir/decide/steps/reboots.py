@@ -6,6 +6,8 @@ which action needs a reboot (decide.steps.execution); whether this is the time f
 
 from __future__ import annotations
 
+import math
+
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.step import Do, Note, Perform, Step, Wait
@@ -49,7 +51,7 @@ def no_reboot(state: State) -> tuple[OutcomeReason, str] | None:
     if state.stop is not None:
         return OutcomeReason.CANCELLED, state.stop.message
     if state.closed:
-        return OutcomeReason.WINDOW, state.closed
+        return state.closed_by, state.closed
     if state.over:
         return OutcomeReason.TIME_OVER, state.over
     if state.unready:
@@ -100,9 +102,11 @@ def reboot_under_way(state: State, reboot: RebootState, moment: Moment) -> Step:
     """Ask for it, look whether the boot has changed, or give up."""
     minutes = state.spec.options.reboot_timeout_minutes
     # Counted at the last look, not now: a session that was away itself looks once more.
-    if moment.contact.checked_at - reboot.asked_at >= minutes * 60.0:
+    if moment.contact.checked_at - _missed_since(state, reboot) >= minutes * 60.0:
         unit = "minute" if minutes == 1 else "minutes"
         why = f"it did not come back from its reboot within {minutes:g} {unit}"
+        if not reboot.asked and not reboot.by_itself:
+            why = f"lost contact: it did not answer within {minutes:g} {unit}, to be rebooted"
         return Note(RebootEnded(reboot.number, None, why))
     resting = state.lost is not None and moment.resting(_pause(reboot, moment))
     if not reboot.asked and not reboot.by_itself:
@@ -116,6 +120,13 @@ def reboot_under_way(state: State, reboot: RebootState, moment: Moment) -> Step:
     if reboot.by_itself and not reboot.asked and overdue and state.identity is not None and not resting:
         return Perform(Do.ASK_REBOOT)
     return look_for_boot(reboot, moment)
+
+
+def _missed_since(state: State, reboot: RebootState) -> float:
+    """Since when a computer is missed that reboots, or is to: before it is asked, not while it is known to be there."""
+    if reboot.asked or (reboot.by_itself and state.lost is not None) or state.identity is None:
+        return reboot.asked_at
+    return max(reboot.asked_at, state.lost_at) if state.lost is not None else math.inf
 
 
 def look_for_boot(reboot: RebootState, moment: Moment) -> Step:

@@ -84,9 +84,10 @@ def _used(state: State, room: Room) -> tuple[Slot, ...]:
     used: list[Slot] = []
     if job is not None:
         used = [one for name in job.actions for one in _of_action(state, room, name)]
-    if reboot is not None and (reboot.asked or reboot.by_itself):
+    on_its_way = reboot is not None and (reboot.asked or reboot.by_itself)
+    if on_its_way:
         used += room.needs.reboot
-    return (*room.needs.work, *used) if job is not None or reboot is not None else ()
+    return (*room.needs.work, *used) if job is not None or on_its_way else ()
 
 
 def _of_action(state: State, room: Room, action_id: str) -> tuple[Slot, ...]:

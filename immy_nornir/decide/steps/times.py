@@ -33,7 +33,7 @@ def window(state: State, moment: Moment) -> Wait | Note | None:
         return Note(StageFailed(Stage.EXECUTE, f"business hours, which hold reboots back: {error}"))
     held = holds.in_force(moment.holds, moment.now)
     if held is not None and held.until is None:
-        return Note(WindowClosed(holds.sentence(held, _told_zone(state)), OutcomeReason.HELD))
+        return hold(state, moment)
     said = state.spec.options.window
     try:
         closed = _closed_for_good(state)
@@ -45,6 +45,17 @@ def window(state: State, moment: Moment) -> Wait | Note | None:
     if opens <= moment.now:
         return None
     return _wait(state, held, by, opens, closed)
+
+
+def hold(state: State, moment: Moment) -> Wait | Note | None:
+    """What a hold of the computer makes of an effect, whatever its window says."""
+    held = holds.in_force(moment.holds, moment.now)
+    if held is None:
+        return None
+    about = holds.sentence(held, _told_zone(state))
+    if held.until is None:
+        return Note(WindowClosed(about, OutcomeReason.HELD))
+    return Wait(WaitKind.HOLD, held.until, f"the computer is {about}", held.kind is not HoldKind.UNREAD)
 
 
 def _wait(state: State, held: Hold | None, by: Hold | None, opens: float, closed: float | None) -> Wait:

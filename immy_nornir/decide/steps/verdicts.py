@@ -6,11 +6,13 @@ What follows from the entry is decide.steps.orders, and the gate.
 from __future__ import annotations
 
 from immy_nornir.decide.steps.gate import hours
+from immy_nornir.decide.steps.holding import preflight
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.orders import job_told
 from immy_nornir.decide.steps.reboots import capped
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.step import Note, Wait
+from immy_nornir.decide.steps.times import hold
 from immy_nornir.model.control.orders import Order, OrderKind
 from immy_nornir.model.record.entries import CANCEL, WindowClosed
 from immy_nornir.model.record.order_entries import (
@@ -62,6 +64,8 @@ def _no_pause(state: State, until: float | None, moment: Moment) -> str:
 def _no_reboot(state: State, moment: Moment, *, now: bool) -> str:
     if why := _ends(state) or _changes_nothing(state):
         return why
+    if state.over or state.unready:
+        return f"nothing new begins in it: {state.over or state.unready}"
     if state.reboot is not None:
         return f"it reboots already: {state.reboot.why}"
     if state.job is not None:
@@ -74,6 +78,8 @@ def _no_reboot(state: State, moment: Moment, *, now: bool) -> str:
         return f"it has rebooted {state.reboots} times already, and max_reboots is {state.spec.options.max_reboots}"
     if state.reboot_failure:
         return f"a reboot has failed: {state.reboot_failure}"
+    if why := _held(state, moment):
+        return why
     if now or state.identity is None:
         return ""
     held = hours(state, moment)
@@ -81,3 +87,15 @@ def _no_reboot(state: State, moment: Moment, *, now: bool) -> str:
         return f"it would have to wait for {held.about}; --now does not"
     over = held.entry if isinstance(held, Note) else None
     return f"{over.message}; --now does not mind" if isinstance(over, WindowClosed) else ""
+
+
+def _held(state: State, moment: Moment) -> str:
+    """What holds a reboot back that is ordered for now, too."""
+    held = hold(state, moment)
+    if isinstance(held, Wait):
+        return held.about
+    if held is not None and isinstance(held.entry, WindowClosed):
+        return f"the computer is {held.entry.message}"
+    keeps = state.plan is not None and preflight.held(state, moment.now) is not None
+    missing = preflight.unready(state) if keeps else ()
+    return f"it would have to wait for {preflight.about(missing)}" if missing else ""

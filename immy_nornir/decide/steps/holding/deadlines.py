@@ -34,7 +34,7 @@ def end(state: State, moment: Moment) -> Note | None:
 
     What always runs, and began after it, goes on to its own deadline.
     """
-    if state.failure is not None or state.stop is not None:
+    if state.failure is not None or state.stop is not None or state.verified is not None:
         return None
     if not state.over:
         message = moment.run_over or _over(state, moment)

@@ -38,21 +38,35 @@ def unready(state: State) -> tuple[str, ...]:
     return tuple(said)
 
 
+def about(missing: tuple[str, ...]) -> str:
+    """What is waited for, for people."""
+    return f"the computer to be ready: {', '.join(missing[:_TOLD])}"
+
+
+def ready(state: State, now: float) -> bool:
+    """Whether nothing of this keeps an effect back now: the yes is there and fresh, or is not asked for."""
+    begun = did_anything(state) or state.reboots > 0
+    if begun or state.spec.options.preflight is Preflight.OFF or not preflights(state):
+        return True
+    return not unready(state) and _fresh(state, now)
+
+
+def _fresh(state: State, now: float) -> bool:
+    return 0 <= now - state.readiness_at <= FRESH_SECONDS
+
+
 def held(state: State, now: float) -> Step | None:
     """What comes before the first effect: a look, a wait, or the end of waiting; None when it may begin."""
     options = state.spec.options
-    over = state.stop is not None or state.failure is not None or bool(state.unready)
-    begun = did_anything(state) or state.reboots > 0
-    if begun or over or options.preflight is Preflight.OFF or not preflights(state):
+    if state.stop is not None or state.failure is not None or state.unready or ready(state, now):
         return None
     looked, missing = state.readiness_at, unready(state)
     if not missing:
-        return None if 0 <= now - looked <= FRESH_SECONDS else Perform(Do.LOOK_READY)
-    about = f"the computer to be ready: {', '.join(missing[:_TOLD])}"
+        return Perform(Do.LOOK_READY)
     end = state.unready_since + options.preflight_hours * 3600 if state.unready_since else float("inf")
     if looked >= end:
         return Note(NotReady(f"not ready within {options.preflight_hours:g} hours: {', '.join(missing[:_TOLD])}"))
     again = min(looked + options.preflight_minutes * 60, end)
     if looked <= now < again:
-        return Wait(WaitKind.PREFLIGHT, again, about, deferred=True)
+        return Wait(WaitKind.PREFLIGHT, again, about(missing), deferred=True)
     return Perform(Do.LOOK_READY)
