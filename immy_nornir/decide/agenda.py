@@ -74,7 +74,7 @@ class AgendaMoment:
     answered: frozenset[str] = frozenset()
     """Sessions whose computer was just seen to answer."""
     settled: Mapping[str, float] = field(default_factory=dict)
-    """Until when everything of a schedule is known: whoever looks again and again need not look at a month each time."""
+    """Until when everything of a schedule is known: who looks again and again need not look at a month."""
     troubles: Mapping[str, str] = field(default_factory=dict)
     """Why a schedule could not begin when it was tried last."""
 

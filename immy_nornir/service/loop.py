@@ -134,7 +134,7 @@ class Service:
         self._answers = Answers(self.engine)
 
     def serve(self) -> bool:
-        """Turn after turn until the operator stops it; then what is at work is waited for, as far as it goes on. True."""
+        """Turn after turn until the operator stops it; then what is at work is waited for. True."""
         engine = self.engine
         try:
             while not engine.stop.level:
@@ -219,10 +219,16 @@ class Service:
                 {name: f"it could not begin: {why}" for name, (_, why) in self._failed.items()},
             )
         )
+        if self._do(made, works, left, now):
+            self._known_until = {one.name: (rule_of(one), now - one.start_within - one.stagger) for one in schedules}
+        return made
+
+    def _do(self, made: Agenda, works: Mapping[str, Work], left: Mapping[str, Left], now: float) -> bool:
+        """Do it all; whether nothing of it was put off."""
         put_off = False
         for todo in made.todo:
             if self.engine.stop.level:
-                return made
+                return False
             match todo:
                 case Watched(schedule, watch):
                     self.engine.history.watch(schedule, watch)
@@ -234,9 +240,7 @@ class Service:
                     put_off = True
                 case TakeUp(ids):
                     self._take_up([left[one] for one in ids], now)
-        if not put_off:
-            self._known_until = {one.name: (rule_of(one), now - one.start_within - one.stagger) for one in schedules}
-        return made
+        return not put_off
 
     def _settled_until(self, schedules: Sequence[Schedule], now: float) -> dict[str, float]:
         """Until when all of a schedule is known; of one that says something else, or by another clock, it is not."""
