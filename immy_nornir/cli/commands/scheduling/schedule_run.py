@@ -69,9 +69,9 @@ def run(ctx: click.Context, /, ref: str | None, sources: tuple[Path, ...], form:
     state = startup.state_of(ctx, root)
     if ref is not None and any(one.is_absolute() for one in sources):
         raise UsageError("with --ref an inventory is part of what is served", "give -i relative to the fleet's folder")
-    lock = _wait_for_turn(state)
+    lock = _wait_for_turn(state, once=bool(given["once"]))
     if lock is None:
-        ctx.exit(130)
+        ctx.exit(0 if given["once"] else 130)
     try:
         served = _served(root, state, ref, sources) if ref is not None else None
         _serve(ctx, root if served is None else served.root, state, sources, given, served)
@@ -79,8 +79,11 @@ def run(ctx: click.Context, /, ref: str | None, sources: tuple[Path, ...], form:
         lock.release()
 
 
-def _wait_for_turn(state: Path) -> Any:
-    """The lock of the one service that works here; None where the operator stopped waiting for it."""
+def _wait_for_turn(state: Path, *, once: bool) -> Any:
+    """The lock of the one service that works here; None where the operator stopped waiting for it.
+
+    With `once` nothing is waited for: cron comes again, and those that waited would only become more.
+    """
     from immy_nornir.history.locks import SoleLock
     from immy_nornir.history.own_files import make_folder
 
@@ -90,6 +93,9 @@ def _wait_for_turn(state: Path) -> Any:
     try:
         while not lock.take():
             if stopped[0]:
+                return None
+            if once:
+                say(f"another service is at work here ({_owner(state)}): what is due is left to it", err=True)
                 return None
             if not told:
                 say(f"another service is at work here ({_owner(state)}); this one waits for its end", err=True)
