@@ -70,12 +70,14 @@ def outlook(
         length = min(found.ends, cut.begins if cut is not None else math.inf) - begins
     lasts = lasting(estimate.seconds)
     said = f"{lasts if lasts == _SHORT else f'about {lasts}'} {estimate.by}"
-    if length == math.inf:
+    if length > _FOREVER:
         return Outlook(said, True)
     fits = estimate.seconds <= length
     return Outlook(f"{said}; window {window} is open for {lasting(length)}{'' if fits else ': it may not fit'}", fits)
 
 
+_FOREVER: Final = 30 * 86400.0
+"""Nobody plans with an end so far away: a blackout of another year, for instance."""
 _SHORT: Final = "less than a minute"
 
 

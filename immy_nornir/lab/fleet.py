@@ -55,7 +55,7 @@ def specs_of_inventory(
         except ImmyError as error:
             problems.append(str(error))
     if problems:
-        raise UsageError("\n".join(problems), "correct these variables of the inventory")
+        raise UsageError("\n".join(dict.fromkeys(problems)), "correct these variables of the inventory")
     if not found:
         raise UsageError(
             "no computer of the inventory is reached by WinRM in 127.0.0.0/8", "give some such an ansible_host"

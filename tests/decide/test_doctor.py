@@ -128,6 +128,13 @@ CASES: dict[str, tuple[LookedAt, str, Health, str, str]] = {
         "MaxMemoryPerShellMB 150",
         "winrm set",
     ),
+    "no quota to speak of": (
+        seen({"max_memory_mb": 2147483647}, {}),
+        "limits",
+        OK,
+        "MaxMemoryPerShellMB 2147483647",
+        "",
+    ),
     "few shells": (seen({"max_shells": "2"}, {}), "limits", WARNING, "MaxShellsPerUser 2", "MaxShellsPerUser"),
     "quotas that nobody tells": (
         seen({"max_shells": None, "max_memory_mb": None}, {}),

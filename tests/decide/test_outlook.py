@@ -15,6 +15,13 @@ NOW = datetime(2030, 1, 7, 12, 0, tzinfo=UTC).timestamp()
 HOUR = 3600.0
 
 
+def test_a_hold_of_another_year_is_no_end() -> None:
+    far = Hold(HoldKind.BLACKOUT, "x", NOW + 70 * 365 * 24 * HOUR, NOW + 71 * 365 * 24 * HOUR)
+    found = outlook(by_sessions([60.0] * 5), "now", OFFICE, "UTC", NOW, (far,))
+    assert found is not None
+    assert "is open for" not in found.text
+
+
 @pytest.mark.parametrize(
     ("minutes", "window", "said", "fits"),
     [

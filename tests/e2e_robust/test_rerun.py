@@ -56,6 +56,8 @@ def test_sessions_are_repeated_with_their_own_arguments(tmp_path: Path) -> None:
         one.immy("sessions", "rerun", "pc003", expect=2)
         assert "what has not ended cannot be done again" in one.said
         assert "of pc003 is waiting" in one.said
+        said = one.said
+        assert f"immy sessions log -f {one.sessions('pc003')[0]['id']}" in said
 
         old = first["session"]["id"]
         write(tmp_path, {"FREEZE": "not now\n"})

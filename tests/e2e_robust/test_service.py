@@ -113,6 +113,8 @@ def test_a_service_is_well_while_it_works_and_says_when_it_is_not(tmp_path: Path
         write(one.root, {"playbooks/schedules.yml": EACH_MINUTE.replace("* * * * *", "0 4 * * *")})
         eventually(lambda: status(one)["healthy"], "and that they are good again")
 
+        one.immy(*SERVICE, "--once")
+        assert "another service is at work here" in one.said, "cron does not pile up beside it"
         second = one.start(*SERVICE)
         eventually(
             lambda: any("another service is at work here" in text for text in errors(one)), "the second one waits"

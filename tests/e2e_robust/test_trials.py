@@ -51,6 +51,7 @@ def test_software_on_a_simulated_computer(tmp_path: Path) -> None:
     with fleet(tmp_path, 2, files, specs=specs) as one:
         one.immy("test", "app", "--on", "pc001", expect=2)
         assert "nobody is here to be asked" in one.said
+        assert "--check" not in one.said, "it has no such option"
         one.immy("test", "app", "--on", "tenants", "-y", expect=2)
         assert "'tenants' is 2 computers" in one.said
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import click
+
 from immy_nornir.cli import startup
 from immy_nornir.cli.door import say
 from immy_nornir.errors import UsageError
@@ -152,4 +154,9 @@ def _refuse_unapproved(engine: Engine, lives: Sequence[LiveSession]) -> None:
 
 def _need_somebody() -> None:
     if not startup.is_terminal():
-        raise UsageError("it changes computers, and nobody is here to be asked", "add --yes, or --check to only plan")
+        command = click.get_current_context().command
+        plans = any(one.name == "check" for one in command.params)
+        raise UsageError(
+            "it changes computers, and nobody is here to be asked",
+            "add --yes, or --check to only plan" if plans else "add --yes",
+        )

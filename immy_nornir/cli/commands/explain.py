@@ -155,7 +155,10 @@ def item_named(fleet: Any, item: str) -> str:
     near = difflib.get_close_matches(
         item, [*fleet.library.items, *(one.partition("/")[2] for one in fleet.library.items)], 1
     )
-    raise UsageError(f"there is no item '{item}' in the library", f"did you mean '{near[0]}'?" if near else "")
+    raise UsageError(
+        f"there is no item '{item}' in the library",
+        f"did you mean '{near[0]}'?" if near else "items are the folders in tasks/software and tasks/maintenance",
+    )
 
 
 def _known(ctx: click.Context, root: Path, computer: Any) -> tuple[Facts, Identity]:

@@ -179,7 +179,12 @@ def _check_items(fleet: Any, items: Sequence[str]) -> None:
             import difflib
 
             near = difflib.get_close_matches(item, [*known, *(one.partition("/")[2] for one in known)], 1)
-            raise UsageError(f"there is no item '{item}' in the library", f"did you mean '{near[0]}'?" if near else "")
+            raise UsageError(
+                f"there is no item '{item}' in the library",
+                f"did you mean '{near[0]}'?"
+                if near
+                else "items are the folders in tasks/software and tasks/maintenance",
+            )
 
 
 def _play_run(fleet: Any, play: Play, wishes: _Wishes) -> PlayRun:

@@ -261,7 +261,7 @@ def _number(seen: LookedAt, name: str) -> float | None:
 
 
 def _shown(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:g}"
+    return "unknown" if value is None else f"{value:.0f}"
 
 
 def _version(text: str) -> tuple[int, ...]:

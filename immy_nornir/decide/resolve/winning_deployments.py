@@ -63,6 +63,10 @@ class Asked:
             fnmatch.fnmatchcase(item, glob) or fnmatch.fnmatchcase(item.partition("/")[2], glob) for glob in self.items
         )
 
+    def names(self, item: str) -> bool:
+        """Whether the operator named an item; preflights are chosen in every session, also where others are named."""
+        return self.by_name and self.selects(item)
+
 
 class Candidates(dict[Key, tuple[Deployment, ...]]):
     """Deployments by item and instance, strongest first; computers share them, and what is the same for all of them."""
@@ -234,7 +238,7 @@ def _counts(
 ) -> str | Unknown | ImmyError | None:
     """None when a candidate counts; why it does not; or why that cannot be told."""
     match deployment.enforcement:
-        case Enforcement.ADHOC | Enforcement.OPTIONAL if not asked.by_name:
+        case Enforcement.ADHOC | Enforcement.OPTIONAL if not asked.names(deployment.item):
             return f"its enforcement is {deployment.enforcement}: it counts only when its item is asked for with --item"
         case Enforcement.ONBOARDING if not asked.onboarding:
             return "it counts only in onboarding: while immy_onboarding is true, until its items have passed"

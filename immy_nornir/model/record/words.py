@@ -76,8 +76,8 @@ def word(fact: StrEnum) -> str:
     return _WORDS.get(type(fact), {}).get(fact) or fact.value.replace("_", " ")
 
 
-_ORDERED = ("paused by ", "cancelling", "a reboot was ordered")
-"""How the sentence begins that tells what was ordered of a session (decide.steps.orders.told)."""
+_ORDERED = ("paused by ", "cancelling", "a reboot was ordered", "the computer is ")
+"""How a sentence begins that tells by itself why a session waits."""
 
 
 def waits(about: str) -> str:

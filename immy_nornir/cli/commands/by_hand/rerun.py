@@ -112,7 +112,9 @@ def _refuse(engine: Engine, fleet: Fleet, rows: Sequence[SessionRow]) -> None:
         told = ", ".join(f"{row.id} of {row.computer} is {row.status}" for row in going[:_TOLD])
         more = f" and {len(going) - _TOLD} more" if going[_TOLD:] else ""
         left = any(row.status is Status.INTERRUPTED for row in going)
-        advice = f"immy sessions resume {going[0].id}" if left else "wait for its end: immy sessions log -f"
+        advice = (
+            f"immy sessions resume {going[0].id}" if left else f"wait for its end: immy sessions log -f {going[0].id}"
+        )
         raise UsageError(f"what has not ended cannot be done again: {told}{more}", advice)
     engine.names, unknown = startup.known_computers(fleet.inventory, {row.computer for row in rows})
     if unknown:

@@ -27,7 +27,7 @@ SCHEMA_VERSION = 1
 @click.command()
 @click.argument("pattern", required=False, shell_complete=completing.patterns)
 @click.option("--until", metavar="WHEN", help="4h, 2d, 18:00, a date (its whole day) or a time; if not said, for good.")
-@click.option("--reason", metavar="TEXT", help="Why; everybody who waits for it is told.")
+@click.option("--reason", metavar="TEXT", help="Why, which has to be said; everybody who waits for it is told.")
 @click.option("--list", "listing", is_flag=True, help="Show the freezes that are in force.")
 @click.option("--all", "every", is_flag=True, help="With --list: those that are over or lifted, too.")
 @options.sources

@@ -94,12 +94,12 @@ def _wait_for_turn(state: Path, *, wait: bool) -> Any:
         while not lock.take():
             if stopped[0]:
                 return None
-            if not told:
-                end = "this one waits for its end" if wait else "it begins what is due"
-                say(f"another service is at work here ({_owner(state)}); {end}", err=True)
-                told = True
             if not wait:
+                say(f"another service is at work here ({_owner(state)}): what is due is left to it", err=True)
                 return None
+            if not told:
+                say(f"another service is at work here ({_owner(state)}); this one waits for its end", err=True)
+                told = True
             time.sleep(0.5)
         return lock
     finally:
