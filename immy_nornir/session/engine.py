@@ -113,7 +113,7 @@ class Engine:
     files: int = 0
     """How often the files were read again."""
     patience: float = 0.0
-    """How long, in seconds from its creation, a session waits for another one of this process on its computer."""
+    """How many seconds a session waits for another one of this process on its computer."""
     approver: Approver = Approver.NOT_NEEDED
     """Who approves what sessions plan anew because the files say otherwise than when they began."""
     orders: Orders = field(default_factory=Orders)

@@ -69,6 +69,7 @@ class LiveSession:
         "_abandoned",
         "_anew",
         "_begun",
+        "_behind_since",
         "_broken",
         "_compared",
         "_crashes",
@@ -109,6 +110,8 @@ class LiveSession:
         self._recap: Recap | None = None
         self._begun = False
         self._crashes = 0
+        self._behind_since = 0.0
+        """Since when another session of this process is waited for, on the same computer."""
         self._deferred = False
         self._parked: Wait | None = None
         """What it waits for while nobody is in it."""
@@ -398,7 +401,8 @@ class LiveSession:
         if isinstance(claimed, Busy):
             message = f"session {claimed.session_id} is at work on this computer ({claimed.owner})"
             now, mine = self.engine.clock.now(), claimed.owner == self.engine.history.owner
-            if mine and not self.state.entries and now - self.spec.created_at < self.engine.patience:
+            self._behind_since = self._behind_since or now
+            if mine and now - self._behind_since < self.engine.patience:
                 return Parked(Wait(WaitKind.RETRY, now + _BEHIND_SECONDS, f"session {claimed.session_id}"))
             if self.state.entries:
                 return self.leave(message)

@@ -131,6 +131,8 @@ class State:
     """An order to reboot that nothing was done for yet."""
     failure: StageFailed | Refused | None = None
     reboot_failure: str = ""
+    resumed_at: float = 0.0
+    """When somebody took it up last."""
     readiness_at: float = 0.0
     """When it was last looked at whether the computer is ready."""
     unready_since: float = 0.0
@@ -198,6 +200,7 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901, PLR0915 - one
     match stamped.entry:
         case Resumed(epoch=epoch, after=after, anew=anew):
             again = replace(state, epoch=epoch, interrupted=None, losses=0, lost=None, lost_at=0.0, paused_at=0.0)
+            again = replace(again, resumed_at=at)
             if anew:
                 again = replace(again, approved=frozenset(), approved_reboots=False, asked=False, denied="")
             return _outdated(again) if after else again

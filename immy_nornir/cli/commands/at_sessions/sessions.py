@@ -199,7 +199,6 @@ def resume(
     """
     from immy_nornir.cli.commands.run import refuse_frozen
     from immy_nornir.cli.summary import end_left_runs
-    from immy_nornir.decide.agenda import due_now
     from immy_nornir.model.record.run import Pace
     from immy_nornir.session.taking.taking_up import left_runs
 
@@ -216,11 +215,8 @@ def resume(
     try:
         engine.history.mend()
         end_left_runs(engine)
-        waiting = [] if ids or not due else _waiting(engine)
-        # Whoever stays goes on with all of them: each when its time comes.
-        ready = {one.id for one in waiting} if wait else due_now(waiting, engine.clock.now())
+        ready, early = ((), False) if ids or not due else _due(engine, wait=wait)
         rows = _left(engine, fleet, ids, ready)
-        early = _tell_early(waiting, ready, engine.clock.now())
         runs, alone = left_runs(engine, rows, in_waves=not meant.names)
         damaged = startup.tell_damage(engine)
         runs, alone, accounts, held = _approved(engine, runs, alone, yes=yes)
@@ -302,6 +298,16 @@ def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], ready: Collection[st
 def _waiting(engine: Engine) -> list[Deferred]:
     """The deferred sessions that nobody is at."""
     return [one.deferred for one in engine.history.agenda(engine.clock.now()).left if one.deferred.kind]
+
+
+def _due(engine: Engine, *, wait: bool) -> tuple[Collection[str], bool]:
+    """The deferred sessions that go on now, one turn of the agenda, and whether any are left for their time."""
+    from immy_nornir.decide.agenda import due_now
+
+    waiting, now = _waiting(engine), engine.clock.now()
+    # Whoever stays goes on with all of them: each when its time comes.
+    ready = {one.id for one in waiting} if wait else due_now(waiting, now)
+    return ready, _tell_early(waiting, ready, now)
 
 
 def _tell_early(waiting: Sequence[Deferred], ready: Collection[str], now: float) -> bool:

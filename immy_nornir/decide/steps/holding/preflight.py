@@ -67,6 +67,6 @@ def held(state: State, now: float) -> Step | None:
     if looked >= end:
         return Note(NotReady(f"not ready within {options.preflight_hours:g} hours: {', '.join(missing[:_TOLD])}"))
     again = min(looked + options.preflight_minutes * 60, end)
-    if looked <= now < again:
+    if state.resumed_at <= looked <= now < again:  # whoever takes it up looks for himself
         return Wait(WaitKind.PREFLIGHT, again, about(missing), deferred=True)
     return Perform(Do.LOOK_READY)
