@@ -6,6 +6,8 @@ Takes five minutes.
 
 from __future__ import annotations
 
+import getpass
+import platform
 import re
 import shutil
 import subprocess
@@ -100,7 +102,8 @@ def _draw(screen: str, columns: int, target: Path, title: str) -> None:
     console = Console(record=True, width=columns, file=StringIO(), force_terminal=True)
     console.print(text, soft_wrap=False)
     svg = console.export_svg(title=title, unique_id=target.stem)
-    target.write_text(_FONTS.sub("", svg).replace("Fira Code", "DejaVu Sans Mono"), "utf-8")
+    svg = _FONTS.sub("", svg).replace("Fira Code", "DejaVu Sans Mono")
+    target.write_text(svg.replace(f"{platform.node()}-", "desk-"), "utf-8")
 
 
 # --- reports --------------------------------------------------------------------------------------------------
@@ -110,6 +113,7 @@ def _reports(fleet: Path, folder: Path) -> None:
     for audience, more in (("operator", ()), ("customer", ("--tenant", _TENANT))):
         page = folder / f"{audience}.html"
         _do(_IMMY, "-C", fleet, "report", "--for", audience, *more, "-o", page)
+        page.write_text(_elsewhere(page.read_text("utf-8"), fleet), "utf-8")
         shot = PICTURES / f"{audience}.png"
         _chromium(f"--screenshot={shot}", "--window-size=1100,1400", page.as_uri())
         _shrink(shot)
@@ -119,6 +123,12 @@ def _reports(fleet: Path, folder: Path) -> None:
             target = PICTURES / f"{audience}-print-{number}"
             _do("pdftoppm", "-png", "-r", "70", "-singlefile", "-f", str(page_number), pdf, target)
             _shrink(target.with_name(f"{target.name}.png"))
+
+
+def _elsewhere(text: str, fleet: Path) -> str:
+    """The same as somebody's who works in his own folder: where it was made is nobody's business."""
+    made_by = f"{getpass.getuser()} on {platform.node()}"
+    return text.replace(str(fleet), "~/fleet").replace(made_by, "ana on desk").replace(platform.node(), "desk")
 
 
 def _chromium(*words: str) -> None:
