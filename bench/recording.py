@@ -43,20 +43,21 @@ def _once(world: World, count: int) -> tuple[int, float]:
 def replay(database: Path, count: int) -> tuple[int, float]:
     """Record one session of a history again for so many computers: (entries each, CPU seconds)."""
     from immy_nornir.decide.steps.state import State, fold
-    from immy_nornir.history import queries
-    from immy_nornir.history.store import History, Run
+    from immy_nornir.history import records
+    from immy_nornir.history.store import History
+    from immy_nornir.model.record.run import RunSpec
     from immy_nornir.session.engine import SystemClock
     from immy_nornir.text.redaction.redact import Redactor
 
     with sqlite3.connect(database) as connection:
         (session,) = connection.execute("SELECT id FROM sessions").fetchone()
-        loaded = queries.record(connection, session)
+        loaded = records.record(connection, session)
     connection.close()
     assert loaded is not None
     spec, definitions, entries = loaded
     redactor = Redactor(["bench-Passw0rd"])
     history = History(database.parent / f"replayed-{os.getpid()}", SystemClock(), redactor.clean)
-    history.begin_run(Run("replay", "bench"))
+    history.begin_run(RunSpec("replay", "bench"))
     specs = [
         dataclasses.replace(spec, id=f"replay-{number}", run_id="replay", computer=f"pc{number}")
         for number in range(count)
