@@ -26,7 +26,7 @@ HOLD_SECONDS = 120.0
 """How often it is asked whether what holds a computer was lifted."""
 LEFT_SECONDS = 3600.0
 """What nobody can go on with now, for whatever reason, is tried at least so often."""
-_FUTURE_SECONDS = 60.0
+FUTURE_SECONDS = 60.0
 """What was written down later than this was so while the clock was wrong."""
 
 Occasions = Callable[[Schedule, float, float], Iterable[Occasion]]
@@ -151,7 +151,7 @@ def rule_of(schedule: Schedule) -> str:
 def _believed(moment: AgendaMoment) -> Iterator[KnownOccasion]:
     """What is known, but for what was skipped while the clock was far ahead; what began then has begun."""
     for one in moment.known:
-        if one.state is OccasionState.BEGAN or one.at <= moment.now + _FUTURE_SECONDS:
+        if one.state is OccasionState.BEGAN or one.at <= moment.now + FUTURE_SECONDS:
             yield one
 
 

@@ -10,12 +10,11 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from immy_nornir.decide.agenda import Deferred, Watch
+from immy_nornir.decide.agenda import FUTURE_SECONDS, Deferred, Watch
 from immy_nornir.history.projection import Statement, storable
 from immy_nornir.model.control.schedules import KnownOccasion, Occasion, OccasionState
 from immy_nornir.text import json
 
-_FUTURE_SECONDS = 60.0
 _WATCH = "watch:"
 _COLUMNS = "schedule, part, due_at, told, state, at, run_id, reason"
 _INSERT = f"INSERT OR REPLACE INTO occasions ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
@@ -53,7 +52,7 @@ def guard(one: Occasion, now: float) -> Statement:
         storable(one.part),
         one.due_at,
         OccasionState.SKIPPED.value,
-        now + _FUTURE_SECONDS,
+        now + FUTURE_SECONDS,
     )
 
 

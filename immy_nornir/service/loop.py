@@ -196,8 +196,8 @@ class Service:
         schedules = [one.schedule for one in works.values()]
         longest = max((one.start_within + one.stagger for one in schedules), default=0.0)
         settled = self._settled_until(schedules, now)
-        since = min(settled.values()) if len(settled) == len(schedules) > 0 else now - LOOKBACK_SECONDS
-        written = self.engine.history.agenda(since - longest)
+        # All of it: a run that is at work may have begun long before the time until which everything is known.
+        written = self.engine.history.agenda(now - LOOKBACK_SECONDS - longest)
         for gone in written.watches.keys() - self.works.schedules().keys():
             self.engine.history.watch(gone, None)  # one that comes back owes nothing of the past
         there = {one.deferred.id for one in written.left} | self._busy()

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from immy_nornir.decide.resolve import patterns
 from immy_nornir.decide.schedules import occasions, parts_of
 from immy_nornir.decide.schedules.members import members_of
+from immy_nornir.decide.schedules.work import plays_of
 from immy_nornir.errors import ImmyError, UsageError
 from immy_nornir.fleet.inventory.load import computer_named
 from immy_nornir.model.facts import Facts
-from immy_nornir.model.playbooks import Play
 
 if TYPE_CHECKING:
     from immy_nornir.model.control.schedules import Occasion, Schedule
     from immy_nornir.model.inventory import Computer
-    from immy_nornir.model.playbooks import Fleet, MaintenanceType, Playbook
+    from immy_nornir.model.playbooks import Fleet, MaintenanceType, Play, Playbook
     from immy_nornir.model.values import Value
     from immy_nornir.session.engine import Engine
 
@@ -112,14 +112,11 @@ class Works:
         options = {name: _text(one.value) for name, one in schedule.options.items()}
         return Work(schedule, plays, parts_of(schedule, members), options)
 
-    def _plays(self, schedule: Schedule) -> list[Play]:
+    def _plays(self, schedule: Schedule) -> tuple[Play, ...]:
         """Without the schedule's own options and items, which are as those of a command line: they go with the run."""
-        if not schedule.playbook:
-            return [Play(schedule.name, schedule.hosts, schedule.place, schedule.maintenance)]
-        book = self.book_of(self.engine.fleet, Path(self.engine.fleet.root) / schedule.playbook)
-        if not schedule.hosts:
-            return list(book.plays)
-        return [dataclasses.replace(one, hosts=schedule.hosts) for one in book.plays]
+        root = Path(self.engine.fleet.root)
+        book = self.book_of(self.engine.fleet, root / schedule.playbook) if schedule.playbook else None
+        return plays_of(dataclasses.replace(schedule, options={}, items=()), book)
 
     def _play(self, play: Play) -> Part:
         fleet = self.engine.fleet
