@@ -21,7 +21,7 @@ LOOKBACK_SECONDS = 31 * 86400.0
 TOLD = 50
 """So many missed occasions of a schedule are written down one by one; of more only the newest."""
 CONNECTIVITY_SECONDS = 600.0
-"""A computer that is off is asked so often, though nobody has seen it answer."""
+"""A computer that no probe asks is taken up so often, though nobody has seen it answer."""
 HOLD_SECONDS = 120.0
 """How often it is asked whether what holds a computer was lifted."""
 LEFT_SECONDS = 3600.0
@@ -55,6 +55,8 @@ class Deferred:
     """How often it was taken up in this process; what is only left unfinished again is asked ever more rarely."""
     run: str = ""
     """Of what waits for its turn: the run whose earlier wave has to come first."""
+    probed: bool = False
+    """Whether its computer is asked all the time by a probe: it is taken up when that hears of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +251,7 @@ def _again(one: Deferred) -> float:
     if one.kind in (*_ANSWERED, WaitKind.TURN):
         return math.inf
     if one.kind == WaitKind.CONNECTIVITY:
-        return max(one.due_at, one.asked_at + CONNECTIVITY_SECONDS)
+        return max(one.due_at, one.asked_at + (LEFT_SECONDS if one.probed else CONNECTIVITY_SECONDS))
     if one.kind in (WaitKind.HOLD, WaitKind.PAUSE):  # it may be lifted at any time
         return one.asked_at + HOLD_SECONDS
     longer = 2.0 ** min(one.tries - 1, 6) if one.tries and not one.kind else 1.0

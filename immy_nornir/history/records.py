@@ -71,7 +71,7 @@ def open_sessions(connection: sqlite3.Connection, is_alive: Callable[[str], bool
         row[0]: (str(row[1]), str(row[2]))
         for row in connection.execute("SELECT computer, session_id, owner FROM active")
     }
-    ordered = _open_orders(connection)
+    ordered, scheduled = _open_orders(connection), _scheduled(connection)
     for row in rows:
         one, computer, tenant, run_id, status, owner = map(str, row)
         holder, holders = active.get(computer, ("", ""))
@@ -100,7 +100,16 @@ def open_sessions(connection: sqlite3.Connection, is_alive: Callable[[str], bool
             holder if has_other else "",
             holders if has_other else "",
             tuple(ordered.get(one, ())),
+            run_id in scheduled,
         )
+
+
+def _scheduled(connection: sqlite3.Connection) -> set[str]:
+    """The open runs of schedules; a history that is only read may be from before schedules."""
+    sql = "SELECT o.run_id FROM occasions o JOIN runs r ON r.id=o.run_id WHERE r.ended_at IS NULL"
+    with contextlib.suppress(sqlite3.OperationalError):
+        return {str(run_id) for (run_id,) in connection.execute(sql)}
+    return set()
 
 
 def _open_orders(connection: sqlite3.Connection) -> dict[str, list[Order]]:

@@ -39,6 +39,11 @@ class Answers:
         """How many are waited for."""
         return len(self._numbers)
 
+    @property
+    def probed(self) -> frozenset[str]:
+        """The sessions whose computers are asked."""
+        return frozenset(self._numbers)
+
     def watch(self, left: Sequence[Left]) -> None:
         """Watch these and no others; one that has answered is not asked again until it was taken up."""
         wanted = {one.deferred.id: one.computer for one in left}

@@ -324,7 +324,9 @@ class Service:
 
     def _with_asked(self, one: Deferred, now: float) -> Deferred:
         asked, tries = self._asked.get(one.id, (math.inf, 0))
-        return one if asked > now else dataclasses.replace(one, asked_at=asked, tries=tries)
+        if asked > now:
+            return one
+        return dataclasses.replace(one, asked_at=asked, tries=tries, probed=one.id in self._answers.probed)
 
     def _keys_at_work(self, written: Written) -> dict[tuple[str, str], str]:
         """Of runs that were taken up too; one whose sessions all wait for their time is not at work."""

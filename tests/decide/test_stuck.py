@@ -120,12 +120,12 @@ def talking(seconds: float) -> Session:
 Case = Callable[[], "tuple[OpenSession, float, dict[str, Any]]"]
 
 
-def case(make: Callable[[], Session], after: float = 0.0, frozen: str = "", **more: Any) -> Case:
+def case(make: Callable[[], Session], after: float = 0.0, frozen: str = "", service: bool = False, **more: Any) -> Case:
     """A session so long after its last entry."""
 
     def made() -> tuple[OpenSession, float, dict[str, Any]]:
         one = make()
-        return seen(one, **more), one.world.now + after, {"frozen": frozen} if frozen else {}
+        return seen(one, **more), one.world.now + after, {"frozen": frozen, "service": service}
 
     return made
 
@@ -172,6 +172,32 @@ CASES: dict[str, tuple[Case, Cause, bool, str, str]] = {
         Cause.FROZEN,
         True,
         "the fleet is frozen by FREEZE",
+        "sessions resume s1",
+    ),
+    "one that was interrupted, of a schedule that a service serves": (
+        case(lambda: interrupted("stopped by the operator"), service=True, of_schedule=True),
+        Cause.LEFT,
+        False,
+        "the service goes on with it",
+        "sessions resume s1",
+    ),
+    "one that was interrupted, of no schedule, though a service is at work": (
+        case(lambda: interrupted("stopped by the operator"), service=True),
+        Cause.LEFT,
+        True,
+        "nobody is at it: stopped by the operator",
+        "sessions resume s1",
+    ),
+    "one of a schedule that was interrupted by FREEZE, while a service is at work": (
+        case(
+            lambda: interrupted("frozen; stopped"),
+            frozen="the fleet is frozen by FREEZE in origin/main",
+            service=True,
+            of_schedule=True,
+        ),
+        Cause.FROZEN,
+        False,
+        "the fleet is frozen by FREEZE in origin/main",
         "sessions resume s1",
     ),
     "an order that nobody is there to obey": (
@@ -230,6 +256,13 @@ CASES: dict[str, tuple[Case, Cause, bool, str, str]] = {
         Cause.WINDOW,
         True,
         "its time has come, and nobody is at it",
+        "sessions resume --due",
+    ),
+    "a window that has opened, while a service is at work": (
+        case(at_window, after=100 * 365 * 86400.0, service=True, owner="", alive=False),
+        Cause.WINDOW,
+        False,
+        f"it waits for window {NIGHT}",
         "sessions resume --due",
     ),
     "an earlier wave": (

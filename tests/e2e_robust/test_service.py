@@ -273,6 +273,8 @@ def test_a_git_ref_is_served_and_the_last_good_commit_stays(tmp_path: Path) -> N
         one.immy(*run, "--window", soon, expect=5)
         eventually(lambda: "FREEZE in origin/main" in json.dumps(one.sessions()), "FREEZE of the ref is obeyed")
         assert not one.installs()
+        found = json.loads(one.immy("sessions", "stuck", "--format", "json", expect=None))
+        assert "FREEZE in origin/main" in json.dumps(found["stuck"])
         ended(process)
 
 

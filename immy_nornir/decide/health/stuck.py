@@ -134,6 +134,8 @@ class OpenSession:
     holder_owner: str = ""
     orders: tuple[Order, ...] = ()
     """Orders that nobody has answered yet."""
+    of_schedule: bool = False
+    """Whether its run is one of a schedule: a service goes on with it, too, when a process has left it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ class Surroundings:
     """The name of this machine, as owners are called by it."""
     frozen: str = ""
     """Why nothing may be changed now; empty when it may."""
+    service: bool = False
+    """Whether a service is at work on this history: it takes up what is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +223,13 @@ def _nobody(one: OpenSession, state: State, around: Surroundings) -> Holding | N
     if state.interrupted is not None or one.status is Status.INTERRUPTED:
         told = state.interrupted.message if state.interrupted is not None else "it was left"
         if around.frozen and state.spec.type.executes:
-            advice = "remove the file FREEZE when changes are allowed again, then take it up"
-            return Holding(Cause.FROZEN, f"{told}; {around.frozen}", last, None, True, (), (resume,), advice)
+            served = around.service and one.of_schedule
+            then = "the service then goes on with it" if served else "then take it up"
+            advice = f"remove the file FREEZE when changes are allowed again; {then}"
+            return Holding(Cause.FROZEN, f"{told}; {around.frozen}", last, None, not served, (), (resume,), advice)
+        if around.service and one.of_schedule:
+            told = f"it was left ({told}); the service goes on with it, at most an hour after it was left again"
+            return Holding(Cause.LEFT, told, last, None, False, (), (resume,))
         return Holding(Cause.LEFT, f"nobody is at it: {told}", last, None, True, (), (resume,))
     if not one.owner or one.alive:
         return None
@@ -299,7 +308,7 @@ def _held(one: OpenSession, state: State, wait: Waiting, since: float | None, ar
         case WaitKind.WINDOW | WaitKind.TURN if until is None or wait.kind is WaitKind.TURN:
             return Holding(Cause.TURN, wait.about, since, None, False, (), (due, cancel))
         case WaitKind.WINDOW:
-            over = until is not None and around.now >= until and not one.owner
+            over = until is not None and around.now >= until and not one.owner and not around.service
             told = f"{wait.about}; its time has come, and nobody is at it" if over else f"it waits for {wait.about}"
             return Holding(Cause.WINDOW, told, since, until, over, (), (due, cancel))
         case WaitKind.HOLD:

@@ -37,14 +37,18 @@ def stuck(ctx: click.Context, form: str) -> None:
 
     Exit codes: 0 none, or all of them go on by themselves when it is time; 1 one of them needs somebody.
     """
+    from immy_nornir.cli.commands.scheduling.schedule_run import service_of
     from immy_nornir.decide.health.stuck import Surroundings
     from immy_nornir.decide.health.stuck import stuck as find
     from immy_nornir.history.queries import FILE, Reader
 
     root = startup.root_of(ctx)
     now = time.time()
-    with Reader(startup.state_of(ctx, root) / FILE) as reader:
-        around = Surroundings(now, socket.gethostname(), startup.frozen_by(root))
+    state = startup.state_of(ctx, root)
+    health, service = service_of(state)
+    frozen = startup.frozen_by(root) or (str(health.get("frozen", "")) if service else "")
+    with Reader(state / FILE) as reader:
+        around = Surroundings(now, socket.gethostname(), frozen, service)
         found, total = find(reader.open_sessions(), around)
     if form == "json":
         document = {"schema_version": SCHEMA_VERSION, "open": total, "stuck": [_plain(one) for one in found]}

@@ -257,19 +257,24 @@ def _ended(engine: Engine, one: AtWork) -> None:
     from collections import Counter
 
     from immy_nornir.cli.summary import end_runs, write_report
+    from immy_nornir.model.record.session import Status
     from immy_nornir.model.record.words import word
 
     statuses = Counter(live.recap.status for live in one.lives)
     said = ", ".join(f"{number} {word(status)}" for status, number in statuses.most_common()) or "nothing to do"
+    ended = [live for live in one.lives if live.recap.status not in (Status.WAITING, Status.INTERRUPTED)]
     for run in one.runs:
-        report = write_report(engine, run.state.spec.id, [live.id for live in run.sessions.values()])
-        _tell(f"run {run.state.spec.id}: {said}; report: {startup.near(report)}")
+        told = f"run {run.state.spec.id}: {said}"
+        if ended or one.occasion is not None:  # what waits still has nothing new to report
+            report = write_report(engine, run.state.spec.id, [live.id for live in run.sessions.values()])
+            told += f"; report: {startup.near(report)}"
+        _tell(told)
         if run.unwritten:
             _tell(f"the end of run {run.state.spec.id} was not written down: {run.unwritten}")
     if one.alone:
         _tell(f"sessions that waited: {said}")
     ours = {run.state.spec.id for run in one.runs}
-    end_runs(engine, [live.spec.run_id for live in one.lives if live.spec.run_id not in ours])
+    end_runs(engine, [live.spec.run_id for live in ended if live.spec.run_id not in ours])
 
 
 # --- health ---------------------------------------------------------------------------------------------------
@@ -287,6 +292,7 @@ def _write_health(state: Path, health: Health, served: Served | None) -> None:
         "machine": machine,
         "ref": served.ref if served is not None else "",
         "commit": served.commit if served is not None else "",
+        "frozen": served.frozen() if served is not None else "",
         "ended": False,
     }
     # Whoever reads it meanwhile sees the one or the other, and no half.
@@ -312,15 +318,20 @@ def _health(state: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) and {"pid", "machine", "at", "problems", "at_work"} <= found.keys() else {}
 
 
+def service_of(state: Path) -> tuple[dict[str, Any], bool]:
+    """What the service of a state folder last told of itself, empty where it never did; and whether one is at work."""
+    from immy_nornir.history.locks import is_taken
+
+    return _health(state), is_taken(state / LOCK)
+
+
 @click.command()
 @options.form
 @click.pass_context
 def status(ctx: click.Context, form: str) -> None:
     """Say how the service is; exit code 0 when it works and has nothing to complain about, else 1."""
-    from immy_nornir.history.locks import is_taken
-
     state = startup.state_of(ctx, startup.root_of(ctx))
-    health, alive = _health(state), is_taken(state / LOCK)
+    health, alive = service_of(state)
     problems = [str(one) for one in health.get("problems", ())]
     if not alive:
         ended = "it was stopped" if health.get("ended") else "it has died" if health else "it never ran here"
