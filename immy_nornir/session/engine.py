@@ -33,6 +33,7 @@ from immy_nornir.model.values import Value, texts_of
 from immy_nornir.session.limits.limiter import Limiter
 from immy_nornir.session.reins.holds import Holds
 from immy_nornir.session.reins.orders import Orders
+from immy_nornir.session.taking.settling import Settling
 from immy_nornir.text.redaction.redact import Redactor
 
 LOOK_SECONDS = 5.0
@@ -118,6 +119,8 @@ class Engine:
     """Who approves what sessions plan anew because the files say otherwise than when they began."""
     orders: Orders = field(default_factory=Orders)
     """What other shells order of the sessions of this process."""
+    settling: Settling = field(default_factory=Settling)
+    """Which of them settle what was left on their computers."""
     unreadable: str = ""
     """Why the files could not be read again; nothing is begun by older ones."""
     limiter: Limiter = field(init=False)

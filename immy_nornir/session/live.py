@@ -91,6 +91,7 @@ class LiveSession:
         "run_over",
         "seat",
         "spec",
+        "superseded_by",
     )
 
     def __init__(self, engine: Engine, state: State, *, made_now: bool = False, anew: bool = False) -> None:
@@ -101,6 +102,8 @@ class LiveSession:
         self.leg = Leg(engine, state.spec)
         self.before: LiveSession | None = None
         """An older session of the computer that has to be settled first."""
+        self.superseded_by = ""
+        """The session before which it is only settled: nothing new begins in it."""
         self.approver = Approver.NOT_NEEDED
         self.refused: Settled | None = None
         """Why this process may not advance it: another is at work, or it has ended."""
@@ -341,6 +344,8 @@ class LiveSession:
             self.leg.contact = self.leg.contact.woken()
         if self._inherited is not None and self.state.inherited is None:
             self.append(self._inherited)
+        if self.superseded_by and self.state.stop is None:
+            self.append(StopAsked(SUPERSEDE, f"superseded by session {self.superseded_by}", self.superseded_by))
         while True:
             take_in(self, self.engine.history)
             self._compare()
@@ -397,13 +402,14 @@ class LiveSession:
     def _claim(self) -> Parked | Settled | None:
         if self._state is None or self._state.finished is not None:
             return Settled(self.recap.status, self.recap.message)
+        if (behind := self._behind(self.engine.settling.ahead_of(self))) is not None:
+            return behind
         claimed = self.engine.history.claim(self.computer, self.id)
         if isinstance(claimed, Busy):
             message = f"session {claimed.session_id} is at work on this computer ({claimed.owner})"
-            now, mine = self.engine.clock.now(), claimed.owner == self.engine.history.owner
-            self._behind_since = self._behind_since or now
-            if mine and now - self._behind_since < self.engine.patience:
-                return Parked(Wait(WaitKind.RETRY, now + _BEHIND_SECONDS, f"session {claimed.session_id}"))
+            mine = claimed.owner == self.engine.history.owner
+            if (behind := self._behind(claimed.session_id if mine else "")) is not None:
+                return behind
             if self.state.entries:
                 return self.leave(message)
             self.append(Finished(Status.MISSED, message, EndReason.BUSY))
@@ -423,6 +429,16 @@ class LiveSession:
         if self._weak and claimed.epoch == 1:
             self.append(Noted(WEAK_SECRET))
         return None
+
+    def _behind(self, other: str) -> Parked | None:
+        """The wait behind another session of this process, where its runs share computers; not for ever."""
+        now, patience = self.engine.clock.now(), self.engine.patience
+        if not other or not patience:
+            return None
+        self._behind_since = self._behind_since or now
+        if now - self._behind_since >= patience:
+            return None
+        return Parked(Wait(WaitKind.RETRY, now + _BEHIND_SECONDS, f"session {other}"))
 
     def _catch_up(self) -> None:
         """Take in what another process wrote between our reading of the record and our owning it."""

@@ -18,7 +18,6 @@ from immy_nornir.decide.runs.run_state import RunState, fold_run
 from immy_nornir.decide.steps.holding.deadlines import run_over, run_spent, spent
 from immy_nornir.errors import HistoryError
 from immy_nornir.model.playbooks import Options
-from immy_nornir.model.record.entries import SUPERSEDE, StopAsked
 from immy_nornir.model.record.run import (
     Approved,
     PlaySpec,
@@ -212,7 +211,7 @@ class LiveRun:
         for live in lives:
             older = live.before
             while older is not None:
-                supersede(older, live.id)
+                older.superseded_by = live.id
                 older = older.before
         work(self.state.spec.plays[play].name, {live.computer: live for live in lives})
 
@@ -245,12 +244,6 @@ class LiveRun:
         numbers = [one for one in range(len(state.spec.plays)) if is_held(state, one, self._standing)]
         waves = (wave for one in numbers for wave in state.spec.plays[one].waves[state.began.get(one, 0) :])
         return {session for wave in waves for session in wave}
-
-
-def supersede(live: LiveSession, by: str) -> None:
-    """Tell an older session to start nothing new, unless another process has taken it up meanwhile."""
-    if live.begin() is None and live.state.stop is None:
-        live.append(StopAsked(SUPERSEDE, f"superseded by session {by}", by))
 
 
 def begin_run(

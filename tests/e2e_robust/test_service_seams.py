@@ -10,7 +10,7 @@ import pytest
 
 from tests.waiting import ENOUGH, eventually
 
-from .fleets import fleet, kill, write
+from .fleets import fleet, kill, software_files, write
 from .test_service import EACH_MINUTE, SERVICE, occasions, schedules, watched_for
 
 pytestmark = pytest.mark.slow
@@ -86,3 +86,32 @@ def test_what_is_held_is_not_written_down_again_and_again(tmp_path: Path, ends: 
         one.immy("unfreeze", "1")
         one.immy(*SERVICE, "--once")
         assert one.statuses() == {"pc001": "passed"}
+
+
+TWO_PLAYS = """
+- {name: alpha, hosts: tenants, maintenance: full, items: [software/alpha]}
+- {name: beta, hosts: tenants, maintenance: full, items: [software/beta]}
+"""
+
+
+@pytest.mark.parametrize("how", ["a run", "schedules"])
+def test_several_sessions_that_were_left_on_a_computer_are_settled_in_turn(tmp_path: Path, how: str) -> None:
+    two = "".join(EACH_MINUTE.replace("each minute", name) for name in ("one", "another"))
+    files = {**software_files(("alpha", "beta"), ()), "playbooks/schedules.yml": two, "playbooks/two.yml": TWO_PLAYS}
+    with fleet(tmp_path, 1, files) as one:
+        if how == "schedules":
+            watched_for(one, 2)
+        one.lab.hold()
+        process = one.start("run", "playbooks/two.yml", "--yes", "--no-report")
+        eventually(lambda: bool(one.lab.events("installer_started")), "the first play's installer is at work")
+        kill(process)
+        one.lab.release()
+        if how == "schedules":
+            one.immy(*SERVICE, "--once")
+        else:
+            one.immy("run", "playbooks/all.yml", "--yes", "--no-report")
+        found = [row["status"] for row in one.sessions()]
+        assert found.count("superseded") == 2, one.sessions()
+        assert set(found) == {"superseded", "passed"}
+        assert "bug of immy" not in one.said, one.said
+        assert set(one.installs().values()) == {1}

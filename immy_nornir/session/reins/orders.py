@@ -91,6 +91,12 @@ class Orders:
         with self._lock:
             self._lives[live.id] = live
 
+    def is_here(self, session: str) -> bool:
+        """Whether this process goes on with a session."""
+        with self._lock:
+            live = self._lives.get(session)
+        return live is not None and not live.rests
+
     def look(self, history: History, clock: Clock) -> None:
         """Hand out what was ordered, where it is time to look; a history that cannot be read now waits."""
         if not self._is_time(clock.monotonic()):

@@ -73,6 +73,7 @@ def make_sessions(engine: Engine, plays: Sequence[PlayRun]) -> tuple[list[Sessio
             if again is not None:
                 olds.remove(again)
                 run.sessions[spec.computer] = LiveSession(engine, again, made_now=True, anew=True)
+                engine.settling.hold(run.sessions[spec.computer])
                 said.append(f"{spec.computer}: session {again.spec.id} is taken up again")
                 continue
             fresh.append(spec)
@@ -83,6 +84,7 @@ def make_sessions(engine: Engine, plays: Sequence[PlayRun]) -> tuple[list[Sessio
             if live is not None:
                 before = LiveSession(engine, old)
                 before.before, live.before = live.before, before
+                engine.settling.hold(live)
                 said.append(f"{computer}: session {old.spec.id}, which was left unfinished, is settled first")
     refuse_clear(engine, fresh)
     return fresh, said
@@ -111,7 +113,9 @@ def _left_over(engine: Engine, names: set[str]) -> dict[str, list[State]]:
         rows = reader.sessions(Question(statuses=(Status.INTERRUPTED, Status.WAITING)))
     engine.history.mend([row.id for row in rows if row.status is Status.FAILED])  # what is damaged reads so
     for row in reversed(rows):
-        if row.computer in names and not (row.status is Status.WAITING and row.owner):
+        if row.computer not in names or engine.orders.is_here(row.id):
+            continue  # an earlier run of this process goes on with it
+        if not (row.status is Status.WAITING and row.owner):
             state = engine.stored(row.id)
             if state is not None and state.finished is None:
                 found[row.computer].append(state)
