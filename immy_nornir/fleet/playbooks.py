@@ -13,7 +13,17 @@ from immy_nornir.errors import ImmyError
 from immy_nornir.fleet.deployments import PATTERN, joined
 from immy_nornir.model.inventory import Sourced
 from immy_nornir.model.places import Place
-from immy_nornir.model.playbooks import Offline, OnFailure, Play, Playbook, Preflight, Reboot, UserContext, WindowOver
+from immy_nornir.model.playbooks import (
+    Offline,
+    OnFailure,
+    Otherwise,
+    Play,
+    Playbook,
+    Preflight,
+    Reboot,
+    UserContext,
+    WindowOver,
+)
 from immy_nornir.shapes.files import Source
 from immy_nornir.shapes.forms import AnyValue, Built, Form, Key, ListOf, MapOf, Record, WithPlace
 from immy_nornir.shapes.scalars import FLAG, TEXT, Choice, Number, Schema, Text, Unreadable, refuse
@@ -55,7 +65,7 @@ class _Window:
 WINDOW = _Window()
 
 OPTIONS: tuple[Key[object], ...] = (
-    Key("reboot", Choice(Reboot, (Reboot.PROMPT,)), "skip (default), automatic or force."),
+    Key("reboot", Choice(Reboot), "skip (default), automatic, prompt (the people there are asked) or force."),
     Key("user_context", Choice(UserContext), "current_user (default), primary_user or skip."),
     Key(
         "window",
@@ -102,6 +112,21 @@ OPTIONS: tuple[Key[object], ...] = (
         "How often it is looked whether it is ready (10).",
     ),
     Key("preflight_hours", Number("hours", minimum=0.0001), "How long it is waited for (8)."),
+    Key("prompt_minutes", Number("minutes", minimum=0.01), "How long people see the question of reboot: prompt (15)."),
+    Key(
+        "prompt_later_minutes",
+        ListOf(Number("minutes", whole=True, minimum=1), single=True),
+        "By how much they may put it off (15, 60, 240); only times that lie in the window are offered.",
+    ),
+    Key("prompt_postponements", Number("a number", whole=True, minimum=0), "How often they may do so (3)."),
+    Key("prompt_silence", Choice(Otherwise), "When somebody does not answer: skip (default) or reboot."),
+    Key("prompt_refusal", Choice(Otherwise), "When somebody says no: skip (default) or reboot."),
+    Key("prompt_nobody", Choice(Otherwise), "When nobody is logged on: reboot (default) or skip."),
+    Key(
+        "countdown_minutes",
+        Number("minutes", minimum=0),
+        "How long logged-on users see a countdown before automatic and force reboot their computer (10); 0: none.",
+    ),
     Key("ignore_pending_reboots", ListOf(TEXT, single=True), "Sources of pending reboots that do not count."),
 )
 OPTIONS_FORM = Form("options", OPTIONS)

@@ -53,6 +53,16 @@ from immy_nornir.model.record.order_entries import (
     PauseLifted,
     RebootOrdered,
 )
+from immy_nornir.model.record.question_entries import (
+    QuestionAnswered,
+    QuestionEnded,
+    QuestionEntry,
+    QuestionIntended,
+    QuestionKind,
+    QuestionShown,
+    Said,
+    UsersLooked,
+)
 from immy_nornir.model.record.words import word
 
 
@@ -135,12 +145,31 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
             return f"{kind}: {message}"
         case CancelAsked() | PauseAsked() | PauseLifted() | RebootOrdered() | JobStopAsked():
             return _order(entry)
+        case UsersLooked() | QuestionIntended() | QuestionShown() | QuestionAnswered() | QuestionEnded():
+            return _question(entry)
         case Noted(message) | Interrupted(message) | Outdated(message) | WindowClosed(message):
             return message
         case TimeOver(message) | NotReady(message):
             return message
         case Finished(status, message):
             return f"{word(status)}: {message}"
+        case _ as never:
+            assert_never(never)
+
+
+def _question(entry: QuestionEntry) -> str:
+    match entry:
+        case UsersLooked(logons):
+            return f"logged on: {', '.join(f'{one.name} ({one.state})' for one in logons) or 'nobody'}"
+        case QuestionIntended(_, kind, about, users):
+            asked = "asked whether it may reboot" if kind is QuestionKind.CONSENT else "told that it reboots soon"
+            return f"{', '.join(users)} {'is' if len(users) == 1 else 'are'} {asked}: {about}"
+        case QuestionShown(_, impossible):
+            return f"shown, but not to {'; '.join(impossible)}" if impossible else "shown"
+        case QuestionAnswered(_, user, said, minutes):
+            return f"{user}: {word(said)}" + (f" (in {minutes} minutes)" if said is Said.LATER else "")
+        case QuestionEnded(_, verdict, why):
+            return f"{word(verdict)}: {why}"
         case _ as never:
             assert_never(never)
 

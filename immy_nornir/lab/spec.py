@@ -69,6 +69,8 @@ class Knobs:
     """One script operation."""
     install_seconds: float = 0.0
     """One job."""
+    answer_seconds: float = 0.2
+    """How long a user thinks."""
     reboot_seconds: float = 0.05
     """How long a computer is away."""
     slow_seconds: float = 1.0
@@ -87,7 +89,8 @@ class ComputerSpec:
     `{name: {state, startup}}`; `files` `{path: text or {content, version}}`; `packages` `{manager: {name: version or
     {installed, candidate}}}`. `values` are results of `get`, `inventory` and `versions` scripts by item; `scripts`
     versions that detection scripts report; `exits` exit codes of an item's jobs, one or those of successive runs;
-    `prints` what an item's jobs print: a text, or a number of bytes.
+    `prints` what an item's jobs print: a text, or a number of bytes; `logons` how the users are there, `answers` what
+    they say when they are asked.
     """
 
     name: str
@@ -126,6 +129,10 @@ class ComputerSpec:
     scripts: Mapping[str, Json] = field(default_factory=dict)
     exits: Mapping[str, Json] = field(default_factory=dict)
     prints: Mapping[str, Json] = field(default_factory=dict)
+    logons: Mapping[str, str] = field(default_factory=dict)
+    """How users are there: `active` (where nothing is said), `locked`, `disconnected`, `unknown`."""
+    answers: Mapping[str, Json] = field(default_factory=dict)
+    """What users say to each question, or to one after the other: `now`, `later 60`, `refuse`, `silent`, `forged`."""
     breaks: tuple[str, ...] = ()
     pending_reboots: tuple[str, ...] = ()
     misbehave: tuple[Misbehaviour, ...] = ()
@@ -143,7 +150,21 @@ class ComputerSpec:
 _FIELDS = {one.name: one for one in fields(ComputerSpec)}
 _NOT_VARIABLE = frozenset({"username", "password"})
 _STRINGS = frozenset({"users", "compliant", "breaks", "pending_reboots"})
-_MAPS = frozenset({"registry", "services", "files", "packages", "drivers", "values", "scripts", "exits", "prints"})
+_MAPS = frozenset(
+    {
+        "registry",
+        "services",
+        "files",
+        "packages",
+        "drivers",
+        "values",
+        "scripts",
+        "exits",
+        "prints",
+        "logons",
+        "answers",
+    }
+)
 _NUMBERS = frozenset({"memory_gb", "disk_free_gb"})
 
 

@@ -26,6 +26,27 @@ class Boot:
         return False
 
 
+class LogonState(StrEnum):
+    """Whether a person who is logged on is there."""
+
+    ACTIVE = "active"
+    LOCKED = "locked"
+    DISCONNECTED = "disconnected"
+    """The session is kept, and nobody sees it."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Logon:
+    """A person who is logged on, in the best of the sessions that this one has."""
+
+    name: str
+    """`DOMAIN\\user` on Windows."""
+    state: LogonState = LogonState.UNKNOWN
+    desktop: bool = True
+    """Whether the session shows windows: one over SSH does not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """The answer of the first operation of every connection."""
@@ -44,6 +65,8 @@ class Identity:
     """Users logged on now."""
     system: Mapping[str, Json] = field(default_factory=dict)
     """os, version, build, architecture, chassis, role, memory_gb, disk_free_gb, manufacturer, model, time, ..."""
+    logons: tuple[Logon, ...] = ()
+    """`users`, and how each is there; empty in records of old."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,13 @@ class Preflight(StrEnum):
     OFF = "off"
 
 
+class Otherwise(StrEnum):
+    """The options `prompt_silence`, `prompt_refusal` and `prompt_nobody`: what happens where nobody agrees."""
+
+    SKIP = "skip"
+    REBOOT = "reboot"
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The options of one session, with the origin of each: command line, play, variable (with their place), default."""
@@ -160,6 +167,17 @@ class Options:
     """How often a computer is looked at again that is not ready."""
     preflight_hours: float = 8
     """How long it is waited for."""
+    prompt_minutes: float = 15
+    """How long people see the question of `reboot: prompt`."""
+    prompt_later_minutes: tuple[int, ...] = (15, 60, 240)
+    """The times that they may put it off by."""
+    prompt_postponements: int = 3
+    """How often they may do so in a session."""
+    prompt_silence: Otherwise = Otherwise.SKIP
+    prompt_refusal: Otherwise = Otherwise.SKIP
+    prompt_nobody: Otherwise = Otherwise.REBOOT
+    countdown_minutes: float = 10
+    """How long logged-on users see a countdown before `automatic` and `force` reboot their computer; 0: none."""
     origins: Mapping[str, str] = field(default_factory=dict)
 
 

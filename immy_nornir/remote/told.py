@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from immy_nornir.model.facts import Logon, LogonState
 from immy_nornir.model.values import Json
 from immy_nornir.text import json
 
@@ -47,6 +48,19 @@ def text(value: Json) -> str:
 def texts(value: Json) -> tuple[str, ...]:
     """The texts of a list."""
     return tuple(text(one) for one in value) if isinstance(value, list) else ()
+
+
+def logons(value: Json, users: Json) -> tuple[Logon, ...]:
+    """Who is logged on, and how; of those who are only named it is not known."""
+    found: dict[str, Logon] = {}
+    for one in value if isinstance(value, list) else ():
+        if isinstance(one, dict) and (name := text(one.get("name"))):
+            state = text(one.get("state"))
+            known = LogonState(state) if state in set(LogonState) else LogonState.UNKNOWN
+            found[name] = Logon(name, known, one.get("desktop") is not False)
+    for name in texts(users):
+        found.setdefault(name, Logon(name))
+    return tuple(found.values())
 
 
 def system(value: Json) -> Mapping[str, Json]:

@@ -16,8 +16,8 @@ from immy_nornir.decide.detect.identity import identity_mismatch
 from immy_nornir.decide.plan.actions import Decision, decide, told
 from immy_nornir.decide.plan.commands import command_step
 from immy_nornir.decide.plan.job_steps import Step, steps_of
-from immy_nornir.decide.plan.make_plan import user_for
 from immy_nornir.decide.plan.trials import download_step, is_download
+from immy_nornir.decide.plan.users import no_user, user_for
 from immy_nornir.decide.steps.ends import outcomes
 from immy_nornir.decide.steps.ends.failure_line import failure_line
 from immy_nornir.decide.steps.orders import was_stopped
@@ -163,7 +163,7 @@ def _start_job(state: State, leg: Leg, action_id: str) -> list[Entry]:
         assert identity is not None  # noqa: S101 - connected
         user = user_for(state.spec.options, identity, primary_user(leg))
         if not user:
-            message = "nobody is logged on as whom it could run"
+            message = no_user(state.spec.options, identity, primary_user(leg))
             return [ActionEnded(action_id, Outcome.SKIPPED, OutcomeReason.USER_CONTEXT, message)]
         context = f"user:{user}"
     secrets = {name: leg.engine.secrets.reveal(ref) for name, ref in step.secrets.items()}

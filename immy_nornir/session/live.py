@@ -534,5 +534,5 @@ class LiveSession:
                 self.append(StageFailed(stage, text, EndReason.CRASHED))
             else:
                 self.append(Noted(f"{text}; it is tried again"))
-        if self.state.entries == before.entries and do in (Do.POLL_JOB, Do.CHECK_BOOT):
-            leg.contact = leg.contact.looked(engine.clock.now(), achieved=do is Do.POLL_JOB)
+        if self.state.entries == before.entries and do in (Do.POLL_JOB, Do.CHECK_BOOT, Do.HEAR_ANSWERS):
+            leg.contact = leg.contact.looked(engine.clock.now(), achieved=do is not Do.CHECK_BOOT)

@@ -55,7 +55,7 @@ from immy_nornir.model.record.entries import (
 )
 from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason
 from immy_nornir.model.wire import ReadOperation
-from immy_nornir.session import effects
+from immy_nornir.session import asking, effects
 from immy_nornir.session.before import inputs
 from immy_nornir.session.before.preview import of_plan
 
@@ -74,6 +74,7 @@ _STAGE_OF = {
     Do.MAKE_PLAN: Stage.PLAN,
     Do.VERIFY: Stage.VERIFY,
     Do.LOOK_READY: Stage.EXECUTE,
+    **dict.fromkeys(asking.PERFORM, Stage.EXECUTE),
 }
 
 
@@ -82,8 +83,9 @@ def perform(state: State, leg: Leg, do: Do, action_id: str) -> list[Entry]:
 
     Raises: ImmyError, which `failed` turns into entries.
     """
-    if do in effects.PERFORM:
-        return effects.PERFORM[do](state, leg, action_id)
+    for these in (effects.PERFORM, asking.PERFORM):
+        if do in these:
+            return these[do](state, leg, action_id)
     return _PERFORM[do](state, leg)
 
 

@@ -265,6 +265,13 @@ CASES: dict[str, tuple[Case, Cause, bool, str, str]] = {
         f"it waits for window {NIGHT}",
         "sessions resume --due",
     ),
+    "people who are asked": (
+        case(lambda: waiting(Waiting(WaitKind.PROMPT, 9.0, "ann to answer whether it may reboot: updates"))),
+        Cause.PROMPT,
+        False,
+        "it waits for ann to answer",
+        "sessions show s1",
+    ),
     "an earlier wave": (
         case(lambda: waiting(Waiting(WaitKind.TURN, 9.0, "an earlier wave, which waits", deferred=True)), owner=""),
         Cause.TURN,

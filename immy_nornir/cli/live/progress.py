@@ -35,6 +35,7 @@ from immy_nornir.model.record.entries import (
     Waiting,
 )
 from immy_nornir.model.record.order_entries import CancelAsked, JobStopAsked, PauseAsked, PauseLifted, RebootOrdered
+from immy_nornir.model.record.question_entries import QuestionEnded
 from immy_nornir.model.record.session import Outcome, Status, WaitKind
 from immy_nornir.text.visible import visible
 
@@ -58,6 +59,7 @@ _TOLD = (
     RebootAsked,
     RebootEnded,
     RebootIntended,
+    QuestionEnded,
     RetryLater,
     Verified,
 )
@@ -69,6 +71,7 @@ _TOLD_WAITS = (
     WaitKind.RETRY,
     WaitKind.SLOT,
     WaitKind.PREFLIGHT,
+    WaitKind.PROMPT,
 )
 
 

@@ -66,6 +66,8 @@ class Cause(StrEnum):
     """Somebody has to say that it may do what it plans."""
     BRAKES = "brakes"
     """The brakes of its run hold it."""
+    PROMPT = "prompt"
+    """People on its computer are asked, or have put it off."""
     PAUSE = "pause"
     """Somebody has it paused."""
     SLOT = "slot"
@@ -326,6 +328,9 @@ def _held(one: OpenSession, state: State, wait: Waiting, since: float | None, ar
             return Holding(
                 Cause.BRAKES, f"it waits for {wait.about}", since, None, not one.owner, (), (show, _log(one))
             )
+        case WaitKind.PROMPT:
+            show = Next(f"sessions show {one.id}", "shows who was asked, and what was said")
+            return Holding(Cause.PROMPT, f"it waits for {wait.about}", since, until, False, (), (show, due, cancel))
         case WaitKind.PAUSE:
             again = Next(f"sessions resume {one.id}", "lets it go on")
             return Holding(Cause.PAUSE, f"it is paused: {wait.about}", since, until, until is None, (), (again, cancel))

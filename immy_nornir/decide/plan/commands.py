@@ -10,7 +10,7 @@ import shlex
 from typing import Final
 
 from immy_nornir.decide.plan.job_steps import Step
-from immy_nornir.decide.plan.make_plan import user_for
+from immy_nornir.decide.plan.users import user_for
 from immy_nornir.model.facts import Identity
 from immy_nornir.model.items import Context, ItemKind, Language, Platform
 from immy_nornir.model.plan import Held, Plan, PlannedAction, Reason

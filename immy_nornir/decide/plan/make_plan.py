@@ -17,6 +17,7 @@ from immy_nornir.decide.plan.actions import Decision, decide
 from immy_nornir.decide.plan.job_steps import missing_method
 from immy_nornir.decide.plan.order import CycleError, OrderKey
 from immy_nornir.decide.plan.phases import PhaseInput
+from immy_nornir.decide.plan.users import no_user, user_for
 from immy_nornir.decide.resolve.desires import parse_state
 from immy_nornir.model.deployments import Desired, StateKind, TaskMode
 from immy_nornir.model.facts import Finding, FindingStatus, Identity
@@ -32,7 +33,7 @@ from immy_nornir.model.items import (
     Task,
 )
 from immy_nornir.model.plan import Desire, Held, Plan, PlannedAction, Reason, RequestKind
-from immy_nornir.model.playbooks import CHANGING, READING, ActionType, MaintenanceType, Options, Reboot, UserContext
+from immy_nornir.model.playbooks import CHANGING, READING, ActionType, MaintenanceType, Options, Reboot
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def make_plan(planning: Planning) -> Plan:
     edges = {one.id: frozenset(one.after) for one in actions.values()}
     ordered = sorted((actions[name] for name in names), key=lambda one: one.always)
     doing = [one for one in ordered if one.to_do]
-    first = planning.options.reboot in (Reboot.AUTOMATIC, Reboot.FORCE) and any(not one.always for one in doing)
+    first = planning.options.reboot is not Reboot.SKIP and any(not one.always for one in doing)
     cut = phases.cut([PhaseInput(one.id, one.reboot) for one in doing], edges, bool(planning.pending_reboots) and first)
     number = {action_id: index for index, phase in enumerate(cut) for action_id in phase}
     placed = tuple(dataclasses.replace(one, phase=number[one.id]) if number.get(one.id) else one for one in ordered)
@@ -326,7 +327,7 @@ class _Actions:
             why = f"it requires a reboot {action.reboot} it, and the option reboot is skip"
             return _hold(action, Held.REBOOT_SKIPPED, why)
         if action.context is Context.USER and not user_for(planning.options, planning.identity, planning.primary_user):
-            return _hold(action, Held.USER_CONTEXT, _no_user(planning))
+            return _hold(action, Held.USER_CONTEXT, no_user(planning.options, planning.identity, planning.primary_user))
         missing = missing_method(action, item, finding)
         if missing:
             return _hold(action, Held.NO_METHOD, missing)
@@ -385,27 +386,3 @@ def _unknown(action: PlannedAction, reason: Reason, why: str) -> PlannedAction:
 
 def _hold(action: PlannedAction, held: Held, why: str) -> PlannedAction:
     return dataclasses.replace(action, held=held, held_why=why)
-
-
-def user_for(options: Options, identity: Identity, primary: str) -> str:
-    """As whom an action in user context runs; empty: as nobody."""
-    users = identity.users
-    match options.user_context:
-        case UserContext.CURRENT_USER:
-            return users[0] if users else ""
-        case UserContext.PRIMARY_USER:
-            return next((one for one in users if primary and one.lower() == primary.lower()), "")
-        case UserContext.SKIP:
-            return ""
-
-
-def _no_user(planning: Planning) -> str:
-    match planning.options.user_context:
-        case UserContext.SKIP:
-            return "it runs as a user, and the option user_context is skip"
-        case UserContext.PRIMARY_USER if not planning.primary_user:
-            return "it runs as the primary user, and none is known (set immy_primary_user)"
-        case UserContext.PRIMARY_USER:
-            return f"it runs as the primary user {planning.primary_user}, who is not logged on"
-        case UserContext.CURRENT_USER:
-            return "it runs as the current user, and nobody is logged on"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from immy_nornir.decide.steps import orders, room, times
-from immy_nornir.decide.steps.holding import approval, preflight
+from immy_nornir.decide.steps.holding import approval, asking, preflight
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import SELF_REBOOT_PATIENCE_SECONDS, look_for_boot, no_reboot
 from immy_nornir.decide.steps.state import State, did_anything, may_plan_again
@@ -80,8 +80,11 @@ def effect_of(state: State, step: Step) -> Effect | None:
             return None
 
 
-def may_begin(state: State, effect: Effect, moment: Moment) -> Step | None:
-    """None when it may; else what is to be done instead: a wait, a note that ends it, a look whether it is there."""
+def may_begin(state: State, effect: Effect, moment: Moment, why: str = "") -> Step | None:
+    """None when it may; else what is to be done instead: a wait, a note that ends it, a look whether it is there.
+
+    `why` is told to people who are asked about a reboot.
+    """
     instead = _held(state, effect, moment)
     if instead is None or isinstance(instead, Wait):
         instead = _paused(state, effect, moment) or instead
@@ -93,6 +96,8 @@ def may_begin(state: State, effect: Effect, moment: Moment) -> Step | None:
     # Nobody is there to be asked any more when a window opens: it is asked before.
     if instead is None or isinstance(instead, Wait):
         instead = _unapproved(state, effect, moment) or instead
+    if instead is None and effect == Reboot(asked=False):
+        instead = asking.held(state, moment, why)
     return _no_room(state, effect, moment) if instead is None else instead
 
 
@@ -176,7 +181,10 @@ def hours(state: State, moment: Moment) -> Step | None:
     """What keeps a reboot waiting: holds, and the window and the business hours, unless ordered in spite of these."""
     if orders.waits_for_nothing(state):
         return times.hold(state, moment)
-    return times.window(state, moment) or times.business_hours(state, moment.now)
+    held = times.window(state, moment)
+    if held is not None or asking.by_user(state) or not asking.agreed(state):
+        return held  # who is there may say that it may be in business hours, too
+    return times.business_hours(state, moment.now)
 
 
 def superseded(state: State) -> bool:

@@ -29,6 +29,7 @@ from immy_nornir.model.record.entries import (
     Waiting,
 )
 from immy_nornir.model.record.order_entries import CancelAsked, JobStopAsked, OrderEntry
+from immy_nornir.model.record.question_entries import QuestionAnswered, QuestionIntended, QuestionShown
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,9 @@ class Contact:
                 return Contact(True, self.checked_at, stumbles)
             case ContactLost() | RebootAsked():
                 return Contact(False, at, stumbles)
-            case JobIntended() | RebootIntended():
+            case JobIntended() | RebootIntended() | QuestionIntended():
                 return Contact(self.connected, 0.0, stumbles)
-            case JobSeen():
+            case JobSeen() | QuestionShown() | QuestionAnswered():
                 return Contact(self.connected, at, stumbles)
             case RebootEnded(identity=identity) if identity is not None:
                 back = before.reboot is None or before.reboot.boot.differs(identity.boot)

@@ -12,7 +12,7 @@ import hashlib
 from immy_nornir.decide.steps.ends import outcomes
 from immy_nornir.decide.steps.execution import current, execute, next_action
 from immy_nornir.decide.steps.gate import effect_of, left_open, may_begin
-from immy_nornir.decide.steps.holding import deadlines
+from immy_nornir.decide.steps.holding import asking, deadlines
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import denied, owes, reboot_under_way
 from immy_nornir.decide.steps.room import for_contact, on_its_way
@@ -26,6 +26,7 @@ from immy_nornir.model.record.entries import (
     ActionEnded,
     ContactLost,
     Interrupted,
+    RebootIntended,
     Refused,
     StageFailed,
     StopAsked,
@@ -76,10 +77,20 @@ def _possible(state: State, moment: Moment) -> Step:
     step = deadlines.end(state, moment) or _wanted(state, moment)
     effect = effect_of(state, step)
     if effect is not None:
-        step = may_begin(state, effect, moment) or step
+        step = may_begin(state, effect, moment, _why(step)) or step
+    step = asking.instead(state, step, moment) or step
     if not moment.contact.connected and _needs_computer(step):
         step = _gone(state) if state.reboot_failure and state.lost is not None else _contact(state, moment)
     return for_contact(moment.room, step, connected=moment.contact.connected) or step
+
+
+def _why(step: Step) -> str:
+    """What a reboot is for, where the step intends one."""
+    match step:
+        case Note(RebootIntended(why=why)):
+            return why
+        case _:
+            return ""
 
 
 def _gone(state: State) -> Step:
@@ -256,6 +267,7 @@ def _finish(state: State) -> Finish:
     forced = state.spec.options.reboot is Reboot.FORCE and not state.reboots
     if (owes(state) or forced) and Stage.EXECUTE in state.spec.stages:
         why = _closed(state) if state.closed else denied(state) or state.over or no_free_time(state)
+        why = why or state.questions.refused
         text += f"; not rebooted: {why}" if why else ""
     if state.reboot_order is not None:
         text += f"; the reboot that was ordered by {state.reboot_order.ordered.by} was not done"

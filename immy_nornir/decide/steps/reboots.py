@@ -23,9 +23,8 @@ SELF_REBOOT_PATIENCE_SECONDS = 10 * 60
 
 def may_reboot(state: State) -> bool:
     """Whether this session may reboot the computer at all."""
-    return (
-        state.spec.options.reboot in (Reboot.AUTOMATIC, Reboot.FORCE) and not no_free_time(state) and not denied(state)
-    )
+    asks = state.spec.options.reboot is not Reboot.SKIP and not state.questions.refused
+    return asks and not no_free_time(state) and not denied(state)
 
 
 def denied(state: State) -> str:
@@ -58,6 +57,8 @@ def no_reboot(state: State) -> tuple[OutcomeReason, str] | None:
         return OutcomeReason.PREFLIGHT, state.unready
     if why := denied(state):
         return OutcomeReason.NOT_APPROVED, why
+    if state.questions.refused:
+        return OutcomeReason.REBOOTS_SKIPPED, state.questions.refused
     if not may_reboot(state):
         why = no_free_time(state) or f"the option reboot is {state.spec.options.reboot}"
         return OutcomeReason.REBOOTS_SKIPPED, why

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from immy_nornir.decide.steps.ends.outcomes import immediate
+from immy_nornir.decide.steps.questions import NOTHING_ASKED, Questions, after_reboot, fold_question
 from immy_nornir.decide.steps.under_way import ActionState, Job, RebootState
 from immy_nornir.model.facts import Boot, Facts, Finding, Identity
 from immy_nornir.model.items import DEFAULT_EXIT_CODES, ExitMeaning, Item, RebootNeed
@@ -62,6 +63,13 @@ from immy_nornir.model.record.order_entries import (
     PauseAsked,
     PauseLifted,
     RebootOrdered,
+)
+from immy_nornir.model.record.question_entries import (
+    QuestionAnswered,
+    QuestionEnded,
+    QuestionIntended,
+    QuestionShown,
+    UsersLooked,
 )
 from immy_nornir.model.record.session import Outcome, OutcomeReason, Purpose, SessionSpec, WaitKind
 from immy_nornir.model.values import Json
@@ -129,6 +137,8 @@ class State:
     """When, for the process that is at it: none stays for what was paused before it came."""
     reboot_order: RebootOrdered | None = None
     """An order to reboot that nothing was done for yet."""
+    questions: Questions = NOTHING_ASKED
+    """What people on the computer were asked."""
     failure: StageFailed | Refused | None = None
     reboot_failure: str = ""
     resumed_at: float = 0.0
@@ -281,6 +291,8 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901, PLR0915 - one
             return _ordered(state, order, at)
         case JobStopAsked(job_id):
             return _with_job(state, replace(_under_way(state, job_id), stop_asked=True))
+        case UsersLooked() | QuestionIntended() | QuestionShown() | QuestionAnswered() | QuestionEnded() as asked:
+            return replace(state, questions=fold_question(state.questions, asked, at))
         case Noted():
             return state
         case Interrupted() as interrupted:
@@ -369,6 +381,7 @@ def _known(state: State, identity: Identity) -> State:
         owed=False,
         acted=False,
         reboot_order=None,
+        questions=after_reboot(state.questions),
         actions={key: replace(one, reboot_due=False) for key, one in state.actions.items()},
     )
 
@@ -476,6 +489,7 @@ def _rebooted(state: State, identity: Identity | None, message: str) -> State:
         owed=False,
         acted=False,
         reboot_order=None,
+        questions=after_reboot(state.questions),
         actions={key: replace(one, reboot_due=False) for key, one in state.actions.items()},
     )
 

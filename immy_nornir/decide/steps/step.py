@@ -26,6 +26,10 @@ class Do(StrEnum):
     ASK_REBOOT = "ask_reboot"
     CHECK_BOOT = "check_boot"
     LOOK_READY = "look_ready"
+    LOOK_USERS = "look_users"
+    SHOW_QUESTION = "show_question"
+    HEAR_ANSWERS = "hear_answers"
+    CLOSE_QUESTION = "close_question"
     VERIFY = "verify"
 
 

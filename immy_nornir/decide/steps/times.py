@@ -52,7 +52,7 @@ def hold(state: State, moment: Moment) -> Wait | Note | None:
     held = holds.in_force(moment.holds, moment.now)
     if held is None:
         return None
-    about = holds.sentence(held, _told_zone(state))
+    about = holds.sentence(held, told_zone(state))
     if held.until is None:
         return Note(WindowClosed(about, OutcomeReason.HELD))
     return Wait(WaitKind.HOLD, held.until, f"the computer is {about}", held.kind is not HoldKind.UNREAD)
@@ -60,7 +60,7 @@ def hold(state: State, moment: Moment) -> Wait | Note | None:
 
 def _wait(state: State, held: Hold | None, by: Hold | None, opens: float, closed: float | None) -> Wait:
     """The wait for the next time: of the window, unless something holds the computer now."""
-    zone, name = _told_zone(state), f"window {state.spec.options.window}"
+    zone, name = told_zone(state), f"window {state.spec.options.window}"
     until = opens if closed is None else min(opens, closed)
     if held is None:
         begun = did_anything(state) or state.reboots > 0
@@ -120,7 +120,8 @@ def _missed(state: State) -> str:
     return ", and what had not begun is not carried to the next one (window_over: miss)" if again else ""
 
 
-def _told_zone(state: State) -> str:
+def told_zone(state: State) -> str:
+    """The zone that times are told in: the computer's, where it is known."""
     try:
         return _zone(state)
     except ImmyError:
@@ -180,7 +181,7 @@ def _zone(state: State) -> str:
 
 def _zone_for_reboots(state: State) -> None:
     """Raise WindowError where the session may have to hold a reboot back and nobody knows the zone."""
-    if _holds(state) and state.spec.options.reboot in (Reboot.AUTOMATIC, Reboot.FORCE):
+    if _holds(state) and state.spec.options.reboot is not Reboot.SKIP:
         _zone(state)
 
 

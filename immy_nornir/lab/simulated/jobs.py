@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from immy_nornir.lab.simulated.effects import Outcome, carry_out, printed
 from immy_nornir.lab.simulated.lease import LeaseFile
+from immy_nornir.lab.simulated.people import SILENT, answered
 from immy_nornir.lab.simulated.reading import OperationError
 from immy_nornir.lab.spec import Misbehaviour
 from immy_nornir.model.wire import Effect, JobState
@@ -122,6 +123,9 @@ class Spool:
     def _begin(self, job: Job) -> None:
         job.state = JobState.RUNNING
         job.output = printed(self._state.spec.prints.get(str(job.spec.get("item") or job.spec.get("kind") or "")))
+        if job.spec.get("kind") == "ask":
+            self._ask(job)
+            return
         self._log(job, "installer_started")
         seconds = self._computer.site.knobs.install_seconds
         deadline = float(job.spec.get("deadline_seconds") or 3600)
@@ -131,6 +135,20 @@ class Spool:
             job.timer = self._computer.site.loop.call_later(seconds, self._end, job)
         else:
             self._end(job)
+
+    def _ask(self, job: Job) -> None:
+        """The user answers after a moment, or the question closes at its time."""
+        params = (job.spec.get("work") or {}).get("params") or {}
+        user = str(job.spec.get("context") or "").removeprefix("user:")
+        code = answered(self._state.spec, user, params, self._runs.get(user, 0))
+        self._runs[user] = self._runs.get(user, 0) + 1
+        seconds = float(params.get("seconds") or 0) if code == SILENT else self._computer.site.knobs.answer_seconds
+        job.timer = self._computer.site.loop.call_later(seconds, self._answer, job, user, code)
+
+    def _answer(self, job: Job, user: str, code: int) -> None:
+        if job.state is JobState.RUNNING:
+            self._settle(job, JobState.FINISHED, Outcome(code))
+            self._computer.log("answered", job_id=job.job_id, user=user, code=code)
 
     def _too_late(self, job: Job) -> None:
         self._settle(job, JobState.FINISHED, Outcome(None, error="deadline"))

@@ -60,6 +60,7 @@ def identity(state: State, now: float) -> dict[str, Json]:
         "boot": {"id": str(state.boot_id), "time": state.boot_time},
         "pending_reboots": list(state.pending),
         "users": list(spec.users),
+        "logons": [{"name": user, "state": spec.logons.get(user, "active"), "desktop": True} for user in spec.users],
         "system": {
             "os": spec.os,
             "version": spec.version,

@@ -18,6 +18,13 @@ from immy_nornir.model.record.order_entries import (
     PauseLifted,
     RebootOrdered,
 )
+from immy_nornir.model.record.question_entries import (
+    QuestionAnswered,
+    QuestionEnded,
+    QuestionIntended,
+    QuestionShown,
+    UsersLooked,
+)
 from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason, Purpose, Status, WaitKind
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import JobResult
@@ -377,6 +384,11 @@ Entry = (
     | PauseLifted
     | RebootOrdered
     | JobStopAsked
+    | UsersLooked
+    | QuestionIntended
+    | QuestionShown
+    | QuestionAnswered
+    | QuestionEnded
     | Noted
     | Interrupted
     | Finished

@@ -35,6 +35,8 @@ class WaitKind(StrEnum):
     """An earlier wave of its run waits for its time."""
     HOLD = "hold"
     """Nothing is changed on its computer for a time: a blackout, a freeze, a hold of the inventory."""
+    PROMPT = "prompt"
+    """People on the computer are to answer, or have put off what they were asked about."""
 
 
 class Outcome(StrEnum):

@@ -32,6 +32,7 @@ WAITS: Mapping[WaitKind, str] = {
     WaitKind.CONNECTIVITY: "computer",
     WaitKind.SLOT: "room",
     WaitKind.PREFLIGHT: "not ready",
+    WaitKind.PROMPT: "question",
 }
 WAITS_FOR: Mapping[WaitKind, str] = {
     WaitKind.JOB: "what is under way there",
@@ -46,6 +47,7 @@ WAITS_FOR: Mapping[WaitKind, str] = {
     WaitKind.PREFLIGHT: "the computer to be ready",
     WaitKind.HOLD: "the end of a hold",
     WaitKind.TURN: "an earlier wave",
+    WaitKind.PROMPT: "an answer of the people there",
 }
 """After `waits for`."""
 REASONS: Mapping[OutcomeReason, str] = {one: one.value.replace("_", " ") for one in OutcomeReason}

@@ -32,7 +32,7 @@ def work_of(spec: JobSpec) -> Work:
     """The program of a job; raises ValueError, KeyError or TypeError for work that is not as docs/wire.md says."""
     work = spec.work
     match spec.kind:
-        case "script":
+        case "script" | "ask":
             return Work(_script(work), _params(work))
         case "command":
             return Work(_command(work), _words(work))

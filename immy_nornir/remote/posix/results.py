@@ -74,8 +74,23 @@ def identity(text: str) -> dict[str, Json]:
         "boot": {"id": seen.get("boot_id"), "time": _number(seen.get("boot_time"))},
         "pending_reboots": [row[1] for row in rows if row[0] == "pending" and len(row) > 1],
         "users": [row[1] for row in rows if row[0] == "user" and len(row) > 1],
+        "logons": _logons(rows),
         "system": _system(seen),
     }
+
+
+_BEST = ("active", "unknown", "locked", "disconnected")
+
+
+def _logons(rows: Rows) -> Json:
+    """Each person once: a session with a desktop before one without, then the best state."""
+    found: dict[str, tuple[bool, int, str]] = {}
+    for row in rows:
+        if row[0] != "logon" or len(row) < 4 or row[2] not in _BEST:
+            continue
+        rank = (row[3] != "1", _BEST.index(row[2]), row[2])
+        found[row[1]] = min(found.get(row[1], rank), rank)
+    return [{"name": name, "state": state, "desktop": not without} for name, (without, _, state) in found.items()]
 
 
 def _uuid(seen: dict[str, str]) -> tuple[str, str]:
@@ -139,6 +154,7 @@ def to_identity(result: Json) -> Identity:
         boot=Boot(str(boot_id) if boot_id else None, boot_time if isinstance(boot_time, float) else None),
         pending_reboots=tuple(str(name) for name in pending),
         users=tuple(str(name) for name in users),
+        logons=told.logons(result.get("logons"), users),
         system=system,
     )
 

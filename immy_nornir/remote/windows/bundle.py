@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 
     from immy_nornir.model.values import Json
 
-_COMMON = tuple(
-    f"common/{name}"
-    for name in ("values", "elements", "registry", "identity", "processes", "scripts", "resources", "packages")
-)
+_NAMES = ("values", "elements", "registry", "logons", "identity", "processes", "scripts", "resources", "packages")
+_COMMON = tuple(f"common/{name}" for name in _NAMES)
 READING = (*_COMMON, "reading/software", "reading/facts", "operations")
 """Script files of requests that read, in the order in which they are read; functions only."""
 ACTING = (*READING[:-1], "acting/spool", "acting/jobs", "acting/lease", "operations")

@@ -343,6 +343,7 @@ def identity_from(result: Mapping[str, Json]) -> Identity:
         boot=boot_from(boot if isinstance(boot, dict) else {}),
         pending_reboots=told.texts(result.get("pending_reboots")),
         users=told.texts(result.get("users")),
+        logons=told.logons(result.get("logons"), result.get("users")),
         system=told.system(system),
     )
 

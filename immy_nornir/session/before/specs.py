@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -25,6 +26,7 @@ from immy_nornir.model.playbooks import (
     Offline,
     OnFailure,
     Options,
+    Otherwise,
     Play,
     Preflight,
     Reboot,
@@ -43,6 +45,9 @@ _ENUMS: Mapping[str, type[StrEnum]] = {
     "on_failure": OnFailure,
     "window_over": WindowOver,
     "preflight": Preflight,
+    "prompt_silence": Otherwise,
+    "prompt_refusal": Otherwise,
+    "prompt_nobody": Otherwise,
 }
 _POSITIVE = {
     "reboot_timeout_minutes": "minutes",
@@ -51,8 +56,10 @@ _POSITIVE = {
     "run_timeout_minutes": "minutes",
     "preflight_minutes": "minutes",
     "preflight_hours": "hours",
+    "prompt_minutes": "minutes",
 }
-_WHOLE = ("max_reboots", "retries", "retry_seconds")
+_FROM_NOTHING = {"countdown_minutes": "minutes"}
+_WHOLE = ("max_reboots", "retries", "retry_seconds", "prompt_postponements")
 NAMES = tuple(one.name for one in dataclasses.fields(Options) if one.name != "origins")
 
 
@@ -121,25 +128,18 @@ def option_value(name: str, value: Value, origin: str) -> Any:
         raise UsageError(f"there is no option '{name}' ({origin})", f"did you mean '{near[0]}'?" if near else "")
     if name in _ENUMS:
         try:
-            chosen = _ENUMS[name](str(value))
+            return _ENUMS[name](str(value))
         except ValueError:
-            words = ", ".join(one for one in _ENUMS[name] if one is not Reboot.PROMPT)
+            words = ", ".join(_ENUMS[name])
             raise UsageError(f"option {name} cannot be '{plain(value)}' ({origin})", f"it is one of {words}") from None
-        if chosen is Reboot.PROMPT:
-            raise UsageError(f"reboot: prompt is not supported yet ({origin})", "use skip, automatic or force")
-        return chosen
     if name in _WHOLE:
         if not str(value).isdigit():
             raise UsageError(f"option {name} must be a whole number, not '{plain(value)}' ({origin})")
         return int(str(value))
-    if name in _POSITIVE:
-        try:
-            number = float(str(value))
-        except ValueError:
-            number = 0.0
-        if not 0 < number < float("inf"):
-            raise UsageError(f"option {name} must be a number of {_POSITIVE[name]}, not '{plain(value)}' ({origin})")
-        return number
+    if name in _POSITIVE or name in _FROM_NOTHING:
+        return _amount(name, value, origin)
+    if name == "prompt_later_minutes":
+        return _minutes(name, value, origin)
     if name == "reboots_in_business_hours":
         read = yes_or_no(value)
         if read is None:
@@ -151,6 +151,31 @@ def option_value(name: str, value: Value, origin: str) -> Any:
     if name == "window":
         return _window(str(value), origin)
     return str(value)
+
+
+def _amount(name: str, value: Value, origin: str) -> float:
+    """A number of a unit, more than nothing where nothing has no sense."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = math.nan
+    unit = _POSITIVE.get(name) or _FROM_NOTHING[name]
+    if not (0 < number < math.inf or (number == 0 and name in _FROM_NOTHING)):
+        raise UsageError(f"option {name} must be a number of {unit}, not '{plain(value)}' ({origin})")
+    return number
+
+
+def _minutes(name: str, value: Value, origin: str) -> tuple[int, ...]:
+    """Whole minutes, each once, the shortest first."""
+    listed = value.split(",") if isinstance(value, str) else value
+    texts = [str(one).strip() for one in (listed if isinstance(listed, Sequence) else [listed])]
+    if not all(one.isdigit() and 0 < int(one) <= _LONGEST_MINUTES for one in texts if one):
+        advice = "such as 15,60,240"
+        raise UsageError(f"option {name} must be whole minutes, not '{plain(value)}' ({origin})", advice)
+    return tuple(sorted({int(one) for one in texts if one}))
+
+
+_LONGEST_MINUTES = 7 * 24 * 60
 
 
 def _window(text: str, origin: str) -> str:

@@ -78,7 +78,7 @@ def test_effects_are_known_by_what_they_begin() -> None:
     assert effect_of(state, Note(intent)) == Reboot(asked=False)
     # That an installer reboots by itself is no decision of ours.
     assert effect_of(state, Note(RebootIntended(1, "", intent.boot, by_itself=True))) is None
-    assert may_begin(state, Reboot(asked=False), Moment(begun.world.now)) is None
+    assert may_begin(state, Reboot(asked=False), Moment(begun.world.now)) == Perform(Do.LOOK_USERS)
 
 
 def calls(tree: ast.AST) -> set[str]:

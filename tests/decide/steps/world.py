@@ -48,6 +48,7 @@ from immy_nornir.model.record.session import Outcome, OutcomeReason, SessionSpec
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import JobResult
 from tests.decide.builders import FULL
+from tests.decide.steps.people import People
 
 STOPPED = -2
 """In place of an exit code: it was told to stop."""
@@ -80,6 +81,7 @@ class World:
     job_seconds: float = 5.0
     away_seconds: float = 40.0
     time_zone: Json = "UTC"
+    role: str = "workstation"
     comes_back: bool = True
     reachable: bool = True
     determined: dict[str, PlannedAction] = field(default_factory=dict)
@@ -91,6 +93,7 @@ class World:
     jobs: dict[str, Job] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
     waits_for_boot: set[str] = field(default_factory=set)
+    people: People = field(default_factory=People)
     log: list[str] = field(default_factory=list)
     """Effects, in order: `job ID`, `reboot`."""
     used: dict[str, int] = field(default_factory=dict)
@@ -100,7 +103,7 @@ class World:
         return self.reachable and self.now >= self.away_until
 
     def identity(self) -> Identity:
-        boot, system = Boot(str(self.boot)), {"time_zone": self.time_zone}
+        boot, system = Boot(str(self.boot)), {"time_zone": self.time_zone, "role": self.role}
         return Identity("PC1", uuid="u", uuid_source="smbios", boot=boot, pending_reboots=self.pending, system=system)
 
     def reboot(self, why: str) -> None:
@@ -164,6 +167,10 @@ class World:
                 return [Planned(self.plan)]
             case Do.VERIFY:
                 return [Verified((), self.not_converged)]
+            case Do.LOOK_USERS:
+                return self.people.look(self.now)
+            case Do.SHOW_QUESTION | Do.HEAR_ANSWERS | Do.CLOSE_QUESTION:
+                return self._ask(state, step.do)
             case Do.ASK_REBOOT:
                 assert state.reboot is not None
                 if state.reboot.boot.differs(Boot(str(self.boot))):
@@ -178,6 +185,12 @@ class World:
             case _:
                 assert one is not None
                 return self._about(state, step)
+
+    def _ask(self, state: State, do: Do) -> list[Entry]:
+        question = state.questions.question
+        assert question is not None
+        ask = {Do.SHOW_QUESTION: self.people.show, Do.HEAR_ANSWERS: self.people.hear}.get(do, self.people.close)
+        return ask(question, self.now)
 
     def _about(self, state: State, step: Perform) -> list[Entry]:
         one = state.actions[step.action_id]
@@ -319,7 +332,7 @@ class Session:
         for entry in entries:
             self.append(entry)
         if not entries:
-            self.contact = self.contact.looked(self.world.now, achieved=step.do is Do.POLL_JOB)
+            self.contact = self.contact.looked(self.world.now, achieved=step.do in (Do.POLL_JOB, Do.HEAR_ANSWERS))
 
     def _park(self, wait: Wait) -> None:
         assert wait.until > self.world.now, f"waits for the past: {wait}"

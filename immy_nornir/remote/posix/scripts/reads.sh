@@ -36,6 +36,7 @@ immy_identity() {
   immy_say time_zone "$(immy_time_zone)"
   immy_say disk_free "$(df -Pk / 2>/dev/null | awk 'NR == 2 { print $4 }')"
   who 2>/dev/null | awk '{ print "user\t" $1 }' | sort -u
+  immy_logons
   if [ "$(uname -s)" = Darwin ]; then
     immy_say platform_uuid "$(ioreg -rd1 -c IOPlatformExpertDevice | sed -n 's/.*"IOPlatformUUID" = "\(.*\)".*/\1/p')"
     immy_say os "$(sw_vers -productName)"
@@ -119,6 +120,26 @@ immy_network() {
     done
   fi
   awk '$1 == "nameserver" { print "dns\t" $2 }' /etc/resolv.conf 2>/dev/null
+}
+
+# How people are logged on: as systemd-logind tells it, else as far as `who` does. The last field: whether there is a desktop.
+immy_logons() {
+  immy_ids=
+  if immy_has loginctl; then immy_ids=$(loginctl list-sessions --no-legend 2>/dev/null | awk '{ print $1 }'); fi
+  if [ -z "$immy_ids" ]; then
+    who 2>/dev/null | awk '{ print "logon\t" $1 "\tunknown\t" ($2 ~ /^(:|console)/ || $NF ~ /^\(:/ ? 1 : 0) }'
+    return 0
+  fi
+  for immy_id in $immy_ids; do
+    loginctl show-session "$immy_id" -p Name -p Class -p Type -p Active -p State -p LockedHint 2>/dev/null | awk '
+      { i = index($0, "="); v[substr($0, 1, i - 1)] = substr($0, i + 1) }
+      END {
+        if (v["Class"] !~ /^user/ || v["State"] == "closing" || v["Name"] == "") exit
+        desktop = v["Type"] ~ /^(x11|wayland|mir)$/
+        state = desktop && v["LockedHint"] == "yes" ? "locked" : desktop && v["Active"] != "yes" ? "disconnected" : "active"
+        print "logon\t" v["Name"] "\t" state "\t" (desktop ? 1 : 0)
+      }'
+  done
 }
 
 immy_users() {

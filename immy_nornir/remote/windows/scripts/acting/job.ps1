@@ -176,7 +176,7 @@ function Invoke-ImmyWork {
             if ($part) { foreach ($name in @($part.Keys)) { $params[$name] = $part[$name] } }
         }
         switch ([string]$job.kind) {
-            'script' { Invoke-ImmyJobScript $outcome $params $null }
+            { $_ -in 'script', 'ask' } { Invoke-ImmyJobScript $outcome $params $null }
             'command' { Invoke-ImmyCommand $outcome }
             'installer' { Invoke-ImmyInstaller $outcome $params }
             'package' { $outcome.exit_code = Invoke-ImmyPackage ([string]$work.manager) ([string]$work.name) ([string]$work.action) ([string]$work.version) }

@@ -69,7 +69,9 @@ function Get-ImmyTaskUser([string]$context) {
     return $Matches[1]
 }
 
-function Register-ImmyTaskByFile([string]$name, [string]$folder, [string]$arguments, $user) {
+function Test-ImmyHeadless { return [int](Get-ImmyRegistryText $ImmyCurrentVersion 'CurrentBuildNumber') -ge 17763 }
+
+function Register-ImmyTaskByFile([string]$name, [string]$folder, [string]$command, [string]$arguments, $user) {
     $escape = { param($text) [Security.SecurityElement]::Escape($text) }
     $principal = '<UserId>S-1-5-18</UserId><RunLevel>HighestAvailable</RunLevel>'
     if ($user) { $principal = "<UserId>$(& $escape $user)</UserId><LogonType>InteractiveToken</LogonType><RunLevel>LeastPrivilege</RunLevel>" }
@@ -77,7 +79,7 @@ function Register-ImmyTaskByFile([string]$name, [string]$folder, [string]$argume
         "<Principals><Principal id=`"Author`">$principal</Principal></Principals><Settings><MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>" +
         '<DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries><StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>' +
         '<ExecutionTimeLimit>PT0S</ExecutionTimeLimit><Hidden>true</Hidden><Priority>4</Priority></Settings>' +
-        "<Actions Context=`"Author`"><Exec><Command>powershell.exe</Command><Arguments>$(& $escape $arguments)</Arguments></Exec></Actions></Task>"
+        "<Actions Context=`"Author`"><Exec><Command>$command</Command><Arguments>$(& $escape $arguments)</Arguments></Exec></Actions></Task>"
     $file = [IO.Path]::Combine($folder, 'task.xml')
     [IO.File]::WriteAllText($file, $xml, [Text.Encoding]::Unicode)
     $program = Get-Command -Name schtasks.exe, schtasks -ErrorAction SilentlyContinue | Select-Object -First 1
@@ -97,11 +99,16 @@ function Start-ImmyTask([string]$id, [string]$folder, $job) {
         if ($LASTEXITCODE -ne 0) { throw "there is no user '$user' on this computer" }
     }
     $arguments = '-NoProfile -NonInteractive -ExecutionPolicy Bypass -File "{0}"' -f [IO.Path]::Combine($folder, 'job.ps1')
+    $program = 'powershell.exe'
+    # On the desktop of a user a console window would show, and closing it would end the job. Windows Terminal shows one that is
+    # hidden, too; a conhost without a head shows none (microsoft/terminal#249, PowerShell#3028), from Windows 10 1809 on.
+    if ($user -and (Test-ImmyHeadless)) { $program, $arguments = 'conhost.exe', "--headless powershell.exe $arguments" }
+    elseif ($user) { $arguments = "-WindowStyle Hidden $arguments" }
     if (-not (Get-Command -Name Register-ScheduledTask -ErrorAction SilentlyContinue)) {
-        Register-ImmyTaskByFile $name $folder $arguments $user
+        Register-ImmyTaskByFile $name $folder $program $arguments $user
         return
     }
-    $action = New-ScheduledTaskAction -Execute 'powershell.exe' -Argument $arguments
+    $action = New-ScheduledTaskAction -Execute $program -Argument $arguments
     if ($user) { $principal = New-ScheduledTaskPrincipal -UserId $user -LogonType Interactive -RunLevel Limited }
     else { $principal = New-ScheduledTaskPrincipal -UserId 'S-1-5-18' -LogonType ServiceAccount -RunLevel Highest }
     # Priority 4 is normal: by default a task works and reads its disk slowly.

@@ -224,9 +224,10 @@ function Read-ImmyIdentity {
     if (-not $name) { $name = Get-ImmyRegistryText "$ImmyControlSet\ComputerName\ActiveComputerName" 'ComputerName' }
     if (-not $name) { $name = [Environment]::MachineName }
     $uuid, $source = Get-ImmyUuid $cim
+    $logons = @(Get-ImmyLogons)
     return [ordered]@{
         name = $name; domain = Get-ImmyDomain $cim; uuid = $uuid; uuid_source = $source; platform = 'windows'
         boot = Get-ImmyBoot $cim; pending_reboots = @(Get-ImmyPendingReboots)
-        users = @(Get-ImmyUsers | ForEach-Object { $_.name }); system = Get-ImmySystem $cim
+        users = @($logons | ForEach-Object { $_.name }); logons = $logons; system = Get-ImmySystem $cim
     }
 }
