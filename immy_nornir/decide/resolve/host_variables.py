@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from immy_nornir.decide import holds
+from immy_nornir.decide import asking_texts, holds
 from immy_nornir.errors import ImmyError
 from immy_nornir.model.values import SecretRef, Value
 from immy_nornir.model.words import ADVICE, NEITHER, yes_or_no
@@ -66,6 +66,14 @@ def _wrong_hold(value: Value) -> str:
     return ""
 
 
+def _wrong_texts(value: Value) -> str:
+    try:
+        asking_texts.texts_of(value)
+    except ValueError as error:
+        return f"immy_prompt_texts: {error}"
+    return ""
+
+
 def problem_of(name: str, value: Value) -> str:
     """What is wrong with an own variable as it stands in a file; empty when nothing is, or only a session can tell."""
     if isinstance(value, SecretRef) or (isinstance(value, str) and templates.is_template(value)):
@@ -80,6 +88,8 @@ def problem_of(name: str, value: Value) -> str:
             return "" if isinstance(value, str) else "immy_identity is neither a uuid nor a map"
         case "immy_hold":
             return _wrong_hold(value)
+        case "immy_prompt_texts":
+            return _wrong_texts(value)
         case "immy_tags":
             texts = value if isinstance(value, list | tuple) else [value]
             return "" if all(isinstance(one, str) for one in texts) else "immy_tags is no list of words"

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from immy_nornir.model.values import Json
 
-_NAMES = ("values", "elements", "registry", "logons", "identity", "processes", "scripts", "resources", "packages")
+_NAMES = ("values", "elements", "registry", "boot", "processes", "scripts", "resources", "packages")
 _COMMON = tuple(f"common/{name}" for name in _NAMES)
-READING = (*_COMMON, "reading/software", "reading/facts", "operations")
+READING = (*_COMMON, "reading/logons", "reading/identity", "reading/software", "reading/facts", "operations")
 """Script files of requests that read, in the order in which they are read; functions only."""
 ACTING = (*READING[:-1], "acting/spool", "acting/jobs", "acting/lease", "operations")
 """Script files of requests with effects."""

@@ -9,9 +9,14 @@ $codes = @(([string]$params.codes -split ' ') | Where-Object { $_ } | ForEach-Ob
 $isCountdown = [string]$params.kind -eq 'countdown'
 
 # The language of the person, not that of the system; English where the fleet has no text in it.
+function Get-AskedCultures {
+    [Globalization.CultureInfo]::CurrentUICulture.Name
+    [Globalization.CultureInfo]::CurrentUICulture.TwoLetterISOLanguageName
+}
+
 function Get-AskedLanguage {
     $known = @([string]$params.languages -split ' ')
-    foreach ($culture in [Globalization.CultureInfo]::CurrentUICulture.Name, [Globalization.CultureInfo]::CurrentUICulture.TwoLetterISOLanguageName) {
+    foreach ($culture in Get-AskedCultures) {
         if ($known -contains $culture) { return $culture }
     }
     return $known[0]

@@ -33,7 +33,7 @@ function Start-ScheduledTask {
     if ($env:IMMY_TEST_TASKS_BROKEN) { throw 'the scheduler is broken' }
     $task = ConvertFrom-Json -InputObject (Get-Content -Raw -LiteralPath (Get-TaskFile $TaskPath $TaskName))
     Add-Content -LiteralPath (Join-Path $folder 'log') "started $TaskName"
-    $line = 'setsid "{0}" {1} </dev/null >/dev/null 2>&1 &' -f $env:IMMY_PWSH, $task.action.Argument
+    $line = 'setsid "{0}" {1} </dev/null >/dev/null 2>&1 &' -f $env:IMMY_PWSH, ($task.action.Argument -replace '^--headless powershell\.exe |^-WindowStyle Hidden ', '')
     $info = New-Object Diagnostics.ProcessStartInfo '/bin/sh', ('-c "{0}"' -f $line.Replace('"', '\"'))
     $info.UseShellExecute = $false
     [Diagnostics.Process]::Start($info).WaitForExit()
