@@ -103,7 +103,8 @@ _HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 class Reader:
     """A reading connection for one thread at a time. Use as a context manager."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, written: bool = False) -> None:
+        """`written`: by this process, which has to see what it wrote."""
         try:
             there = path.exists()
         except OSError as error:
@@ -112,7 +113,7 @@ class Reader:
             raise HistoryError(f"there is no history at {path} yet", "immy run makes it; --state names another folder")
         self._path = path
         try:
-            self._opened = open_reading(path)
+            self._opened = open_reading(path, written=written)
         except (OSError, sqlite3.Error) as error:
             raise troubles.refusal(path, "read", error) from error
         self._connection = self._opened.connection
