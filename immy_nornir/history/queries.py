@@ -105,14 +105,11 @@ class Reader:
 
     def __init__(self, path: Path, *, written: bool = False) -> None:
         """`written`: by this process, which has to see what it wrote."""
-        try:
-            there = path.exists()
-        except OSError as error:
-            raise troubles.refusal(path, "read", error) from error
-        if not there:
-            raise HistoryError(f"there is no history at {path} yet", "immy run makes it; --state names another folder")
         self._path = path
         try:
+            if not path.exists():
+                told = f"there is no history at {path} yet"
+                raise HistoryError(told, "immy run makes it; --state names another folder")
             self._opened = open_reading(path, written=written)
         except (OSError, sqlite3.Error) as error:
             raise troubles.refusal(path, "read", error) from error
