@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from immy_nornir.errors import HistoryError
+from immy_nornir.errors import HistoryError, lacking
 from immy_nornir.history.own_files import make_folder, open_own
 
 if sys.platform == "win32":
@@ -79,13 +79,23 @@ class SoleLock:
 
 
 def is_taken(path: Path) -> bool:
-    """Whether a living process has a sole lock."""
+    """Whether a living process has a sole lock; yes where this machine has no room to look."""
+    try:
+        return _is_taken(path)
+    except OSError:
+        return True
+
+
+def _is_taken(path: Path) -> bool:
+    """Raises OSError where this machine has no room to look."""
     try:
         handle = _opened(path)
     except FileNotFoundError:
         return False
-    except OSError:  # another user's
-        return True
+    except OSError as error:
+        if lacking(error):
+            raise
+        return True  # another user's
     try:
         return not _lock(handle, alone=False)
     finally:
@@ -121,10 +131,14 @@ def _opened(path: Path) -> int:
         return os.open(path, os.O_RDONLY)
 
 
-def is_alive(folder: Path, owner: str) -> bool:
-    """Whether the process that took this owner's lock still runs; who cannot look takes nothing over."""
+def is_alive(folder: Path, owner: str, *, surely: bool = False) -> bool:
+    """Whether the process that took this owner's lock still runs; who cannot look takes nothing over.
+
+    `surely`: raises OSError where this machine has no room to look, for an answer that ends something.
+    """
     try:
-        return is_taken(folder / f"{owner}.lock")
+        path = folder / f"{owner}.lock"
+        return _is_taken(path) if surely else is_taken(path)
     except ValueError:  # a name that no file can have
         return True
 

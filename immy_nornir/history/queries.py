@@ -103,16 +103,14 @@ _HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 class Reader:
     """A reading connection for one thread at a time. Use as a context manager."""
 
-    def __init__(self, path: Path) -> None:
-        try:
-            there = path.exists()
-        except OSError as error:
-            raise troubles.refusal(path, "read", error) from error
-        if not there:
-            raise HistoryError(f"there is no history at {path} yet", "immy run makes it; --state names another folder")
+    def __init__(self, path: Path, *, written: bool = False) -> None:
+        """`written`: by this process, which has to see what it wrote."""
         self._path = path
         try:
-            self._opened = open_reading(path)
+            if not path.exists():
+                told = f"there is no history at {path} yet"
+                raise HistoryError(told, "immy run makes it; --state names another folder")
+            self._opened = open_reading(path, written=written)
         except (OSError, sqlite3.Error) as error:
             raise troubles.refusal(path, "read", error) from error
         self._connection = self._opened.connection

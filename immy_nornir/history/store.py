@@ -304,9 +304,8 @@ class History:
             row = connection.execute(
                 "SELECT session_id, owner, epoch FROM active WHERE computer=?", (computer,)
             ).fetchone()
-            if row is not None and row[0] != session_id and locks.is_alive(self.owners, row[1]):
-                return Busy(row[0], row[1])
-            if row is not None and row[1] != self.owner and locks.is_alive(self.owners, row[1]):
+            others = row is not None and (row[0], row[1]) != (session_id, self.owner)
+            if others and locks.is_alive(self.owners, row[1], surely=True):
                 return Busy(row[0], row[1])
             own = connection.execute("SELECT epoch FROM sessions WHERE id=?", (session_id,)).fetchone()
             sql = "SELECT coalesce(max(seq), 0) FROM entries WHERE session_id=?"
@@ -372,7 +371,7 @@ class History:
         try:
             reader = self._idle.pop()
         except IndexError:
-            reader = queries.Reader(self.path)
+            reader = queries.Reader(self.path, written=True)
         try:
             yield reader
         finally:

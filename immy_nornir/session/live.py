@@ -39,7 +39,7 @@ from immy_nornir.model.record.entries import (
     Waiting,
 )
 from immy_nornir.model.record.session import EndReason, Status, WaitKind
-from immy_nornir.session import operations
+from immy_nornir.session import cramped, operations
 from immy_nornir.session.before.inputs import compare
 from immy_nornir.session.hearing.known_secrets import learn
 from immy_nornir.session.leg import Leg
@@ -72,6 +72,7 @@ class LiveSession:
         "_behind_since",
         "_broken",
         "_compared",
+        "_cramped",
         "_crashes",
         "_deferred",
         "_inherited",
@@ -113,6 +114,7 @@ class LiveSession:
         self._recap: Recap | None = None
         self._begun = False
         self._crashes = 0
+        self._cramped = cramped.Cramped()
         self._behind_since = 0.0
         """Since when another session of this process is waited for, on the same computer."""
         self._deferred = False
@@ -247,11 +249,12 @@ class LiveSession:
         if self._broken:
             return self.leave(f"history: {self._broken}")
         try:
-            return self._after_before(woken=woken) or self._advance(woken=woken)
-        except HistoryError as error:
-            return self.leave(f"history: {error.message}")
-        except Exception:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
-            return self._crashed()
+            outcome = self._after_before(woken=woken) or self._advance(woken=woken)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
+            parked, why = self._cramped.parked(error, self.leg, self._state), cramped.why_left(error)
+            return parked or (self.leave(why) if why else self._crashed())
+        self._cramped.over()
+        return outcome
 
     def _after_before(self, *, woken: bool) -> Parked | Settled | None:
         """Settle what has to come first; None when this session may begin."""
@@ -523,9 +526,9 @@ class LiveSession:
         try:
             for entry in operations.attempt(before, leg, do, action_id):
                 self.append(entry)
-        except HistoryError:
-            raise
-        except Exception:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
+        except Exception as error:  # a bug of ours must end as an outcome of this computer alone
+            if cramped.why_left(error):
+                raise
             self._crashes += 1
             leg.close()
             text = f"a fault of immy in the stage {stage_of(self.state)}; {engine.keep_bug()}"
