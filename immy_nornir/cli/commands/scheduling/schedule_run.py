@@ -17,14 +17,14 @@ import click
 from immy_nornir.cli import options, startup
 from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.times import Zone
-from immy_nornir.errors import FilesError, HistoryError, ImmyError, UsageError
+from immy_nornir.errors import HistoryError, ImmyError, UsageError
 from immy_nornir.text import json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from immy_nornir.decide.resolve.winning_deployments import Targets
     from immy_nornir.model.control.schedules import Schedule
+    from immy_nornir.model.places import Problem
     from immy_nornir.model.playbooks import Fleet, Playbook
     from immy_nornir.service.loop import AtWork, Health
     from immy_nornir.service.served import Served
@@ -177,31 +177,14 @@ def _serve(
 
 def _engine(root: Path, state: Path, sources: Sequence[Path]) -> Engine:
     """The engine of a service: errors of the schedules stop it as those of all other files do."""
-    fleet, _ = startup.load(root, sources)
-    _refuse(root, fleet)
-    engine: Engine = startup.engine_of(root, state, fleet, {}, sources)
-    read = engine.reload
+    from immy_nornir.cli.commands.scheduling.schedule import judged
 
-    def reload() -> tuple[Fleet, Targets] | None:
-        found = read()
-        if found is not None:
-            _refuse(root, found[0])
-        return found
+    def scheduled(fleet: Fleet) -> list[Problem]:
+        return judged(root, fleet, books=False)
 
-    engine.reload = reload
+    fleet, _ = startup.load(root, sources, scheduled=scheduled)
+    engine: Engine = startup.engine_of(root, state, fleet, {}, sources, scheduled=scheduled)
     return engine
-
-
-def _refuse(root: Path, fleet: Fleet) -> None:
-    """Raise FilesError for errors of the schedules, as lint tells them."""
-    from immy_nornir.fleet.checks.schedules import check_schedules
-    from immy_nornir.fleet.load import load_playbook, playbook_files
-    from immy_nornir.model.places import Level
-
-    books = [load_playbook(root, file)[0] for file in playbook_files(root)]
-    problems = check_schedules(fleet, books, time.time(), read_file=startup.read_lines)
-    if any(one.level is Level.ERROR for one in problems):
-        raise FilesError([one for one in problems if one.level is not Level.NOTE])
 
 
 def _watch_ref(engine: Engine, served: Served) -> None:
@@ -356,10 +339,9 @@ def _show(health: dict[str, Any], problems: Sequence[str], *, alive: bool) -> No
 def _simulate(ctx: click.Context, root: Path, sources: Sequence[Path], form: str, given: dict[str, Any]) -> None:
     from immy_nornir.decide.agenda import Begin, simulate
 
-    fleet, _ = startup.load(root, sources)
     begin = _time(given["start"])
     end = begin + given["days"] * 86400.0
-    engine: Engine = startup.engine_of(root, startup.state_of(ctx, root), fleet, {}, sources)
+    engine = _engine(root, startup.state_of(ctx, root), sources)
     try:
         works = _works(engine, root)
         found = works.now()
