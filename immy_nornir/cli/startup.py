@@ -316,13 +316,15 @@ def commit_of(root: Path) -> str:
     return f"{head}+changes" if head and git(root, "status", "--porcelain", "--untracked-files=no") else head
 
 
-def on_interrupt(levels: Sequence[Callable[[], None]]) -> Callable[[], None]:
-    """Call the next of `levels` at each Ctrl-C, SIGTERM and SIGHUP; returns what puts the old behaviour back."""
+def on_interrupt(levels: Sequence[Callable[[str], None]]) -> Callable[[], None]:
+    """Call the next of `levels` with the name of each Ctrl-C, SIGTERM and SIGHUP; returns what puts the old behaviour
+    back.
+    """
     pending = list(levels)
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of handlers
         if pending:  # after the last of them a process that is ending is not disturbed any more
-            pending.pop(0)()
+            pending.pop(0)("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
 
     hangup = getattr(signal, "SIGHUP", None)  # a terminal that goes away; `nohup` ignores it, and so it stays
     numbers = [signal.SIGINT, signal.SIGTERM]

@@ -39,6 +39,7 @@ from immy_nornir.model.record.entries import (
     Waiting,
 )
 from immy_nornir.model.record.session import EndReason, Status, WaitKind
+from immy_nornir.model.record.words import process_of
 from immy_nornir.session import operations
 from immy_nornir.session.before.inputs import compare
 from immy_nornir.session.hearing.known_secrets import learn
@@ -399,7 +400,7 @@ class LiveSession:
             return Settled(self.recap.status, self.recap.message)
         claimed = self.engine.history.claim(self.computer, self.id)
         if isinstance(claimed, Busy):
-            message = f"session {claimed.session_id} is at work on this computer ({claimed.owner})"
+            message = f"session {claimed.session_id} is at work on this computer ({process_of(claimed.owner)})"
             now, mine = self.engine.clock.now(), claimed.owner == self.engine.history.owner
             self._behind_since = self._behind_since or now
             if mine and now - self._behind_since < self.engine.patience:

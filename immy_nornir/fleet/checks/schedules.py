@@ -21,6 +21,7 @@ from immy_nornir.model.control.schedules import OWN_ZONE, Schedule
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet, Offline, Play, Playbook
 from immy_nornir.shapes.files import did_you_mean
+from immy_nornir.text.plain import and_more
 
 _YEAR = 366 * 86400.0
 _LONG_AGO = 20 * _YEAR
@@ -191,4 +192,4 @@ _MOST = 24 * 366
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(names[:3]) + and_more(len(names) - 3)

@@ -15,6 +15,7 @@ from immy_nornir.cli import completing, options, startup, streams
 from immy_nornir.cli.door import say
 from immy_nornir.errors import UsageError
 from immy_nornir.model.record.status import Status
+from immy_nornir.text.plain import and_more
 
 if TYPE_CHECKING:
     from immy_nornir.history.queries import Reader, SessionRow
@@ -111,7 +112,7 @@ def _refuse(engine: Engine, fleet: Fleet, rows: Sequence[SessionRow]) -> None:
     going = [row for row in rows if row.status not in TERMINAL]
     if going:
         told = ", ".join(f"{row.id} of {row.computer} is {row.status}" for row in going[:_TOLD])
-        more = f" and {len(going) - _TOLD} more" if going[_TOLD:] else ""
+        more = and_more(len(going) - _TOLD)
         left = any(row.status is Status.INTERRUPTED for row in going)
         advice = (
             f"immy sessions resume {going[0].id}" if left else f"wait for its end: immy sessions log -f {going[0].id}"

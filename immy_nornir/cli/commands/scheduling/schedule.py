@@ -21,6 +21,7 @@ from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.times import Zone
 from immy_nornir.errors import HistoryError, UsageError
 from immy_nornir.text import json
+from immy_nornir.text.plain import and_more
 
 if TYPE_CHECKING:
     from immy_nornir.decide.schedules import Member
@@ -220,7 +221,7 @@ def _unknown_zones(schedules: Sequence[Scheduled]) -> list[str]:
     names = sorted({member.name for one in own for member in one.members if not member.zone})
     if not names:
         return []
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    more = and_more(len(names) - 5)
     told = f"nobody knows the zone of {', '.join(names[:5])}{more}"
     return [f"{told}: {FALLBACK_ZONE} is taken until they report one, or immy_time_zone says it"]
 

@@ -19,6 +19,7 @@ from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.times import Zone
 from immy_nornir.errors import HistoryError, ImmyError, UsageError
 from immy_nornir.text import json
+from immy_nornir.text.plain import and_more
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,7 +90,7 @@ def _wait_for_turn(state: Path, *, wait: bool) -> Any:
 
     make_folder(state)
     lock, stopped, told = SoleLock(state / LOCK), [False], False
-    restore = startup.on_interrupt([lambda: stopped.__setitem__(0, True)])
+    restore = startup.on_interrupt([lambda _by: stopped.__setitem__(0, True)])
     try:
         while not lock.take():
             if stopped[0]:
@@ -123,7 +124,7 @@ def _served(root: Path, state: Path, ref: str, sources: Sequence[Path]) -> Serve
         except ImmyError as error:
             return error.message
         errors = [one for one in found if one.level is Level.ERROR]
-        more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
+        more = and_more(len(errors) - 1)
         return f"{errors[0]}{more}" if errors else ""
 
     served = Served(root, ref, state.absolute() / "served", check, SystemClock(), _tell)
@@ -161,7 +162,7 @@ def _serve(
             around = _surroundings(engine, state, root, served)
             service = Service(engine, crew, works, around, pace, takes_up=given["due"])
             names = ", ".join(one.name for one in engine.fleet.schedules) or "none"
-            _tell(f"serves {startup.near(root)}; schedules: {names}")
+            _tell(f"serves {root.absolute()}; schedules: {names}")
             sound = service.once() if given["once"] else service.serve()
     finally:
         if served is not None:
@@ -229,7 +230,7 @@ def _surroundings(engine: Engine, state: Path, root: Path, served: Served | None
     )
 
 
-def _stops(engine: Engine) -> list[Callable[[], None]]:
+def _stops(engine: Engine) -> list[Callable[[str], None]]:
     from immy_nornir.cli.commands.run import stops
 
     return stops(engine)
@@ -308,8 +309,8 @@ def status(ctx: click.Context, form: str) -> None:
     if not alive:
         ended = "it was stopped" if health.get("ended") else "it has died" if health else "it never ran here"
         problems = [f"no service is at work: {ended}; immy schedule run begins it"]
-    elif not health:
-        problems = ["it has not taken a turn yet"]
+    elif not health or health.get("ended"):  # what is written down is of the one before
+        health, problems = {}, ["it is starting: its first turn is under way"]
     elif time.time() - float(health["at"]) > STALE_SECONDS:
         problems.insert(0, f"it has not taken a turn for {(time.time() - float(health['at'])) / 60:.0f} minutes")
     healthy = not problems
