@@ -53,7 +53,7 @@ from immy_nornir.model.record.order_entries import (
     PauseLifted,
     RebootOrdered,
 )
-from immy_nornir.model.record.words import word
+from immy_nornir.model.record.words import process_of, word
 
 
 def _count(number: int, word: str) -> str:
@@ -69,7 +69,7 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
     """An entry for people; with the state after it, jobs are told by their actions."""
     match entry:
         case Resumed(owner, epoch):
-            return f"taken up by {owner}" if epoch > 1 else f"begun by {owner}"
+            return f"{'taken up' if epoch > 1 else 'begun'} by {process_of(owner)}"
         case Connected(identity):
             return f"connected to {identity.name} ({identity.system.get('os') or identity.platform})"
         case Refused(kind, message):

@@ -123,6 +123,8 @@ class Service:
     """When sessions were looked at last to be taken up, and how often they were taken up."""
     _failed: dict[str, tuple[float, str]] = field(default_factory=dict)
     """Schedules that could not begin: since when, and why."""
+    _crowded: set[str] = field(default_factory=set)
+    """Schedules that were due, and did not begin because so many runs were at work."""
     _clocks: tuple[float, float] | None = None
     _settled_at: float = -math.inf
     _known_until: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -216,7 +218,7 @@ class Service:
                 [self._with_asked(one.deferred, now) for one in left.values()],
                 self._answers.taken(),
                 settled,
-                {name: f"it could not begin: {why}" for name, (_, why) in self._failed.items()},
+                self._troubles(),
             )
         )
         if self._do(made, works, left, now):
@@ -233,14 +235,24 @@ class Service:
                 case Watched(schedule, watch):
                     self.engine.history.watch(schedule, watch)
                 case Skip(occasion, why):
+                    self._crowded.discard(occasion.schedule)
                     self._skip(occasion, why)
                 case Begin(occasion) if sum(bool(one.runs) for one in self.at_work) < MOST_RUNS:
+                    self._crowded.discard(occasion.schedule)
                     self._begin(works[occasion.schedule], occasion, now)
-                case Begin():
+                case Begin(occasion):
+                    self._crowded.add(occasion.schedule)
+                    told = f"{_name(occasion)}: it is due, and waits: {MOST_RUNS} runs are at work, the most at once"
+                    self._once(f"crowded {occasion.schedule}", told)
                     put_off = True
                 case TakeUp(ids):
                     self._take_up([left[one] for one in ids], now)
         return not put_off
+
+    def _troubles(self) -> dict[str, str]:
+        """Why schedules that were due could not begin when it was tried last."""
+        crowded = dict.fromkeys(self._crowded, f"{MOST_RUNS} runs were at work all the time, the most at once")
+        return {**crowded, **{name: f"it could not begin: {why}" for name, (_, why) in self._failed.items()}}
 
     def _settled_until(self, schedules: Sequence[Schedule], now: float) -> dict[str, float]:
         """Until when all of a schedule is known; of one that says something else, or by another clock, it is not."""
@@ -262,6 +274,7 @@ class Service:
             return
         self._failed.pop(occasion.schedule, None)
         self._said.pop(occasion.schedule, None)
+        self._said.pop(f"crowded {occasion.schedule}", None)
         computers = len({live.computer for live in run.sessions.values()})
         self.around.say(f"{_name(occasion)}: run {run.state.spec.id} began: {computers:,} computers")
         self._start([run], (), occasion)

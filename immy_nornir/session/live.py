@@ -39,6 +39,7 @@ from immy_nornir.model.record.entries import (
     Waiting,
 )
 from immy_nornir.model.record.session import EndReason, Status, WaitKind
+from immy_nornir.model.record.words import process_of
 from immy_nornir.session import cramped, operations
 from immy_nornir.session.before.inputs import compare
 from immy_nornir.session.hearing.known_secrets import learn
@@ -409,7 +410,7 @@ class LiveSession:
             return behind
         claimed = self.engine.history.claim(self.computer, self.id)
         if isinstance(claimed, Busy):
-            message = f"session {claimed.session_id} is at work on this computer ({claimed.owner})"
+            message = f"session {claimed.session_id} is at work on this computer ({process_of(claimed.owner)})"
             mine = claimed.owner == self.engine.history.owner
             if (behind := self._behind(claimed.session_id if mine else "")) is not None:
                 return behind

@@ -150,7 +150,7 @@ CASES: dict[str, tuple[Case, Cause, bool, str, str]] = {
         case(working, alive=False),
         Cause.DEAD,
         True,
-        f"its process {OWNER} has died; the job of a goes on on the computer",
+        "its process 123 on here has died; the job of a goes on on the computer",
         "sessions resume s1",
     ),
     "a process of another machine": (

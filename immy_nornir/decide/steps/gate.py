@@ -86,6 +86,8 @@ def may_begin(state: State, effect: Effect, moment: Moment) -> Step | None:
     if instead is None or isinstance(instead, Wait):
         instead = _paused(state, effect, moment) or instead
     if instead is None and moment.frozen:
+        if isinstance(effect, Begin) and times.at_once_or_never(state.spec):
+            return Note(WindowClosed(moment.frozen, OutcomeReason.HELD))
         return Note(Interrupted(f"{moment.frozen}; stopped{left_open(state)}"))
     instead = instead or _outdated(state, effect, moment)
     if instead is None and (isinstance(effect, Begin) or effect == Reboot(asked=False)):

@@ -50,6 +50,9 @@ CONNECT_TRIES = 4
 A bastion takes few at a time (MaxStartups of sshd: 10), a service restarts, all shells of a user are taken.
 """
 
+TYPED_TRIES = 2
+"""The same where somebody typed a command and waits for its answer, and the port is closed: about 3 seconds."""
+
 REFUSAL_TRIES = 6
 """How often a computer that let the session in before, and refuses it now, is asked in all: about a minute.
 
@@ -146,7 +149,7 @@ def _contact(state: State, moment: Moment) -> Step:
     if not began and apply_later and (over := past(state, moment.now)):  # what it would wait for does not come
         return Finish(Status.MISSED, f"{over}; {lost.kind}: {lost.message}", EndReason.AWAY)
     passing = lost.passing or lost.kind == "dropped"  # records of old do not say it
-    if not began and not apply_later and (not passing or state.losses >= CONNECT_TRIES):
+    if not began and not apply_later and (not passing or state.losses >= _tries(state, lost)):
         reason = EndReason.AWAY if away else EndReason.REFUSED
         return Finish(Status.MISSED if away else Status.FAILED, f"{lost.kind}: {lost.message}", reason)
     # Looking at a quiet job leaves no entry: only many losses in a row mean that nothing is achieved any more.
@@ -169,6 +172,12 @@ def _contact(state: State, moment: Moment) -> Step:
             return Wait(WaitKind.RETRY, moment.contact.checked_at + pause, about)
         return Wait(WaitKind.CONNECTIVITY, moment.contact.checked_at + pause, about, deferred)
     return Perform(Do.CONNECT)
+
+
+def _tries(state: State, lost: ContactLost) -> int:
+    """How often a computer is asked in all; one that turns us away for others' sake is worth its time to everybody."""
+    typed = state.spec.by_hand is not None or state.spec.trial is not None
+    return TYPED_TRIES if typed and lost.kind == "unreachable" else CONNECT_TRIES
 
 
 def _make_room(state: State, lost: ContactLost, moment: Moment) -> Step:

@@ -28,7 +28,7 @@ from immy_nornir.model.record.entries import (
     StageFailed,
     StopAsked,
 )
-from immy_nornir.model.record.session import Outcome, OutcomeReason, Status, WaitKind
+from immy_nornir.model.record.session import ByHand, Outcome, OutcomeReason, Status, WaitKind
 from tests.decide.builders import software
 from tests.decide.steps.world import LOST, Fault, Session, World, act, random_faults, resume, session
 
@@ -144,6 +144,9 @@ def test_a_first_contact_that_fails_for_a_moment_is_tried_a_few_times(lost: Cont
     assert status(never) is Status.MISSED
     assert sum(step == Perform(Do.CONNECT) for step in never.steps) == CONNECT_TRIES
     assert never.world.now - 1000.0 < 20
+    typed = session(act("a"), faults=at(Do.CONNECT, lost, times=99), spec={"by_hand": ByHand(("x",))}).go()
+    assert status(typed) is Status.MISSED
+    assert typed.world.now - 1000.0 < (3 if lost.kind == "unreachable" else 20)
 
 
 def test_those_that_were_turned_away_together_do_not_come_back_together() -> None:
