@@ -236,12 +236,12 @@ def _told(state: State, leg: Leg, status: JobStatus) -> list[Entry]:
         case JobState.LOST:
             return _ended(leg, job, status, "it left no result and its process is gone")
         case JobState.ABSENT:
-            return [JobEnded(job.id, None, "", "the computer knows nothing of it")]
+            return [JobEnded(job.id, None, "", "the computer knows nothing of it", unknown=True)]
         case JobState.LOOK_AGAIN:
             said = "another session was at work there since it was looked at"
             again = [entry for name in job.actions for entry in _look_again(state, leg, name, said, 0.0)]
             # Whatever else was detected before is no better known.
-            return [JobEnded(job.id, None, "", f"not begun: {said}"), *again, Outdated(said)]
+            return [JobEnded(job.id, None, "", f"not begun: {said}", unknown=True), *again, Outdated(said)]
         case JobState.BUSY:
             return [entry for name in job.actions for entry in _busy(state, leg, name, status.output)]
         case _:

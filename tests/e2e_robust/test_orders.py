@@ -299,6 +299,6 @@ def test_no_order_is_lost_or_done_twice_whoever_is_killed(tmp_path: Path, seed: 
 
 @pytest.mark.soak
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is what POSIX has")
-def test_fifty_kills_of_ordering_shells_lose_and_double_nothing(tmp_path: Path) -> None:
-    for seed in range(100, 110):
-        killed_orders(tmp_path / str(seed), seed, 5)
+@pytest.mark.parametrize("seed", range(100, 110))
+def test_fifty_kills_of_ordering_shells_lose_and_double_nothing(tmp_path: Path, seed: int) -> None:
+    killed_orders(tmp_path, seed, 5)
