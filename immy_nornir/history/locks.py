@@ -14,9 +14,9 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from immy_nornir.decide.steps.orders import at
 from immy_nornir.errors import HistoryError
 from immy_nornir.history.own_files import make_folder, open_own
 
@@ -193,10 +193,14 @@ def _told(
         if len(taken) + len(before) >= number:
             there = (taken or before)[0]
             if there[2] == LEFT:
-                return f"left at work on {there[3]} by session {there[1]}, until {at(there[5])} at the latest"
+                return f"left at work on {there[3]} by session {there[1]}, until {_said(there[5])} at the latest"
             word = "taken by" if taken else "waited for longer by"
             return f"{word} {there[3]} (session {there[1]}, process {there[2]})"
     return ""
+
+
+def _said(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 LEFT = ""

@@ -20,7 +20,7 @@ from immy_nornir.decide.plan.make_plan import user_for
 from immy_nornir.decide.plan.trials import download_step, is_download
 from immy_nornir.decide.steps.ends import outcomes
 from immy_nornir.decide.steps.ends.failure_line import failure_line
-from immy_nornir.decide.steps.orders import was_stopped
+from immy_nornir.decide.steps.orders import to_stop, was_stopped
 from immy_nornir.decide.steps.state import State, looked_at, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do
 from immy_nornir.decide.steps.under_way import ActionState, Job
@@ -59,8 +59,8 @@ if TYPE_CHECKING:
 CHANGING_TYPES = CHANGING
 START_WAIT_SECONDS = 2.0
 """How long a started job is watched in the same request: short ones end in it."""
-POLL_WAIT_SECONDS = 4.0
-"""An order to stop a job at once is carried out after it."""
+POLL_WAIT_SECONDS = 3.0
+"""An order to stop a job at once is carried out after it, and is itself found within a second: five in all."""
 REBOOT_DELAY_SECONDS = 3
 DOUBTS = 2
 """How often a lost job is begun anew after detection has shown that it is needed."""
@@ -221,7 +221,8 @@ def meet_again(state: State, leg: Leg, expected: Mapping[str, str]) -> Identity:
     job = state.job
     if job is None or not job.seen or job.over or state.lost is not None:
         return leg.connected().identify()
-    identity, status = leg.connected().find_job(expected, job.id, asked_from(job), POLL_WAIT_SECONDS)
+    seconds = 0.0 if to_stop(state, job) else POLL_WAIT_SECONDS
+    identity, status = leg.connected().find_job(expected, job.id, asked_from(job), seconds)
     leg.found = None if status is None else (job.id, job.offset, status)
     return identity
 

@@ -42,7 +42,7 @@ early: {hosts: {pc006: }}
 
 
 def at_once(one: Fleet, spans: Iterable[tuple[str, str, str]], among: Collection[str] = ()) -> int:
-    """How many computers at most were between two events of the lab at one time; of one item's jobs, where it is told."""
+    """How many computers at most were between two events of the lab at one time; of one item, if it is told."""
     there, most = set[tuple[str, str]](), 0
     begins = {(begin, item) for begin, _, item in spans}
     ends = {(end, item) for _, end, item in spans}

@@ -104,11 +104,15 @@ def _instead(state: State, effect: Effect, moment: Moment) -> Step | None:
     instead = instead or _outdated(state, effect, moment)
     if instead is None and (isinstance(effect, Begin) or effect == Reboot(asked=False)):
         instead = preflight.held(state, moment)
-    # Nobody is there to be asked any more when a window opens: it is asked before. Nor is it of use to look whether the
-    # computer is ready while somebody thinks.
-    if instead is None or isinstance(instead, Wait) or instead == Perform(Do.LOOK_READY):
+    # Nobody is there to be asked any more when a window opens: it is asked before. Nor is it of use to look again, at
+    # whatever it is, while somebody thinks: what he says yes to is looked at before it begins.
+    if instead is None or isinstance(instead, Wait) or _looks(instead):
         instead = _unapproved(state, effect, moment) or instead
     return _no_room(state, effect, moment) if instead is None else instead
+
+
+def _looks(step: Step) -> bool:
+    return step == Perform(Do.LOOK_READY) or (isinstance(step, Note) and isinstance(step.entry, Outdated))
 
 
 def _no_room(state: State, effect: Effect, moment: Moment) -> Step | None:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from immy_nornir.decide.plan.commands import COMMAND_TYPE
+from immy_nornir.decide.steps.holding.approval import asked
+from immy_nornir.decide.steps.moment import Approver
 from immy_nornir.decide.steps.next_step import next_step
 from immy_nornir.decide.steps.step import Do, Note, Perform
 from immy_nornir.model.control.holds import Hold, HoldKind
@@ -18,6 +20,7 @@ from immy_nornir.model.items import ItemKind
 from immy_nornir.model.plan import Desire
 from immy_nornir.model.playbooks import Stage
 from immy_nornir.model.record.entries import (
+    ApprovalGiven,
     ContactBack,
     ContactLost,
     Detected,
@@ -203,6 +206,32 @@ def test_an_intent_of_before_asks_whether_the_computer_is_ready_before_its_job_s
     assert len(asked) == 4
     assert [one.kind for one in again.waits].count(WaitKind.PREFLIGHT) == 2
     assert 0 < again.world.jobs["s1/a/2"].ends_at - asked[-1] < 60
+
+
+def test_whoever_waits_for_an_answer_writes_nothing_while_nothing_changes() -> None:
+    begun = session(act("a"), faults=gated)
+    begun.approver = Approver.PERSON
+    begun.go_until(lambda: begun.waits)
+    number, hour = len(begun.entries), begun.world.now + 3600
+    begun.go_until(lambda: begun.world.now > hour + 5 * 3600)
+    assert {one.kind for one in begun.waits} == {WaitKind.APPROVAL}
+    assert len(begun.entries) == number
+    begun.answer = lambda state: ApprovalGiven("ann", asked(state).actions, reboots=True)
+    begun.go()
+    assert begun.order == ["a"]
+    assert begun.steps.count(Perform(Do.DETECT)) == 2  # right before it begins, with what keeps it from beginning
+
+
+def gated(_: World, step: Perform) -> list[Entry] | None:
+    match step.do:
+        case Do.RESOLVE:
+            return [Resolved((GATE,))]
+        case Do.DETECT:
+            return [Detected(found(FindingStatus.COMPLIANT))]
+        case Do.LOOK_READY:
+            return []
+        case _:
+            return None
 
 
 def test_what_was_detected_again_is_asked_as_well() -> None:
