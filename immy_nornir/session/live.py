@@ -164,7 +164,7 @@ class LiveSession:
     def defer(self) -> None:
         """Leave it waiting for its time, with no owner: whoever resumes it takes it up."""
         self._deferred = True
-        self.leg.claim.leave()
+        self.leg.claim.leave(self._state)
         self.engine.history.defer(self.computer, self.id)
         if self.before is not None:
             self.before.defer()
