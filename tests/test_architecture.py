@@ -101,12 +101,12 @@ FUNCTION_LINES = 50
 """The aims are 400 and 40 without the docstring; a little more does not break the house."""
 LARGE_MODULES: dict[str, tuple[int, str]] = {
     "session/live.py": (540, "one class, the only one that changes a session's state"),
-    "decide/steps/state.py": (490, "one fold over all kinds of entries"),
-    "history/store.py": (460, "one class, the only one that writes"),
+    "decide/steps/state.py": (525, "one fold over all kinds of entries"),
+    "history/store.py": (470, "one class, the only one that writes"),
     "history/queries.py": (450, "one class, the only one that reads"),
 }
 LARGE_FUNCTIONS: dict[str, tuple[int, str]] = {
-    "decide/steps/state.py:_fold": (95, "one match with a case for each kind of entry"),
+    "decide/steps/state.py:_fold": (100, "one match with a case for each kind of entry"),
     "history/sentences.py:sentence": (80, "one match with a sentence for each kind of entry"),
 }
 

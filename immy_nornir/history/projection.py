@@ -31,6 +31,7 @@ from immy_nornir.model.record.entries import (
     JobEnded,
     JobIntended,
     JobSeen,
+    JobWithdrawn,
     Planned,
     RebootAsked,
     RebootEnded,
@@ -204,13 +205,8 @@ def _details(state: State, session: str, stamped: Stamped) -> list[Statement]:
             return _action_rows(state, plan)
         case Determined(action):
             return [_action_update(state, action.id, stamped.at)]
-        case JobIntended() as intended:
-            updates = [_action_update(state, name, stamped.at) for name in intended.actions]
-            return [*_job_rows(state), *updates]
-        case JobSeen():
-            return [*_job_rows(state), ("UPDATE jobs SET state='running' WHERE job_id=?", (_job_id(state),))]
-        case JobEnded() as over:
-            return [*_job_rows(state), _job_end(_job_id(state), over, stamped.at)]
+        case JobIntended() | JobSeen() | JobEnded() | JobWithdrawn() as of_job:
+            return _about_job(state, of_job, stamped.at)
         case ActionEnded(action_id=action_id) | RetryLater(action_id=action_id):
             return [_action_update(state, action_id, stamped.at)]
         case RebootIntended() as reboot:
@@ -232,6 +228,20 @@ def _details(state: State, session: str, stamped: Stamped) -> list[Statement]:
             return [gone, ended, *_onboarded(state, session, stamped.at)]
         case _:
             return []
+
+
+def _about_job(state: State, entry: JobIntended | JobSeen | JobEnded | JobWithdrawn, at: float) -> list[Statement]:
+    match entry:
+        case JobIntended(actions=actions):
+            return [*_job_rows(state), *(_action_update(state, name, at) for name in actions)]
+        case JobSeen():
+            return [*_job_rows(state), ("UPDATE jobs SET state='running' WHERE job_id=?", (_job_id(state),))]
+        case JobEnded():
+            return [*_job_rows(state), _job_end(_job_id(state), entry, at)]
+        case JobWithdrawn(job_id):
+            back = [name for name, one in state.actions.items() if one.job is None]
+            gone: Statement = ("DELETE FROM jobs WHERE job_id=?", (job_id,))
+            return [gone, *(_action_update(state, name, at) for name in back)]
 
 
 def _onboarded(state: State, session: str, at: float) -> list[Statement]:

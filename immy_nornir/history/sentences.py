@@ -24,6 +24,7 @@ from immy_nornir.model.record.entries import (
     JobEnded,
     JobIntended,
     JobSeen,
+    JobWithdrawn,
     Noted,
     NotReady,
     Outdated,
@@ -115,6 +116,8 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
         case ActionEnded() as ended:
             said = f": {ended.message}" if ended.message else ""
             return f"{ended.action_id}: {word(ended.outcome)} ({word(ended.reason)}){said}"
+        case JobWithdrawn(job_id, message):
+            return f"job {job_id} was not begun: {message}"
         case RetryLater(action_id, _, message):
             return f"{action_id}: {message}"
         case RebootIntended(number, why, _, by_itself):

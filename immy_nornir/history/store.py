@@ -399,6 +399,14 @@ class History:
         """Give back all slots of a session but these."""
         self._writer.put([locks.keep_slots(session, keys)])
 
+    def leave_slots(self, session: str, computer: str, keys: Collection[str], until: float) -> None:
+        """Give back all but these, which what the session left on its computer uses until then."""
+        self._writer.put(locks.leave_slots(session, computer, keys, self._clock.now(), until))
+
+    def settle_slots(self, session: str, computer: str) -> None:
+        """Give back what all sessions but this one left on a computer."""
+        self._writer.put([locks.settle_slots(session, computer)])
+
     def place_orders(self, placed: Sequence[Order]) -> list[int]:
         """Store orders; the ids that they get. They are on the disk when this returns."""
         clean = [dataclasses.replace(one, reason=self._clean(one.reason)) for one in placed]

@@ -170,7 +170,7 @@ class LiveSession:
     def defer(self) -> None:
         """Leave it waiting for its time, with no owner: whoever resumes it takes it up."""
         self._deferred = True
-        self.leg.claim.leave()
+        self.leg.claim.leave(self._state)
         self.engine.history.defer(self.computer, self.id)
         if self.before is not None:
             self.before.defer()
@@ -477,9 +477,9 @@ class LiveSession:
 
         With a status, what is said differs from the record, which another writes or which cannot be written.
         """
-        self.leg.close()
-        self.leg.claim.leave()
         state, recap = self._state, self.recap
+        self.leg.close()
+        self.leg.claim.leave(state)
         self._inherited = None if state is None else left_owing(state)
         if status is not None:
             recap = dataclasses.replace(recap, status=status, message=message, reason=reason, deferred=False)
@@ -516,9 +516,13 @@ class LiveSession:
         return Parked(may_be_lifted(wait, self.engine.clock.now()), self.leg.address, news)
 
     def _release(self) -> None:
-        """Leave the computer to others, where it was taken by an effect of this session, and answers."""
+        """Leave the computer to others, where it was taken by an effect of this session, and answers.
+
+        A job that was left at work keeps them away: the lease ends by itself when that has.
+        """
         state = self.state
-        if (did_anything(state) or state.reboots) and state.lost is None and not state.reboot_failure:
+        there = state.lost is None and not state.reboot_failure
+        if (did_anything(state) or state.reboots) and there and not state.left:
             self.leg.release()
 
     def _perform(self, do: Do, action_id: str) -> None:
@@ -538,5 +542,9 @@ class LiveSession:
                 self.append(StageFailed(stage, text, EndReason.CRASHED))
             else:
                 self.append(Noted(f"{text}; it is tried again"))
-        if self.state.entries == before.entries and do in (Do.POLL_JOB, Do.CHECK_BOOT):
+        if self.state.entries != before.entries:
+            return
+        if do in (Do.POLL_JOB, Do.CHECK_BOOT):
             leg.contact = leg.contact.looked(engine.clock.now(), achieved=do is Do.POLL_JOB)
+        elif do is Do.LOOK_READY:
+            leg.contact = leg.contact.ready_as_before(engine.clock.now())

@@ -246,11 +246,13 @@ def _detect(state: State, leg: Leg) -> list[Entry]:
 
 
 def _look_ready(state: State, leg: Leg) -> list[Entry]:
-    """The preflights once more, and what they say now in place of what they said before."""
+    """The preflights once more: what they say now in place of what they said before, where that is not the same."""
     gates = [one for one in preflights(state) if one.definition and not (one.error or one.unknown)]
     detection = detection_of(gates, state.definitions)
     reader: Reader = leg.connected()
     findings = detection.findings(reader.read(detection.operations))
+    if all(state.findings.get(desire.id) == one for (desire, _), one in zip(detection.wanted, findings, strict=True)):
+        return []
     ended: list[Entry] = []
     for (desire, item), finding in zip(detection.wanted, findings, strict=True):
         if (action := state.actions.get(desire.id)) is not None:

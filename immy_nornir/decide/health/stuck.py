@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from immy_nornir.decide.steps.execution import OVERDUE_SECONDS
 from immy_nornir.decide.steps.gate import left_open
 from immy_nornir.decide.steps.holding import deadlines
 from immy_nornir.decide.steps.next_step import LOST_PATIENCE_SECONDS
 from immy_nornir.decide.steps.state import State
-from immy_nornir.decide.steps.under_way import Job, RebootState
+from immy_nornir.decide.steps.under_way import OVERDUE_SECONDS, Job, RebootState
 from immy_nornir.model.control.orders import Order
 from immy_nornir.model.playbooks import Offline
 from immy_nornir.model.record.entries import JobEnded, JobIntended, JobSeen, StageFailed, Stamped, Waiting

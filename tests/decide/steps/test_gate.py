@@ -15,7 +15,7 @@ from immy_nornir.decide.steps.step import Do, Note, Perform
 from immy_nornir.model.items import RebootNeed
 from immy_nornir.model.playbooks import ActionType
 from immy_nornir.model.playbooks import Reboot as Option
-from immy_nornir.model.record.entries import Interrupted, JobIntended, RebootIntended
+from immy_nornir.model.record.entries import ContactBack, ContactLost, Interrupted, JobIntended, RebootIntended
 from immy_nornir.model.record.session import Status, WaitKind
 from tests.decide.steps.world import Session, act, random_faults, session
 
@@ -62,6 +62,8 @@ def test_a_session_that_is_stopped_by_freeze_says_what_it_leaves_open() -> None:
     begun = session(act("a"))
     begun.go_until(lambda: begun.notes(JobIntended))
     begun.frozen = "the fleet is frozen by FREEZE: Christmas"
+    begun.append(ContactLost("dropped", "cut off", "start_job a"))
+    begun.append(ContactBack(begun.world.identity()))
     begun.go_once()
     (left,) = begun.notes(Interrupted)
     assert left.message.startswith("the fleet is frozen by FREEZE: Christmas; stopped; whether the job of a was begun")
