@@ -82,7 +82,7 @@ def write_report(engine: Engine, run_id: str, session_ids: Sequence[str]) -> Pat
 
     engine.history.flush(_REPORT_SECONDS)
     with engine.history.read() as reader:
-        run = next(one for one in reader.runs() if one.id == run_id)
+        run = reader.runs(only=run_id)[0]
         rows = reader.sessions(Asked(run_id), actions=True)
         others = sorted(set(session_ids) - {row.id for row in rows})  # of earlier runs, taken up again
         rows += reader.sessions_of(others, actions=True)

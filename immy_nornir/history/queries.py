@@ -138,11 +138,11 @@ class Reader:
         rows = self._rows(records.ALL_FREEZES) if now is None else self._rows(records.FREEZES_IN_FORCE, (now,))
         return [records.freeze_of(tuple(row)) for row in rows]
 
-    def runs(self, limit: int | None = None) -> list[RunRow]:
-        """Runs, newest first; one whose process died is 'interrupted'."""
-        found = []
-        sql = f"SELECT {_RUN_COLUMNS}, owner FROM runs ORDER BY started_at DESC LIMIT ?"  # noqa: S608 - constants
-        for row in self._rows(sql, (limit or -1,)):
+    def runs(self, limit: int | None = None, only: str = "") -> list[RunRow]:
+        """Runs, newest first, or the one of this id; one whose process died is 'interrupted'."""
+        found, one_run = [], "WHERE id=?" if only else ""
+        sql = f"SELECT {_RUN_COLUMNS}, owner FROM runs {one_run} ORDER BY started_at DESC LIMIT ?"  # noqa: S608 - constants
+        for row in self._rows(sql, (*filter(None, [only]), limit or -1)):
             damage: list[str] = []
             one = whole(RunRow, {name: row[name] for name in RunRow.__dataclass_fields__}, damage.append)
             if damage:

@@ -175,13 +175,13 @@ class History:
         known = KnownOccasion(occasion, OccasionState.SKIPPED, now, reason=self._clean(why))
         self._writer.commit([agenda_rows.row(known)], "", agenda_rows.guard(occasion, now))
 
-    def agenda(self, since: float) -> Written:
-        """What is written down about schedules and sessions that wait, as far as the agenda needs it."""
+    def agenda(self, since: float, runs: Collection[str] = ()) -> Written:
+        """What is written down about sessions that wait, and about occasions since then and those of these runs."""
 
         def read(connection: sqlite3.Connection) -> Written:
             return Written(
                 agenda_rows.watches(connection),
-                occasions.since(connection, since),
+                occasions.for_agenda(connection, since, runs),
                 agenda_rows.deferred(connection),
             )
 

@@ -198,8 +198,10 @@ class Service:
         schedules = [one.schedule for one in works.values()]
         longest = max((one.start_within + one.stagger for one in schedules), default=0.0)
         settled = self._settled_until(schedules, now)
-        # All of it: a run that is at work may have begun long before the time until which everything is known.
-        written = self.engine.history.agenda(now - LOOKBACK_SECONDS - longest)
+        all_settled = len(settled) == len(schedules)
+        since = min(settled.values(), default=now) if all_settled else now - LOOKBACK_SECONDS - longest
+        # A run that is at work may have begun long before the time until which everything is known.
+        written = self.engine.history.agenda(since, self._runs_at_work())
         for gone in written.watches.keys() - self.works.schedules().keys():
             self.engine.history.watch(gone, None)  # one that comes back owes nothing of the past
         there = {one.deferred.id for one in written.left} | self._busy()
@@ -222,7 +224,9 @@ class Service:
             )
         )
         if self._do(made, works, left, now):
-            self._known_until = {one.name: (rule_of(one), now - one.start_within - one.stagger) for one in schedules}
+            # A second earlier: what may begin until this very moment may still be missed.
+            sure = {one.name: now - one.start_within - one.stagger - 1.0 for one in schedules}
+            self._known_until = {one.name: (rule_of(one), sure[one.name]) for one in schedules}
         return made
 
     def _do(self, made: Agenda, works: Mapping[str, Work], left: Mapping[str, Left], now: float) -> bool:
@@ -343,9 +347,12 @@ class Service:
 
     def _keys_at_work(self, written: Written) -> dict[tuple[str, str], str]:
         """Of runs that were taken up too; one whose sessions all wait for their time is not at work."""
-        runs = {run.state.spec.id for one in self.at_work for run in one.runs}
+        runs = self._runs_at_work()
         began = (one for one in written.known if one.run_id in runs)
         return {(one.occasion.schedule, one.occasion.part): one.run_id for one in began}
+
+    def _runs_at_work(self) -> set[str]:
+        return {run.state.spec.id for one in self.at_work for run in one.runs}
 
     def _held(self, works: Mapping[str, Work], now: float) -> dict[str, str]:
         frozen = self.engine.frozen("") or self.engine.unreadable

@@ -6,11 +6,12 @@ Nothing of a session lives anywhere else: a resumed session folds the same entri
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from immy_nornir.decide.steps.ends.outcomes import immediate
 from immy_nornir.decide.steps.under_way import ActionState, Job, RebootState, sends_nothing, taken_back
+from immy_nornir.model.copies import replace
 from immy_nornir.model.facts import Boot, Facts, Finding, Identity
 from immy_nornir.model.items import DEFAULT_EXIT_CODES, ExitMeaning, Item, RebootNeed
 from immy_nornir.model.plan import Desire, Outlook, Plan
