@@ -6,7 +6,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -14,6 +13,7 @@ import pytest
 
 from immy_nornir.cli.main import COMMANDS, immy
 from immy_nornir.cli.main import run as run_immy
+from tests import warm
 from tests.docs.blocks import PAGES, ROOT, Block, blocks, missing, shown
 from tests.waiting import ENOUGH
 
@@ -25,17 +25,14 @@ def call(command: str, folder: Path) -> tuple[int, str]:
     """Exit code and both outputs of a command line of immy."""
     words = shlex.split(command)
     assert words[0] == "immy", command
-    done = subprocess.run(
-        [sys.executable, "-m", "immy_nornir", *words[1:]],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=ENOUGH,
-        check=False,
-    )
-    return done.returncode, done.stdout
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with warm.Popen([*warm.IMMY, *words[1:]], cwd=folder, text=True, **streams) as process:
+        try:
+            printed = process.communicate(timeout=ENOUGH)[0]
+        except BaseException:
+            process.kill()
+            raise
+    return process.returncode, printed
 
 
 @pytest.mark.parametrize("page", sorted({block.page for block in _CONSOLE}), ids=lambda page: page.name)
