@@ -35,6 +35,7 @@ def call(command: str, folder: Path) -> tuple[int, str]:
     return process.returncode, printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", sorted({block.page for block in _CONSOLE}), ids=lambda page: page.name)
 def test_commands_print_what_the_page_shows(page: Path, tmp_path: Path) -> None:
     folder = tmp_path
@@ -163,6 +164,7 @@ def _not_understood(words: list[str]) -> str:
         return error.format_message()
 
 
+@pytest.mark.slow
 def test_files_in_the_docs_are_a_fleet_without_errors(tmp_path: Path) -> None:
     examples = {page: blocks(page, "yaml") for page in PAGES}
     for page, found in examples.items():
