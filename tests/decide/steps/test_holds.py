@@ -151,6 +151,7 @@ def test_freezes_that_cannot_be_read_are_waited_for_by_whoever_is_there() -> Non
 
 
 @pytest.mark.parametrize("block", range(3))
+@pytest.mark.sampled(1)
 def test_nothing_begins_in_a_blackout_wherever_it_comes(block: int) -> None:
     dice = random.Random(block)  # noqa: S311 - repeatable moments
     for seed in range(block * 30, block * 30 + 30):

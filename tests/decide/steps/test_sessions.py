@@ -471,6 +471,7 @@ def random_session(seed: int) -> Session:
 
 
 @pytest.mark.parametrize("block", range(10))
+@pytest.mark.sampled(3)
 def test_any_world_comes_to_an_end_with_an_outcome_for_every_action(block: int) -> None:
     for seed in range(block * 40, block * 40 + 40):
         done = random_session(seed).go(3000)
@@ -484,6 +485,7 @@ def test_any_world_comes_to_an_end_with_an_outcome_for_every_action(block: int) 
 
 
 @pytest.mark.parametrize("block", range(5))
+@pytest.mark.sampled(2)
 def test_no_job_begins_before_the_one_before_it_has_ended(block: int) -> None:
     for seed in range(block * 40, block * 40 + 40):
         done = random_session(seed).go(3000)
@@ -506,6 +508,7 @@ def test_no_job_begins_before_the_one_before_it_has_ended(block: int) -> None:
 
 
 @pytest.mark.parametrize("block", range(4))
+@pytest.mark.sampled(1)
 def test_random_worlds_interrupted_anywhere_lose_nothing(block: int) -> None:
     dice = random.Random(block)  # noqa: S311 - repeatable worlds
     for seed in range(block * 10, block * 10 + 10):
