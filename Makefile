@@ -36,11 +36,13 @@ without: $(STAMP) ## what uses a PowerShell where there is one; to be run where 
 fast: $(STAMP) ## the tests that take less than a minute together
 	$(BIN)/python -m pytest $(PARALLEL) -q -m "not slow"
 
+# Each platform has a cache of its own: in one, each would throw the other's away.
 lint: $(STAMP) ## ruff and mypy, for Linux and for Windows
 	$(BIN)/ruff check immy_nornir tests bench
 	$(BIN)/ruff format --check immy_nornir tests bench
-	$(BIN)/mypy
-	$(BIN)/mypy --platform win32 -p immy_nornir
+	$(BIN)/mypy & first=$$!; \
+	$(BIN)/mypy --platform win32 -p immy_nornir --cache-dir .mypy_cache/win32; second=$$?; \
+	wait $$first && exit $$second
 
 bench: $(STAMP) ## speed and memory, as ratios and CPU per computer
 	$(BIN)/python -m bench

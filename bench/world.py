@@ -105,11 +105,14 @@ class World:
         """A lab for the inventory, in a process of its own."""
         ports = ("--port", str(self.port), "--https-port", str(self.https_port if https else 0))
         state = ("--state", str(self.root / ".lab"))
-        call([*IMMY, "lab", "up", "--detach", *state, *ports, *knobs], self.root)
+        call([*IMMY, "lab", "up", "--detach", *state, *ports, *knobs, *ONE_SOCKET], self.root)
         try:
             yield
         finally:
             call([*IMMY, "lab", "down", *state], self.root)
+
+
+ONE_SOCKET = ("--listen", "0.0.0.0")  # noqa: S104 - 10,000 computers are more than a process may have sockets
 
 
 def call(command: Sequence[str], folder: Path) -> str:

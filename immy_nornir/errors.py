@@ -7,7 +7,9 @@ these once, in the module that owns the foreign library. Nothing here prints.
 from __future__ import annotations
 
 import errno
+import os
 import re
+import socket
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -89,6 +91,56 @@ class NoRoomError(TransportError):
 
 NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """Numbers of the operating system for what this machine has no more of."""
+_NO_ROOM_ON_WINDOWS = frozenset({1450, 1455})
+"""Its own numbers that Python has no errno for: system resources, and the page file."""
+_SAID = tuple(os.strerror(number) for number in sorted(NO_ROOM))
+
+
+def inside(error: BaseException) -> list[BaseException]:
+    """An exception with everything inside it: its arguments, reasons, causes and contexts."""
+    found: list[BaseException] = []
+    queue: list[object] = [error]
+    while queue:
+        one = queue.pop(0)
+        if not isinstance(one, BaseException) or any(one is known for known in found):
+            continue
+        found.append(one)
+        queue += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
+    return found
+
+
+def lacking(error: BaseException) -> str:
+    """What this machine has no more of, where that is what an exception comes from; empty where it is something else.
+
+    Looks through what libraries, imports and our own errors have made of it: whoever wraps it does not know that it
+    says nothing of the computer, the secret or the file that it names.
+    """
+    return next((told for one in inside(error) if (told := _lacking(one))), "")
+
+
+def _lacking(error: BaseException) -> str:
+    match error:
+        case MemoryError():
+            return "no memory"
+        case socket.gaierror(errno=socket.EAI_MEMORY):
+            return "no memory"
+        case OSError(errno=number) if number in NO_ROOM:
+            return error.strerror or os.strerror(number)
+        case BlockingIOError(errno=errno.EAGAIN):  # so says what makes a process
+            return error.strerror or "no more processes"
+        case OSError() if getattr(error, "winerror", 0) in _NO_ROOM_ON_WINDOWS:
+            return str(error.strerror)
+        case RuntimeError() if "start new thread" in str(error):  # what Python says; it has no kind of its own
+            return "no more threads"
+        case ImportError():  # a library of machine code: the loader has words only
+            return next((said for said in _SAID if said in str(error)), "")
+        case _:
+            return ""
+
+
+def no_room(told: str, doing: str = "for it") -> NoRoomError:
+    """The error that says of something that this machine has no room `doing`; `told` is what it lacks."""
+    return NoRoomError(f"this machine has no room {doing}: {told}", "ulimit -n, fewer workers")
 
 
 class AuthenticationError(TransportError):

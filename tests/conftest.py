@@ -15,14 +15,19 @@ from tests.samples import left_out
 from tests.warm import COLD
 
 # How long an example takes, or is in the making, says something about the machine and nothing about us.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any machine")
+_ANY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("sample", _ANY_MACHINE, max_examples=25)
+settings.register_profile("full counts", _ANY_MACHINE, max_examples=200)
+settings.load_profile("sample")
 
 ROOT = Path(__file__).resolve().parent.parent
 SOAK_SECONDS = 4 * 3600
 
 # An operator's Python buffers its streams; a developer's setting would hide what that does to the processes of tests.
 os.environ.pop("PYTHONUNBUFFERED", None)
+# What is compiled once need not be compiled by each worker and each process that a test starts.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Everything that tests talk to is on this machine; and requests changes what the environment says of proxies for
 # moments, over which threads of other clients stumble.
@@ -40,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """With full counts every process starts from nothing, as an operator's does."""
     if config.getoption("--soak"):
         os.environ[COLD] = "1"
+        settings.load_profile("full counts")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

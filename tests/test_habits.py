@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
@@ -27,8 +28,13 @@ WAITS = {"wait": 1, "join": 1, "communicate": 2, "wait_for": 2, "acquire": 2}
 """Methods that wait, and the position of their time-out. A `str.join` has an argument where that stands."""
 
 
-def functions() -> Iterator[tuple[str, ast.AST]]:
+@cache
+def functions() -> tuple[tuple[str, ast.AST], ...]:
     """Every node of the tests with the innermost function that it stands in."""
+    return tuple(_functions())
+
+
+def _functions() -> Iterator[tuple[str, ast.AST]]:
     for file in sorted(TESTS.rglob("*.py")):
         name = file.relative_to(TESTS).as_posix()
         yield from _nodes(ast.parse(file.read_text(encoding="utf-8")), name, f"{name}:")
@@ -45,9 +51,9 @@ def waits_without_an_end(call: ast.Call) -> bool:
     """Whether a call may wait for ever."""
     if any(one.arg == "timeout" for one in call.keywords):
         return False
-    if ENDLESS.fullmatch(ast.unparse(call.func)):
-        return True
     name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    if name in ENDLESS.pattern and ENDLESS.fullmatch(ast.unparse(call.func)):
+        return True
     return name in WAITS and len(call.args) < WAITS[name]
 
 

@@ -34,6 +34,7 @@ def both(*words: str, **more: Any) -> list[subprocess.CompletedProcess[str]]:
     ("words", "code"),
     [(["--help"], 0), (["sessions", "list"], 2), (["lint"], 2), (["no-such-command"], 2), (["explain", "x"], 2)],
 )
+@pytest.mark.slow
 def test_both_say_the_same_and_end_alike(tmp_path: Path, words: list[str], code: int) -> None:
     environment = {**os.environ, "COLUMNS": "70", "NO_COLOR": "1"}
     forked, started = both(*words, cwd=tmp_path, env=environment)

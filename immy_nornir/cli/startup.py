@@ -57,11 +57,13 @@ def load(
     quiet: bool = False,
     warn: bool = False,
     vault: Vault | None = None,
+    scheduled: Callable[[Fleet], list[Problem]] | None = None,
 ) -> tuple[Fleet, Playbook | None]:
     """The fleet and a playbook; not `checked`: files that can be read, but may contradict each other.
 
     `quiet`: they were read before, and what stops nothing was said. `warn`: say how many
-    warnings there are. `vault` is that of the command where none is given.
+    warnings there are. `vault` is that of the command where none is given. `scheduled` is of commands that are about
+    the schedules: what it finds in them stops like all else; for others their errors are warnings, which are said.
 
     Raises: FilesError with every problem, when one of them is an error.
     """
@@ -88,14 +90,27 @@ def load(
     if checked:
         problems = [*problems, *check_fleet(fleet, [book] if book is not None else [])]
     problems = told_once(root, problems)
+    known = set(problems)
+    problems = [*problems, *scheduled(fleet)] if scheduled is not None else [_of_schedules(one) for one in problems]
     _refuse(problems)
     # Only this item fails, on the computers where both hold; only what needs the file fails.
-    for one in sorted({one for one in problems if not quiet and (is_tie(one) or one.message.startswith(UNREAD))}):
+    told = (one for one in problems if is_tie(one) or one.message.startswith(UNREAD) or one not in known)
+    for one in sorted({one for one in told if not quiet and one.level is not Level.NOTE}):
         say(f"{one}", err=True)
     if warn and (count := sum(one.level is Level.WARNING for one in problems)):
         say(f"{counted(count, 'warning')} in the files: immy lint", err=True)
     vault.learn(references_of(fleet, book))
     return fleet, book
+
+
+def _of_schedules(problem: Problem) -> Problem:
+    """A problem as whoever runs something else meets it: an error of the schedules stops the schedules only."""
+    from immy_nornir.fleet.load import SCHEDULES
+    from immy_nornir.model.places import Level
+
+    if problem.level is not Level.ERROR or problem.place.file.rpartition(".")[0] != SCHEDULES:
+        return problem
+    return dataclasses.replace(problem, level=Level.WARNING)
 
 
 def load_book(root: Path, fleet: Fleet, playbook: Path, vault: Vault) -> Playbook:
@@ -166,8 +181,9 @@ def engine_of(
     implicit: Mapping[str, Computer],
     sources: Sequence[Path] = (),
     history: History | None = None,
+    scheduled: Callable[[Fleet], list[Problem]] | None = None,
 ) -> Any:
-    """The engine of this process, with its history open for writing; `sources` as the fleet was loaded with."""
+    """The engine of this process, with its history open for writing; `sources`, `scheduled` as the fleet was loaded."""
     from immy_nornir.cli.fleet_files import FleetFiles
     from immy_nornir.cli.vault import current
     from immy_nornir.decide.resolve.winning_deployments import Targets
@@ -186,7 +202,7 @@ def engine_of(
         root,
         sources,
         fleet,
-        lambda: load(root, sources, quiet=True, vault=vault)[0],
+        lambda: load(root, sources, quiet=True, vault=vault, scheduled=scheduled)[0],
         lambda now, path: load_book(root, now, path, vault),
     )
     return Engine(
@@ -300,13 +316,15 @@ def commit_of(root: Path) -> str:
     return f"{head}+changes" if head and git(root, "status", "--porcelain", "--untracked-files=no") else head
 
 
-def on_interrupt(levels: Sequence[Callable[[], None]]) -> Callable[[], None]:
-    """Call the next of `levels` at each Ctrl-C, SIGTERM and SIGHUP; returns what puts the old behaviour back."""
+def on_interrupt(levels: Sequence[Callable[[str], None]]) -> Callable[[], None]:
+    """Call the next of `levels` with the name of each Ctrl-C, SIGTERM and SIGHUP; returns what puts the old behaviour
+    back.
+    """
     pending = list(levels)
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of handlers
         if pending:  # after the last of them a process that is ending is not disturbed any more
-            pending.pop(0)()
+            pending.pop(0)("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
 
     hangup = getattr(signal, "SIGHUP", None)  # a terminal that goes away; `nohup` ignores it, and so it stays
     numbers = [signal.SIGINT, signal.SIGTERM]

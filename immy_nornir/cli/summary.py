@@ -15,6 +15,7 @@ from immy_nornir.model.record.session import EndReason, Status
 from immy_nornir.model.record.words import word
 from immy_nornir.report.words import count
 from immy_nornir.text import json
+from immy_nornir.text.plain import and_more
 
 if TYPE_CHECKING:
     from immy_nornir.session.engine import Engine
@@ -81,7 +82,7 @@ def write_report(engine: Engine, run_id: str, session_ids: Sequence[str]) -> Pat
 
     engine.history.flush(_REPORT_SECONDS)
     with engine.history.read() as reader:
-        run = next(one for one in reader.runs() if one.id == run_id)
+        run = reader.runs(only=run_id)[0]
         rows = reader.sessions(Asked(run_id), actions=True)
         others = sorted(set(session_ids) - {row.id for row in rows})  # of earlier runs, taken up again
         rows += reader.sessions_of(others, actions=True)
@@ -130,6 +131,10 @@ def end_runs(engine: Engine, run_ids: Iterable[str]) -> list[Path]:
     return reports
 
 
+RESUMED = "resumed"
+"""Stands for the run where sessions of several runs were taken up."""
+
+
 def show_summary(
     engine: Engine,
     run_id: str,
@@ -162,7 +167,7 @@ def show_summary(
     outcomes = Counter(one.outcome for recap in recaps for one in recap.actions if one.outcome is not None)
     reboots = sum(one.reboots for one in recaps)
     said = ", ".join(f"{n} {word(s)}" for s, n in statuses.most_common())
-    say(f"run {run_id}: {count(len(sessions), 'computer')}: {said}")
+    say(f"{run_id if run_id == RESUMED else f'run {run_id}'}: {count(len(sessions), 'computer')}: {said}")
     told = ", ".join(f"{n} {word(o)}" for o, n in outcomes.most_common())
     if open_actions := sum(1 for recap in recaps for one in recap.actions if one.outcome is None):
         told += f"{', ' if told else ''}{open_actions} not done"
@@ -174,7 +179,7 @@ def show_summary(
         for line in _done(sessions):
             say(line)
     for text, names in _attention(sessions).items():
-        shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        shown = ", ".join(names[:8]) + and_more(len(names) - 8)
         say(f"  {shown}: {text}")
     say(f"  history: {startup.near(engine.history.path)}")
     for report in reports:

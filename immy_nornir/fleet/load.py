@@ -68,13 +68,15 @@ def load_fleet(
     problems.extend(found)
     problems.extend(stray_problems(base, [path if path.is_dir() else path.parent for path in named]))
     library = load_library(root, problems)
+    schedules = load_schedules(root, problems)
     fleet = Fleet(
         root=root.as_posix(),
         inventory=inventory,
         library=library,
         deployments=with_preflights(load_deployments(root, inventory, problems), library),
         types=load_types(root, problems),
-        schedules=load_schedules(root, problems),
+        schedules=tuple(one for one in schedules if one.name and one.when),
+        half_read=tuple(one for one in schedules if not (one.name and one.when)),
         blackouts=load_blackouts(root, problems),
         limits=load_limits(root, problems),
     )
@@ -190,12 +192,12 @@ def load_types(root: Path, problems: list[Problem]) -> Mapping[str, MaintenanceT
 
 
 def load_schedules(root: Path, problems: list[Problem]) -> tuple[Schedule, ...]:
-    """The fleet's schedules in the order of their file; problems are added to the list."""
+    """The fleet's schedules in the order of their file, those that are read in half too; problems are added."""
     found: list[Schedule] = []
     for source, node in _named(root, SCHEDULES, problems):
         known = {one.name: one for one in found}
         for one in read_schedules(node, source):
-            if one.name in known:
+            if one.name in known and one.name and one.when:
                 advice = f"the first is at {known[one.name].place}"
                 source.error(one.place, f"the schedule '{one.name}' stands twice", advice)
             else:

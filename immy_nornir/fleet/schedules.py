@@ -110,9 +110,7 @@ _LONGEST: dict[Key[int], float] = {SPLAY: DAY, STAGGER: 7 * DAY, WITHIN: 7 * DAY
 
 def _schedule(record: Record) -> Schedule:
     _judge(record)
-    name, when = record.get(NAME), record.get(WHEN)
-    if name is None or when is None:
-        raise Unreadable
+    name, when = record.take(NAME, ""), record.take(WHEN, "")
     hosts, most, reboots = record.get(HOSTS), record.get(CHANGES), record.get(REBOOTS)
     schedule = Schedule(name=name, place=record.place(), when=when)
     return replace(
@@ -168,15 +166,22 @@ SCHEDULES = ListOf(Built(Form("a schedule", _KEYS), _schedule), filled=True)
 
 
 def read_schedules(node: Node, source: Source) -> tuple[Schedule, ...]:
-    """All readable schedules of the file, in its order; of two with one name the first."""
+    """All schedules of the file, in its order; of two with one name the first.
+
+    Those that are read in half have no name or no time: nobody may take them for schedules.
+    """
     try:
         read = SCHEDULES.read(node, source)
     except Unreadable:
         return ()
     found: dict[str, Schedule] = {}
+    half: list[Schedule] = []
     for one in read:
+        if not (one.name and one.when):
+            half.append(one)
+            continue
         first = found.setdefault(one.name, one)
         if first is not one:
             place = one.places.get("name", one.place)
             source.error(place, f"the schedule '{one.name}' stands twice", f"the first is at {first.place}")
-    return tuple(found.values())
+    return (*found.values(), *half)

@@ -88,8 +88,10 @@ def deferred(connection: sqlite3.Connection) -> list[Left]:
     """The sessions that wait with nobody at them, and those that a process left which was at an occasion's run."""
     sql = (
         "SELECT s.id, s.run_id, s.computer, s.status, s.waiting, s.due_at, o.schedule, o.due_at FROM sessions s "
-        "LEFT JOIN occasions o ON o.run_id=s.run_id WHERE (s.status='waiting' AND s.owner='') "
-        "OR (s.status='interrupted' AND o.schedule IS NOT NULL)"
+        "LEFT JOIN occasions o ON o.run_id=s.run_id AND o.run_id<>'' "
+        # Word for word the condition of the index of open sessions: else each turn reads all that ever were.
+        "WHERE s.status IN ('created', 'running', 'waiting', 'interrupted') AND ((s.status='waiting' AND s.owner='') "
+        "OR (s.status='interrupted' AND o.schedule IS NOT NULL))"
     )
     found = []
     for session, run_id, computer, status, waiting, due_at, schedule, occasion_due in connection.execute(sql):

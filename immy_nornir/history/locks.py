@@ -14,9 +14,10 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from immy_nornir.errors import HistoryError
+from immy_nornir.errors import HistoryError, lacking
 from immy_nornir.history.own_files import make_folder, open_own
 
 if sys.platform == "win32":
@@ -79,13 +80,23 @@ class SoleLock:
 
 
 def is_taken(path: Path) -> bool:
-    """Whether a living process has a sole lock."""
+    """Whether a living process has a sole lock; yes where this machine has no room to look."""
+    try:
+        return _is_taken(path)
+    except OSError:
+        return True
+
+
+def _is_taken(path: Path) -> bool:
+    """Raises OSError where this machine has no room to look."""
     try:
         handle = _opened(path)
     except FileNotFoundError:
         return False
-    except OSError:  # another user's
-        return True
+    except OSError as error:
+        if lacking(error):
+            raise
+        return True  # another user's
     try:
         return not _lock(handle, alone=False)
     finally:
@@ -121,10 +132,14 @@ def _opened(path: Path) -> int:
         return os.open(path, os.O_RDONLY)
 
 
-def is_alive(folder: Path, owner: str) -> bool:
-    """Whether the process that took this owner's lock still runs; who cannot look takes nothing over."""
+def is_alive(folder: Path, owner: str, *, surely: bool = False) -> bool:
+    """Whether the process that took this owner's lock still runs; who cannot look takes nothing over.
+
+    `surely`: raises OSError where this machine has no room to look, for an answer that ends something.
+    """
     try:
-        return is_taken(folder / f"{owner}.lock")
+        path = folder / f"{owner}.lock"
+        return _is_taken(path) if surely else is_taken(path)
     except ValueError:  # a name that no file can have
         return True
 
@@ -157,10 +172,13 @@ def take_slots(
     marks = ",".join("?" * len(most))
     sql = f"SELECT name, session_id, owner, computer, since, seen_at, held FROM slots WHERE name IN ({marks})"  # noqa: S608 - marks only
     rows = connection.execute(sql, tuple(most)).fetchall()
-    alive = {owner: owner == asker.owner or is_alive(owner) for owner in {row[2] for row in rows}}
+    alive = {owner: owner == asker.owner or is_alive(owner) for owner in {row[2] for row in rows} - {LEFT}}
     for owner in (owner for owner, lives in alive.items() if not lives):
         connection.execute("DELETE FROM slots WHERE owner=?", (owner,))
-    others = [row for row in rows if alive[row[2]] and row[1] != asker.session]
+    connection.execute("DELETE FROM slots WHERE owner=? AND seen_at<=?", (LEFT, asker.now))
+    # Whatever was left on its own computer, that computer says so itself.
+    left = [row for row in rows if row[2] == LEFT and row[5] > asker.now and row[3] != asker.computer]
+    others = [*left, *(row for row in rows if alive.get(row[2]) and row[1] != asker.session)]
     since = min((row[4] for row in rows if row[1] == asker.session), default=asker.now)
     told = "" if force else _told(others, asker, most, since)
     upsert = (
@@ -188,9 +206,35 @@ def _told(
         ]
         if len(taken) + len(before) >= number:
             there = (taken or before)[0]
+            if there[2] == LEFT:
+                return f"left at work on {there[3]} by session {there[1]}, until {_said(there[5])} at the latest"
             word = "taken by" if taken else "waited for longer by"
             return f"{word} {there[3]} (session {there[1]}, process {there[2]})"
     return ""
+
+
+def _said(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+LEFT = ""
+"""In place of an owner: what was left at work on the computer uses the slot, until `seen_at` at the latest."""
+
+
+def leave_slots(
+    session: str, computer: str, keys: Collection[str], now: float, until: float
+) -> list[tuple[str, tuple[object, ...]]]:
+    """The statements that give back all slots of a session but these, which have no owner from now on."""
+    upsert = (
+        "INSERT INTO slots (name, session_id, owner, computer, since, seen_at, held) VALUES (?,?,?,?,?,?,1) "
+        "ON CONFLICT (name, session_id) DO UPDATE SET owner=excluded.owner, seen_at=excluded.seen_at, held=1"
+    )
+    return [keep_slots(session, keys), *((upsert, (name, session, LEFT, computer, now, until)) for name in keys)]
+
+
+def settle_slots(session: str, computer: str) -> tuple[str, tuple[str, ...]]:
+    """The statement that gives back what was left at work on a computer, but not by this session."""
+    return "DELETE FROM slots WHERE owner=? AND computer=? AND session_id<>?", (LEFT, computer, session)
 
 
 def keep_slots(session: str, keys: Collection[str]) -> tuple[str, tuple[str, ...]]:

@@ -34,16 +34,17 @@ class Opened:
             self.copy.cleanup()
 
 
-def open_reading(path: Path) -> Opened:
+def open_reading(path: Path, *, written: bool = False) -> Opened:
     """A reading connection, from places that take no writing too; an older schema is brought up to ours.
 
+    `written`: this process writes the file, so that a copy of it would be an old one in a moment.
     Raises: HistoryError, sqlite3.Error, OSError.
     """
     for one in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
         own_files.refuse_link(one)
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    opened = _opened(path)
+    opened = _opened_again(path) if written else _opened(path)
     try:
         check(opened.connection)
         sql = "SELECT 1 FROM sqlite_master WHERE type='table' AND name='meta'"
@@ -68,6 +69,16 @@ def _opened(path: Path) -> Opened:
     if log.exists() and log.stat().st_size:
         return _copied(path)
     return Opened(_connected(path, "mode=ro&immutable=1"))
+
+
+def _opened_again(path: Path) -> Opened:
+    """A file that this process holds open already: it has the rights, so that what it has not is room."""
+    try:
+        return Opened(_connected(path, "mode=ro"))
+    except sqlite3.OperationalError as error:
+        if code_of(error) != sqlite3.SQLITE_CANTOPEN or not os.access(path, os.R_OK):
+            raise
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE)) from error  # SQLite has one word for all of it
 
 
 def _connected(path: Path, options: str) -> sqlite3.Connection:

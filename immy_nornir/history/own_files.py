@@ -123,12 +123,12 @@ def keep_bug(folder: Path, clean: Callable[[str], str] = str) -> str:
     """
     path = folder / BUGS
     about = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} immy {__version__}, Python {platform.python_version()}"
-    text = clean(f"{about}, {platform.platform()}\n{traceback.format_exc()}\n")
     try:
+        text = clean(f"{about}, {platform.platform()}\n{traceback.format_exc()}\n")
         make_folder(folder)
         how = os.O_TRUNC if path.exists() and path.stat().st_size > _LONGEST_LOG else os.O_APPEND
         with os.fdopen(open_own(path, os.O_WRONLY | how), "w", encoding="utf-8", errors="replace") as file:
             file.write(text)
-    except (OSError, HistoryError):
+    except Exception:  # noqa: BLE001 - what is said of one fault must not be another
         return f"no details: {path} cannot be written"
     return f"details in {path}"

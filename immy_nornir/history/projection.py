@@ -31,6 +31,7 @@ from immy_nornir.model.record.entries import (
     JobEnded,
     JobIntended,
     JobSeen,
+    JobWithdrawn,
     Planned,
     RebootAsked,
     RebootEnded,
@@ -46,6 +47,11 @@ from immy_nornir.model.record.session import SessionSpec, Status
 Statement = tuple[str, tuple[Any, ...]]
 _LARGE = 2000
 """Entries longer than this are stored compressed."""
+SESSION_ROW = (
+    "UPDATE sessions SET status=?, reason=?, end_reason=?, stage=?, waiting=?, due_at=?, superseded_by=?, "
+    "epoch=?, reboots=?, entries=?, started_at=coalesce(started_at, ?), ended_at=? WHERE id=?"
+)
+"""What a session's row says after an entry. Of several in one transaction the first and the last leave what all do."""
 
 
 def rows(state: State, stamped: Stamped) -> list[Statement]:
@@ -59,9 +65,16 @@ def rows(state: State, stamped: Stamped) -> list[Statement]:
 
 def _storable(statements: list[Statement]) -> list[Statement]:
     return [
-        (sql, tuple([storable(value) if type(value) is str else value for value in values]))
+        (sql, values if _is_plain(values) else tuple([storable(one) if type(one) is str else one for one in values]))
         for sql, values in statements
     ]
+
+
+def _is_plain(values: tuple[Any, ...]) -> bool:
+    for one in values:  # noqa: SIM110 - a generator takes three times as long, for each value of each row
+        if type(one) is str and not one.isascii():
+            return False
+    return True
 
 
 def storable(text: str) -> str:
@@ -94,10 +107,7 @@ def _session_row(state: State, stamped: Stamped) -> Statement:
     finished, waiting_for = state.finished, state.waiting
     ended = stamped.at if finished is not None else None
     return (
-        (
-            "UPDATE sessions SET status=?, reason=?, end_reason=?, stage=?, waiting=?, due_at=?, superseded_by=?, "
-            "epoch=?, reboots=?, entries=?, started_at=coalesce(started_at, ?), ended_at=? WHERE id=?"
-        ),
+        SESSION_ROW,
         (
             status,
             reason,
@@ -204,13 +214,8 @@ def _details(state: State, session: str, stamped: Stamped) -> list[Statement]:
             return _action_rows(state, plan)
         case Determined(action):
             return [_action_update(state, action.id, stamped.at)]
-        case JobIntended() as intended:
-            updates = [_action_update(state, name, stamped.at) for name in intended.actions]
-            return [*_job_rows(state), *updates]
-        case JobSeen():
-            return [*_job_rows(state), ("UPDATE jobs SET state='running' WHERE job_id=?", (_job_id(state),))]
-        case JobEnded() as over:
-            return [*_job_rows(state), _job_end(_job_id(state), over, stamped.at)]
+        case JobIntended() | JobSeen() | JobEnded() | JobWithdrawn() as of_job:
+            return _about_job(state, of_job, stamped.at)
         case ActionEnded(action_id=action_id) | RetryLater(action_id=action_id):
             return [_action_update(state, action_id, stamped.at)]
         case RebootIntended() as reboot:
@@ -232,6 +237,20 @@ def _details(state: State, session: str, stamped: Stamped) -> list[Statement]:
             return [gone, ended, *_onboarded(state, session, stamped.at)]
         case _:
             return []
+
+
+def _about_job(state: State, entry: JobIntended | JobSeen | JobEnded | JobWithdrawn, at: float) -> list[Statement]:
+    match entry:
+        case JobIntended(actions=actions):
+            return [*_job_rows(state), *(_action_update(state, name, at) for name in actions)]
+        case JobSeen():
+            return [*_job_rows(state), ("UPDATE jobs SET state='running' WHERE job_id=?", (_job_id(state),))]
+        case JobEnded():
+            return [*_job_rows(state), _job_end(_job_id(state), entry, at)]
+        case JobWithdrawn(job_id):
+            back = [name for name, one in state.actions.items() if one.job is None]
+            gone: Statement = ("DELETE FROM jobs WHERE job_id=?", (job_id,))
+            return [gone, *(_action_update(state, name, at) for name in back)]
 
 
 def _onboarded(state: State, session: str, at: float) -> list[Statement]:

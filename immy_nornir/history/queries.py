@@ -103,16 +103,14 @@ _HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 class Reader:
     """A reading connection for one thread at a time. Use as a context manager."""
 
-    def __init__(self, path: Path) -> None:
-        try:
-            there = path.exists()
-        except OSError as error:
-            raise troubles.refusal(path, "read", error) from error
-        if not there:
-            raise HistoryError(f"there is no history at {path} yet", "immy run makes it; --state names another folder")
+    def __init__(self, path: Path, *, written: bool = False) -> None:
+        """`written`: by this process, which has to see what it wrote."""
         self._path = path
         try:
-            self._opened = open_reading(path)
+            if not path.exists():
+                told = f"there is no history at {path} yet"
+                raise HistoryError(told, "immy run makes it; --state names another folder")
+            self._opened = open_reading(path, written=written)
         except (OSError, sqlite3.Error) as error:
             raise troubles.refusal(path, "read", error) from error
         self._connection = self._opened.connection
@@ -140,11 +138,11 @@ class Reader:
         rows = self._rows(records.ALL_FREEZES) if now is None else self._rows(records.FREEZES_IN_FORCE, (now,))
         return [records.freeze_of(tuple(row)) for row in rows]
 
-    def runs(self, limit: int | None = None) -> list[RunRow]:
-        """Runs, newest first; one whose process died is 'interrupted'."""
-        found = []
-        sql = f"SELECT {_RUN_COLUMNS}, owner FROM runs ORDER BY started_at DESC LIMIT ?"  # noqa: S608 - constants
-        for row in self._rows(sql, (limit or -1,)):
+    def runs(self, limit: int | None = None, only: str = "") -> list[RunRow]:
+        """Runs, newest first, or the one of this id; one whose process died is 'interrupted'."""
+        found, one_run = [], "WHERE id=?" if only else ""
+        sql = f"SELECT {_RUN_COLUMNS}, owner FROM runs {one_run} ORDER BY started_at DESC LIMIT ?"  # noqa: S608 - constants
+        for row in self._rows(sql, (*filter(None, [only]), limit or -1)):
             damage: list[str] = []
             one = whole(RunRow, {name: row[name] for name in RunRow.__dataclass_fields__}, damage.append)
             if damage:

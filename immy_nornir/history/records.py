@@ -29,9 +29,12 @@ DAMAGE = (Exception,)
 
 
 def record(
-    connection: sqlite3.Connection, session_id: str
+    connection: sqlite3.Connection, session_id: str, known: dict[str, Item] | None = None
 ) -> tuple[SessionSpec, dict[str, Item], list[Stamped]] | None:
-    """A session's whole record with the definitions that it pinned; None when there is none."""
+    """A session's whole record with the definitions that it pinned; None when there is none.
+
+    Who reads many gives a dict that keeps the definitions: most sessions have the same ones.
+    """
     row = connection.execute("SELECT spec FROM sessions WHERE id=?", (session_id,)).fetchone()
     if row is None:
         return None
@@ -44,7 +47,10 @@ def record(
         if isinstance(entry, Resolved):
             digests |= {one.definition for one in entry.desires if one.definition}
         entries.append(Stamped(seq, at, entry))
-    return spec, definitions(connection, digests), entries
+    if known is None:
+        return spec, definitions(connection, digests), entries
+    known |= definitions(connection, digests - known.keys())
+    return spec, {digest: known[digest] for digest in digests if digest in known}, entries
 
 
 def _text(data: str, packed: bytes | None) -> str:
@@ -71,7 +77,7 @@ def open_sessions(connection: sqlite3.Connection, is_alive: Callable[[str], bool
         row[0]: (str(row[1]), str(row[2]))
         for row in connection.execute("SELECT computer, session_id, owner FROM active")
     }
-    ordered, scheduled = _open_orders(connection), _scheduled(connection)
+    ordered, scheduled, shared = _open_orders(connection), _scheduled(connection), dict[str, Item]()
     for row in rows:
         one, computer, tenant, run_id, status, owner = map(str, row)
         holder, holders = active.get(computer, ("", ""))
@@ -81,7 +87,7 @@ def open_sessions(connection: sqlite3.Connection, is_alive: Callable[[str], bool
         if not damage:
             known = Status(status)
             try:
-                whole = record(connection, one)
+                whole = record(connection, one, shared)
                 if whole is not None:
                     state, entries = fold_all(*whole), whole[2]
             except DAMAGE as error:

@@ -162,6 +162,16 @@ def m007_slots_and_onboarded(db: Database) -> None:
     )
 
 
+@migrations()
+def m008_what_each_turn_asks(db: Database) -> None:
+    """What the agenda and who takes sessions up ask for is found without reading every row."""
+    _all(
+        db,
+        "CREATE INDEX occasions_due ON occasions(due_at);\n"
+        "CREATE INDEX sessions_superseded ON sessions(superseded_by) WHERE superseded_by IS NOT NULL",
+    )
+
+
 def _all(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

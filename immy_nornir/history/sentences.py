@@ -24,6 +24,7 @@ from immy_nornir.model.record.entries import (
     JobEnded,
     JobIntended,
     JobSeen,
+    JobWithdrawn,
     Noted,
     NotReady,
     Outdated,
@@ -63,7 +64,7 @@ from immy_nornir.model.record.question_entries import (
     Said,
     UsersLooked,
 )
-from immy_nornir.model.record.words import word
+from immy_nornir.model.record.words import process_of, word
 
 
 def _count(number: int, word: str) -> str:
@@ -79,7 +80,7 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
     """An entry for people; with the state after it, jobs are told by their actions."""
     match entry:
         case Resumed(owner, epoch):
-            return f"taken up by {owner}" if epoch > 1 else f"begun by {owner}"
+            return f"{'taken up' if epoch > 1 else 'begun'} by {process_of(owner)}"
         case Connected(identity):
             return f"connected to {identity.name} ({identity.system.get('os') or identity.platform})"
         case Refused(kind, message):
@@ -125,6 +126,8 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
         case ActionEnded() as ended:
             said = f": {ended.message}" if ended.message else ""
             return f"{ended.action_id}: {word(ended.outcome)} ({word(ended.reason)}){said}"
+        case JobWithdrawn(job_id, message):
+            return f"job {job_id} was not begun: {message}"
         case RetryLater(action_id, _, message):
             return f"{action_id}: {message}"
         case RebootIntended(number, why, _, by_itself):

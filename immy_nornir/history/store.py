@@ -175,13 +175,13 @@ class History:
         known = KnownOccasion(occasion, OccasionState.SKIPPED, now, reason=self._clean(why))
         self._writer.commit([agenda_rows.row(known)], "", agenda_rows.guard(occasion, now))
 
-    def agenda(self, since: float) -> Written:
-        """What is written down about schedules and sessions that wait, as far as the agenda needs it."""
+    def agenda(self, since: float, runs: Collection[str] = ()) -> Written:
+        """What is written down about sessions that wait, and about occasions since then and those of these runs."""
 
         def read(connection: sqlite3.Connection) -> Written:
             return Written(
                 agenda_rows.watches(connection),
-                occasions.since(connection, since),
+                occasions.for_agenda(connection, since, runs),
                 agenda_rows.deferred(connection),
             )
 
@@ -304,9 +304,8 @@ class History:
             row = connection.execute(
                 "SELECT session_id, owner, epoch FROM active WHERE computer=?", (computer,)
             ).fetchone()
-            if row is not None and row[0] != session_id and locks.is_alive(self.owners, row[1]):
-                return Busy(row[0], row[1])
-            if row is not None and row[1] != self.owner and locks.is_alive(self.owners, row[1]):
+            others = row is not None and (row[0], row[1]) != (session_id, self.owner)
+            if others and locks.is_alive(self.owners, row[1], surely=True):
                 return Busy(row[0], row[1])
             own = connection.execute("SELECT epoch FROM sessions WHERE id=?", (session_id,)).fetchone()
             sql = "SELECT coalesce(max(seq), 0) FROM entries WHERE session_id=?"
@@ -372,7 +371,7 @@ class History:
         try:
             reader = self._idle.pop()
         except IndexError:
-            reader = queries.Reader(self.path)
+            reader = queries.Reader(self.path, written=True)
         try:
             yield reader
         finally:
@@ -399,6 +398,14 @@ class History:
     def keep_slots(self, session: str, keys: Collection[str] = ()) -> None:
         """Give back all slots of a session but these."""
         self._writer.put([locks.keep_slots(session, keys)])
+
+    def leave_slots(self, session: str, computer: str, keys: Collection[str], until: float) -> None:
+        """Give back all but these, which what the session left on its computer uses until then."""
+        self._writer.put(locks.leave_slots(session, computer, keys, self._clock.now(), until))
+
+    def settle_slots(self, session: str, computer: str) -> None:
+        """Give back what all sessions but this one left on a computer."""
+        self._writer.put([locks.settle_slots(session, computer)])
 
     def place_orders(self, placed: Sequence[Order]) -> list[int]:
         """Store orders; the ids that they get. They are on the disk when this returns."""

@@ -7,9 +7,9 @@ import errno
 import sqlite3
 from pathlib import Path
 
-from immy_nornir.errors import HistoryError
+from immy_nornir.errors import HistoryError, lacking
 
-SCHEMA = 7
+SCHEMA = 8
 """The newest schema: how many migrations there are. A file says in `user_version` which it has."""
 _TABLES = {"runs", "sessions", "entries", "run_entries", "actions", "jobs", "reboots", "facts", "active", "blobs"}
 _TABLES |= {
@@ -62,6 +62,8 @@ def advice_for(error: Exception) -> str:
 
 def refusal(path: Path, doing: str, error: Exception) -> HistoryError:
     """The error that says of a file what cannot be done, why, and what to do."""
+    if told := lacking(error):
+        return HistoryError(f"{path} cannot be {doing}: this machine has no room: {told}", "ulimit -n, fewer workers")
     return HistoryError(f"{path} cannot be {doing}: {error}", advice_for(error))
 
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from immy_nornir.errors import HistoryError
 from immy_nornir.history import own_files
-from immy_nornir.history.projection import Statement
+from immy_nornir.history.projection import SESSION_ROW, Statement
 from immy_nornir.history.troubles import advice_for, code_of, lenient
 from immy_nornir.text import json
 
@@ -42,6 +42,8 @@ BACKLOG = 20_000
 _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _LATER = (*_PASSING, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 """Troubles of the file, which may be over later; any other is of what was to be written."""
+_NO_VALUE = (ValueError, OverflowError, TypeError)
+"""One value that SQLite does not take must not end the thread that all sessions write through."""
 
 
 @dataclass(slots=True, eq=False)
@@ -63,9 +65,47 @@ class Work:
     """Whether it is in the journal."""
     waits: bool = False
     """Whether somebody waits for it until another program's lock is gone."""
-    done: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event | None = None
+    """Set when it is done; none where nobody asks, since making one takes longer than to queue the work."""
     result: Any = None
     error: BaseException | None = None
+
+    def end(self) -> None:
+        """Let whoever waits for it go on."""
+        if self.done is not None:
+            self.done.set()
+
+
+class _Rows:
+    """The rows of sessions in one transaction: of several of one session only the first and the last are written.
+
+    Each costs as much as two entries do. The first says when the session began, the last everything else; what
+    reads or writes them in another way comes after `write`.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._begun: set[str] = set()
+        self._last: dict[str, tuple[Work, tuple[Any, ...]]] = {}
+
+    def put(self, work: Work, values: tuple[Any, ...]) -> None:
+        """Take one of a work."""
+        session = values[-1]
+        if session in self._begun:
+            self._last[session] = (work, values)
+            return
+        self._begun.add(session)
+        self._connection.execute(SESSION_ROW, values)
+
+    def write(self) -> None:
+        """Write the last ones."""
+        for work, values in self._last.values():
+            try:
+                self._connection.execute(SESSION_ROW, values)
+            except _NO_VALUE:
+                work.error = HistoryError(_NOT_STORED)
+        self._begun.clear()
+        self._last.clear()
 
 
 class Writer:
@@ -114,8 +154,9 @@ class Writer:
         return result
 
     def _wait(self, work: Work) -> None:
+        done = work.done = threading.Event()
         self._queue.put(work)
-        while not work.done.wait(60.0):
+        while not done.wait(60.0):
             if not work.waits:  # what waits for a lock has a limit of its own
                 raise HistoryError("the history was not written within 60 s", "look at the disk that holds it")
         if work.error is not None:
@@ -163,6 +204,7 @@ class Writer:
         """The next batch: everything there is, and up to 50 ms more while nobody waits for it."""
         batch: list[Work] = []
         size = 0
+        durable = False
         timeout: float | None = AGAIN_SECONDS if self._backlog else None
         while size < BATCH_STATEMENTS:
             try:
@@ -173,7 +215,8 @@ class Writer:
                 return batch, True
             batch.append(work)
             size += len(work.statements) + 1
-            timeout = 0.0 if any(one.durable for one in batch) else BATCH_SECONDS
+            durable = durable or work.durable
+            timeout = 0.0 if durable else BATCH_SECONDS
         return batch, False
 
     def _write(self, connection: sqlite3.Connection, batch: list[Work]) -> None:
@@ -185,8 +228,10 @@ class Writer:
             connection.execute(f"PRAGMA busy_timeout={int(1000 * (AGAIN_SECONDS if self._backlog else BUSY_SECONDS))}")
             connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
+            rows = _Rows(connection)
             for work in everything:
-                self._one(connection, work)
+                self._one(connection, work, rows)
+            rows.write()
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             if connection.in_transaction:
@@ -196,7 +241,7 @@ class Writer:
             self._stored(everything)
         for work in batch:
             if not work.waits:
-                work.done.set()
+                work.end()
 
     def _stored(self, works: list[Work]) -> None:
         if any(one.kept for one in self._backlog) and not self._journal_alone:
@@ -204,7 +249,7 @@ class Writer:
         self._backlog = []
         for work in works:
             work.waits = False
-            work.done.set()
+            work.end()
             if work.stored is not None and work.error is None:
                 work.stored()
 
@@ -236,7 +281,7 @@ class Writer:
                 advice = "" if why is None else advice_for(why)
                 work.error = HistoryError(f"the history cannot be written: {why or 'it is locked'}", advice)
                 work.waits = False
-                work.done.set()
+                work.end()
 
     @staticmethod
     def _forbids(connection: sqlite3.Connection, guard: Statement) -> bool:
@@ -255,7 +300,7 @@ class Writer:
         return work.error is not None
 
     @staticmethod
-    def _one(connection: sqlite3.Connection, work: Work) -> None:
+    def _one(connection: sqlite3.Connection, work: Work, rows: _Rows) -> None:
         if work.call is None:
             # What is in the journal has been promised: its guard was asked then.
             if work.guard is not None and not work.kept and connection.execute(*work.guard).fetchone() is None:
@@ -263,11 +308,17 @@ class Writer:
                 return
             try:
                 for sql, some in itertools.groupby(work.statements, key=_sql):
+                    if sql == SESSION_ROW:
+                        for _, values in some:
+                            rows.put(work, values)
+                        continue
+                    if "sessions" in sql:
+                        rows.write()
                     _execute(connection, sql, [values for _, values in some])
-            except (ValueError, OverflowError, TypeError):
-                # One value that SQLite does not take must not end the thread that all sessions write through.
-                work.error = HistoryError("a value cannot be stored")
+            except _NO_VALUE:
+                work.error = HistoryError(_NOT_STORED)
             return
+        rows.write()
         connection.execute("SAVEPOINT one")
         try:
             work.result = work.call(connection)
@@ -307,6 +358,7 @@ def _is_asked(work: Work) -> bool:
 
 
 _TAKEN_OVER = "another process has taken this session over"
+_NOT_STORED = "a value cannot be stored"
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -326,6 +378,9 @@ _ROWS = 16
 
 
 def _execute(connection: sqlite3.Connection, sql: str, rows: list[tuple[Any, ...]]) -> None:
+    if len(rows) == 1:
+        connection.execute(sql, rows[0])
+        return
     head, _, places = sql.partition(" VALUES ")
     done = 0
     if places and places.endswith("?)"):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from immy_nornir.errors import UsageError
 from immy_nornir.lab.backed.machine import BackedMachine
 from immy_nornir.lab.journal import Event, Journal, read_events
+from immy_nornir.lab.listening import sockets_at
 from immy_nornir.lab.simulated.machine import SimulatedMachine
 from immy_nornir.lab.spec import ComputerSpec, Knobs
 from immy_nornir.lab.wsman.certificate import make_certificate, server_context
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _SWEEP_SECONDS = 5.0
 _BACKLOG = 4096
+_NOBODY = "127.0.0.1"
+"""Where a lab without computers listens."""
 
 
 class Lab:
@@ -42,7 +45,9 @@ class Lab:
     Computers answer at their own addresses on `port` and `https_port` (0: a free port; `https_port` None: no https), or
     at ports of their own. With `powershell` their command lines really run in that PowerShell; else they are
     simulated. Use it as a context manager, or `start` and `stop`. Without a folder a temporary one is made, which
-    `stop` removes. Raises UsageError when two computers have one address, or a port cannot be had.
+    `stop` removes. It listens at the addresses of its computers and no others, with a socket for each; with `listen`
+    at that address instead (0.0.0.0: one socket for all of them, which other machines see, though it turns them away).
+    Raises UsageError when two computers have one address, or a port cannot be had.
     """
 
     def __init__(
@@ -54,12 +59,14 @@ class Lab:
         knobs: Knobs | None = None,
         folder: Path | None = None,
         powershell: Sequence[str] | None = None,
+        listen: str | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.specs = tuple(computers)
         self.port = port
         self.https_port = https_port
         self.powershell = tuple(powershell) if powershell else None
+        self.listen = listen
         self.computers: dict[str, LabComputer] = {}
         self._knobs = knobs or Knobs()
         self._own_folder = folder is None
@@ -212,11 +219,13 @@ class Lab:
         if self.https_port is not None or any(spec.tls for spec in self.specs):
             make_certificate(self.folder, {spec.address for spec in self.specs}, time.time())
             context = server_context(self.certificate_path)
-        self.port = await self._listen(self.port, None)
+        shared = [spec.address for spec in self.specs if spec.port is None]
+        self.port = await self._listen(self.port, None, shared)
         if self.https_port is not None:
-            self.https_port = await self._listen(self.https_port, context)
+            self.https_port = await self._listen(self.https_port, context, shared)
         for port, tls in sorted({(spec.port, spec.tls) for spec in self.specs if spec.port is not None}):
-            await self._listen(port, context if tls else None)
+            own = [spec.address for spec in self.specs if (spec.port, spec.tls) == (port, tls)]
+            await self._listen(port, context if tls else None, own)
         loop.call_later(_SWEEP_SECONDS, self._sweep)
         self._journal.write(
             "lab_started", "", port=self.port, https_port=self.https_port, computers=len(self.computers)
@@ -225,24 +234,16 @@ class Lab:
     def _machine(self, computer: LabComputer) -> Machine:
         return BackedMachine(computer, self.powershell) if self.powershell else SimulatedMachine(computer)
 
-    async def _listen(self, port: int, context: ssl.SSLContext | None) -> int:
-        loop = asyncio.get_running_loop()
-        tls = context is not None
-        try:
-            # One socket for the whole of 127.0.0.0/8; a Connection resets whoever comes from elsewhere.
+    async def _listen(self, port: int, context: ssl.SSLContext | None, addresses: Iterable[str]) -> int:
+        """Listen at a port of these addresses; the port, which is the same at all of them."""
+        loop, tls = asyncio.get_running_loop(), context is not None
+        found = [self.listen] if self.listen is not None else sorted(set(addresses)) or [_NOBODY]
+        for one in sockets_at(found, port):
             server = await loop.create_server(
-                lambda: Connection(self._find, loop, tls=tls),
-                "0.0.0.0",  # noqa: S104
-                port,
-                ssl=context,
-                backlog=_BACKLOG,
+                lambda: Connection(self._find, loop, tls=tls), sock=one, ssl=context, backlog=_BACKLOG
             )
-        except OSError as error:
-            raise UsageError(
-                f"port {port} cannot be had: {error.strerror}", "choose another with --port or --https-port"
-            ) from None
-        self._servers.append(server)
-        return int(server.sockets[0].getsockname()[1])
+            self._servers.append(server)
+        return int(self._servers[-1].sockets[0].getsockname()[1])
 
     def _find(self, address: str, port: int, tls: bool) -> LabComputer | None:  # noqa: FBT001
         own = self._places.get((address, port))

@@ -225,5 +225,7 @@ class Fleet:
     deployments: tuple[Deployment, ...] = ()
     types: Mapping[str, MaintenanceType] = field(default_factory=dict)
     schedules: tuple[Schedule, ...] = ()
+    half_read: tuple[Schedule, ...] = ()
+    """Schedules without a name, or a time that can be read: what else they say is judged with all other errors."""
     blackouts: tuple[Blackout, ...] = ()
     limits: Limits = NO_LIMITS

@@ -6,7 +6,6 @@ A transport below `posix.connection`. It opens nothing else than processes, and 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
 import subprocess
@@ -14,7 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from immy_nornir.children import clean_environment
-from immy_nornir.errors import NO_ROOM, NoRoomError, RefusedError, TransportTimeoutError, UnreachableError
+from immy_nornir.errors import RefusedError, TransportTimeoutError, UnreachableError, lacking, no_room
 from immy_nornir.model.protocols import Address, Clock, RawAnswer, Secrets
 from immy_nornir.model.words import ADVICE, NEITHER, yes_or_no
 from immy_nornir.remote.posix.connection import PosixConnection
@@ -39,8 +38,8 @@ def run_program(
             start_new_session=sys.platform != "win32",
         )
     except OSError as error:
-        if error.errno in NO_ROOM or error.errno == errno.EAGAIN:  # no more processes
-            raise NoRoomError(f"this machine has no room to start {command[0]}: {error.strerror}") from error
+        if told := lacking(error):
+            raise no_room(told, f"to start {command[0]}") from error
         raise UnreachableError(f"{command[0]} cannot be started: {error.strerror}") from error
     with process:
         try:

@@ -21,6 +21,7 @@ from immy_nornir.errors import (
     AuthenticationError,
     CertificateError,
     DroppedError,
+    NoRoomError,
     NotAcceptedError,
     RefusedError,
     TransportError,
@@ -55,8 +56,8 @@ class SshTransport:
         self._password = password
         # Short: the path of a socket may have 104 bytes at most.
         self._folder = Path(tempfile.mkdtemp(prefix="immy-ssh-"))
-        self._environment = _environment(password, self._folder)
         try:
+            self._environment = _environment(password, self._folder)
             self._command = self._make_command()
         except BaseException:
             self.close()
@@ -152,7 +153,13 @@ def _last_line(text: bytes) -> str:
 
 _TURNED_AWAY = r"(kex|ssh)_exchange_identification|not allowed at this time|banner exchange.*(closed|reset|invalid)"
 """Before anything was said: a bastion that has too many at this moment (MaxStartups), or an sshd that restarts."""
+_NO_ROOM = (
+    r"^(ssh\w*|mux\w*|control\w*|read_passphrase|load key|socket(pair)?|pipe|dup2?|fork|open\w*|connect|getaddrinfo)\b"
+    r"[^\n]*: (too many open files|cannot allocate memory|resource temporarily unavailable|no buffer space)"
+)
+"""Of ssh itself, which goes on, and ends with another word: a password that could not be asked for is refused."""
 _MEANINGS: tuple[tuple[str, type[TransportError]], ...] = (
+    (_NO_ROOM, NoRoomError),
     (r"host key verification failed|remote host identification has changed|no .*host key is known", CertificateError),
     (r"no matching host key type|revoked", CertificateError),
     (
@@ -186,7 +193,7 @@ def error_of(text: str, computer: str) -> TransportError:
     text = text[-_LOOKED_AT:]  # its own word is the last
     said = text.strip().splitlines()[-1][:300] if text.strip() else "ssh ended without a word"
     for pattern, kind in _MEANINGS:
-        if re.search(pattern, text, re.IGNORECASE):
+        if re.search(pattern, text, re.IGNORECASE | re.MULTILINE):
             error = kind(f"{computer}: {said}")
             error.nothing_sent = pattern == _TURNED_AWAY
             error.said = text

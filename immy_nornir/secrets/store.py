@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from immy_nornir.errors import SecretError
+from immy_nornir.errors import SecretError, lacking
 from immy_nornir.model.values import SecretRef
 from immy_nornir.secrets.programs import ProgramError, output_of
 from immy_nornir.secrets.vault import Vault
@@ -72,7 +72,7 @@ class SecretStore:
         try:
             return self._read(reference)
         except _UnreadError as error:
-            if reference.reference.partition(":")[0] in _ONCE:
+            if reference.reference.partition(":")[0] in _ONCE and not lacking(error):
                 self._failed[reference.reference] = (error.what, error.advice)
             raise _error(reference, error.what, error.advice) from None
 

@@ -123,6 +123,8 @@ class Service:
     """When sessions were looked at last to be taken up, and how often they were taken up."""
     _failed: dict[str, tuple[float, str]] = field(default_factory=dict)
     """Schedules that could not begin: since when, and why."""
+    _crowded: set[str] = field(default_factory=set)
+    """Schedules that were due, and did not begin because so many runs were at work."""
     _clocks: tuple[float, float] | None = None
     _settled_at: float = -math.inf
     _known_until: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -196,8 +198,10 @@ class Service:
         schedules = [one.schedule for one in works.values()]
         longest = max((one.start_within + one.stagger for one in schedules), default=0.0)
         settled = self._settled_until(schedules, now)
-        # All of it: a run that is at work may have begun long before the time until which everything is known.
-        written = self.engine.history.agenda(now - LOOKBACK_SECONDS - longest)
+        all_settled = len(settled) == len(schedules)
+        since = min(settled.values(), default=now) if all_settled else now - LOOKBACK_SECONDS - longest
+        # A run that is at work may have begun long before the time until which everything is known.
+        written = self.engine.history.agenda(since, self._runs_at_work())
         for gone in written.watches.keys() - self.works.schedules().keys():
             self.engine.history.watch(gone, None)  # one that comes back owes nothing of the past
         there = {one.deferred.id for one in written.left} | self._busy()
@@ -216,11 +220,13 @@ class Service:
                 [self._with_asked(one.deferred, now) for one in left.values()],
                 self._answers.taken(),
                 settled,
-                {name: f"it could not begin: {why}" for name, (_, why) in self._failed.items()},
+                self._troubles(),
             )
         )
         if self._do(made, works, left, now):
-            self._known_until = {one.name: (rule_of(one), now - one.start_within - one.stagger) for one in schedules}
+            # A second earlier: what may begin until this very moment may still be missed.
+            sure = {one.name: now - one.start_within - one.stagger - 1.0 for one in schedules}
+            self._known_until = {one.name: (rule_of(one), sure[one.name]) for one in schedules}
         return made
 
     def _do(self, made: Agenda, works: Mapping[str, Work], left: Mapping[str, Left], now: float) -> bool:
@@ -233,14 +239,24 @@ class Service:
                 case Watched(schedule, watch):
                     self.engine.history.watch(schedule, watch)
                 case Skip(occasion, why):
+                    self._crowded.discard(occasion.schedule)
                     self._skip(occasion, why)
                 case Begin(occasion) if sum(bool(one.runs) for one in self.at_work) < MOST_RUNS:
+                    self._crowded.discard(occasion.schedule)
                     self._begin(works[occasion.schedule], occasion, now)
-                case Begin():
+                case Begin(occasion):
+                    self._crowded.add(occasion.schedule)
+                    told = f"{_name(occasion)}: it is due, and waits: {MOST_RUNS} runs are at work, the most at once"
+                    self._once(f"crowded {occasion.schedule}", told)
                     put_off = True
                 case TakeUp(ids):
                     self._take_up([left[one] for one in ids], now)
         return not put_off
+
+    def _troubles(self) -> dict[str, str]:
+        """Why schedules that were due could not begin when it was tried last."""
+        crowded = dict.fromkeys(self._crowded, f"{MOST_RUNS} runs were at work all the time, the most at once")
+        return {**crowded, **{name: f"it could not begin: {why}" for name, (_, why) in self._failed.items()}}
 
     def _settled_until(self, schedules: Sequence[Schedule], now: float) -> dict[str, float]:
         """Until when all of a schedule is known; of one that says something else, or by another clock, it is not."""
@@ -262,6 +278,7 @@ class Service:
             return
         self._failed.pop(occasion.schedule, None)
         self._said.pop(occasion.schedule, None)
+        self._said.pop(f"crowded {occasion.schedule}", None)
         computers = len({live.computer for live in run.sessions.values()})
         self.around.say(f"{_name(occasion)}: run {run.state.spec.id} began: {computers:,} computers")
         self._start([run], (), occasion)
@@ -330,9 +347,12 @@ class Service:
 
     def _keys_at_work(self, written: Written) -> dict[tuple[str, str], str]:
         """Of runs that were taken up too; one whose sessions all wait for their time is not at work."""
-        runs = {run.state.spec.id for one in self.at_work for run in one.runs}
+        runs = self._runs_at_work()
         began = (one for one in written.known if one.run_id in runs)
         return {(one.occasion.schedule, one.occasion.part): one.run_id for one in began}
+
+    def _runs_at_work(self) -> set[str]:
+        return {run.state.spec.id for one in self.at_work for run in one.runs}
 
     def _held(self, works: Mapping[str, Work], now: float) -> dict[str, str]:
         frozen = self.engine.frozen("") or self.engine.unreadable

@@ -20,7 +20,7 @@ from immy_nornir.decide.plan.trials import download_step, is_download
 from immy_nornir.decide.plan.users import no_user, user_for
 from immy_nornir.decide.steps.ends import outcomes
 from immy_nornir.decide.steps.ends.failure_line import failure_line
-from immy_nornir.decide.steps.orders import was_stopped
+from immy_nornir.decide.steps.orders import to_stop, was_stopped
 from immy_nornir.decide.steps.state import State, looked_at, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do
 from immy_nornir.decide.steps.under_way import ActionState, Job
@@ -59,8 +59,8 @@ if TYPE_CHECKING:
 CHANGING_TYPES = CHANGING
 START_WAIT_SECONDS = 2.0
 """How long a started job is watched in the same request: short ones end in it."""
-POLL_WAIT_SECONDS = 4.0
-"""An order to stop a job at once is carried out after it."""
+POLL_WAIT_SECONDS = 3.0
+"""An order to stop a job at once is carried out after it, and is itself found within a second: five in all."""
 REBOOT_DELAY_SECONDS = 3
 DOUBTS = 2
 """How often a lost job is begun anew after detection has shown that it is needed."""
@@ -221,7 +221,8 @@ def meet_again(state: State, leg: Leg, expected: Mapping[str, str]) -> Identity:
     job = state.job
     if job is None or not job.seen or job.over or state.lost is not None:
         return leg.connected().identify()
-    identity, status = leg.connected().find_job(expected, job.id, asked_from(job), POLL_WAIT_SECONDS)
+    seconds = 0.0 if to_stop(state, job) else POLL_WAIT_SECONDS
+    identity, status = leg.connected().find_job(expected, job.id, asked_from(job), seconds)
     leg.found = None if status is None else (job.id, job.offset, status)
     return identity
 
@@ -236,12 +237,12 @@ def _told(state: State, leg: Leg, status: JobStatus) -> list[Entry]:
         case JobState.LOST:
             return _ended(leg, job, status, "it left no result and its process is gone")
         case JobState.ABSENT:
-            return [JobEnded(job.id, None, "", "the computer knows nothing of it")]
+            return [JobEnded(job.id, None, "", "the computer knows nothing of it", unknown=True)]
         case JobState.LOOK_AGAIN:
             said = "another session was at work there since it was looked at"
             again = [entry for name in job.actions for entry in _look_again(state, leg, name, said, 0.0)]
             # Whatever else was detected before is no better known.
-            return [JobEnded(job.id, None, "", f"not begun: {said}"), *again, Outdated(said)]
+            return [JobEnded(job.id, None, "", f"not begun: {said}", unknown=True), *again, Outdated(said)]
         case JobState.BUSY:
             return [entry for name in job.actions for entry in _busy(state, leg, name, status.output)]
         case _:

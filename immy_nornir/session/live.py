@@ -39,7 +39,8 @@ from immy_nornir.model.record.entries import (
     Waiting,
 )
 from immy_nornir.model.record.session import EndReason, Status, WaitKind
-from immy_nornir.session import operations
+from immy_nornir.model.record.words import process_of
+from immy_nornir.session import cramped, operations
 from immy_nornir.session.before.inputs import compare
 from immy_nornir.session.hearing.known_secrets import learn
 from immy_nornir.session.leg import Leg
@@ -72,6 +73,7 @@ class LiveSession:
         "_behind_since",
         "_broken",
         "_compared",
+        "_cramped",
         "_crashes",
         "_deferred",
         "_inherited",
@@ -113,6 +115,7 @@ class LiveSession:
         self._recap: Recap | None = None
         self._begun = False
         self._crashes = 0
+        self._cramped = cramped.Cramped()
         self._behind_since = 0.0
         """Since when another session of this process is waited for, on the same computer."""
         self._deferred = False
@@ -167,7 +170,7 @@ class LiveSession:
     def defer(self) -> None:
         """Leave it waiting for its time, with no owner: whoever resumes it takes it up."""
         self._deferred = True
-        self.leg.claim.leave()
+        self.leg.claim.leave(self._state)
         self.engine.history.defer(self.computer, self.id)
         if self.before is not None:
             self.before.defer()
@@ -247,11 +250,12 @@ class LiveSession:
         if self._broken:
             return self.leave(f"history: {self._broken}")
         try:
-            return self._after_before(woken=woken) or self._advance(woken=woken)
-        except HistoryError as error:
-            return self.leave(f"history: {error.message}")
-        except Exception:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
-            return self._crashed()
+            outcome = self._after_before(woken=woken) or self._advance(woken=woken)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
+            parked, why = self._cramped.parked(error, self.leg, self._state), cramped.why_left(error)
+            return parked or (self.leave(why) if why else self._crashed())
+        self._cramped.over()
+        return outcome
 
     def _after_before(self, *, woken: bool) -> Parked | Settled | None:
         """Settle what has to come first; None when this session may begin."""
@@ -406,7 +410,7 @@ class LiveSession:
             return behind
         claimed = self.engine.history.claim(self.computer, self.id)
         if isinstance(claimed, Busy):
-            message = f"session {claimed.session_id} is at work on this computer ({claimed.owner})"
+            message = f"session {claimed.session_id} is at work on this computer ({process_of(claimed.owner)})"
             mine = claimed.owner == self.engine.history.owner
             if (behind := self._behind(claimed.session_id if mine else "")) is not None:
                 return behind
@@ -473,9 +477,9 @@ class LiveSession:
 
         With a status, what is said differs from the record, which another writes or which cannot be written.
         """
-        self.leg.close()
-        self.leg.claim.leave()
         state, recap = self._state, self.recap
+        self.leg.close()
+        self.leg.claim.leave(state)
         self._inherited = None if state is None else left_owing(state)
         if status is not None:
             recap = dataclasses.replace(recap, status=status, message=message, reason=reason, deferred=False)
@@ -512,9 +516,13 @@ class LiveSession:
         return Parked(may_be_lifted(wait, self.engine.clock.now()), self.leg.address, news)
 
     def _release(self) -> None:
-        """Leave the computer to others, where it was taken by an effect of this session, and answers."""
+        """Leave the computer to others, where it was taken by an effect of this session, and answers.
+
+        A job that was left at work keeps them away: the lease ends by itself when that has.
+        """
         state = self.state
-        if (did_anything(state) or state.reboots) and state.lost is None and not state.reboot_failure:
+        there = state.lost is None and not state.reboot_failure
+        if (did_anything(state) or state.reboots) and there and not state.left:
             self.leg.release()
 
     def _perform(self, do: Do, action_id: str) -> None:
@@ -523,9 +531,9 @@ class LiveSession:
         try:
             for entry in operations.attempt(before, leg, do, action_id):
                 self.append(entry)
-        except HistoryError:
-            raise
-        except Exception:  # noqa: BLE001 - a bug of ours must end as an outcome of this computer alone
+        except Exception as error:  # a bug of ours must end as an outcome of this computer alone
+            if cramped.why_left(error):
+                raise
             self._crashes += 1
             leg.close()
             text = f"a fault of immy in the stage {stage_of(self.state)}; {engine.keep_bug()}"
@@ -534,5 +542,9 @@ class LiveSession:
                 self.append(StageFailed(stage, text, EndReason.CRASHED))
             else:
                 self.append(Noted(f"{text}; it is tried again"))
-        if self.state.entries == before.entries and do in (Do.POLL_JOB, Do.CHECK_BOOT, Do.HEAR_ANSWERS):
+        if self.state.entries != before.entries:
+            return
+        if do in (Do.POLL_JOB, Do.CHECK_BOOT, Do.HEAR_ANSWERS):
             leg.contact = leg.contact.looked(engine.clock.now(), achieved=do is not Do.CHECK_BOOT)
+        elif do is Do.LOOK_READY:
+            leg.contact = leg.contact.ready_as_before(engine.clock.now())

@@ -21,7 +21,6 @@ from immy_nornir.decide.steps.ends import outcomes
 from immy_nornir.decide.steps.state import preflights
 from immy_nornir.decide.steps.step import Do
 from immy_nornir.errors import (
-    NO_ROOM,
     AuthenticationError,
     BusyError,
     CertificateError,
@@ -32,6 +31,8 @@ from immy_nornir.errors import (
     RefusedError,
     SecretError,
     TransportError,
+    lacking,
+    no_room,
 )
 from immy_nornir.model.facts import Finding, Identity
 from immy_nornir.model.items import Item, Platform, Requirements
@@ -98,27 +99,14 @@ def attempt(state: State, leg: Leg, do: Do, action_id: str) -> list[Entry]:
         return perform(state, leg, do, action_id)
     except HistoryError:
         raise
-    except ImmyError as error:
+    except DeclinedError as error:  # the computer's own word, whatever was lacking here
         return failed(state, leg, do, action_id, error)
-    except (OSError, MemoryError, RuntimeError) as error:
-        lacking = _lacking(error)
-        if not lacking:
+    except Exception as error:
+        told = "" if isinstance(error, NoRoomError) else lacking(error)
+        meant = no_room(told) if told else error
+        if not isinstance(meant, ImmyError):
             raise
-        no_room = NoRoomError(f"this machine has no room for it: {lacking}", "ulimit -n, fewer workers")
-        return failed(state, leg, do, action_id, no_room)
-
-
-def _lacking(error: Exception) -> str:
-    """What this machine has no more of, which says nothing of the computer; empty where it is something else."""
-    match error:
-        case MemoryError():
-            return "no memory"
-        case OSError(errno=number) if number in NO_ROOM:
-            return str(error.strerror)
-        case RuntimeError() if "start new thread" in str(error):  # what Python says; it has no kind of its own
-            return "no more threads"
-        case _:
-            return ""
+        return failed(state, leg, do, action_id, meant)
 
 
 def failed(state: State, leg: Leg, do: Do, action_id: str, error: ImmyError) -> list[Entry]:
@@ -260,11 +248,13 @@ def _detect(state: State, leg: Leg) -> list[Entry]:
 
 
 def _look_ready(state: State, leg: Leg) -> list[Entry]:
-    """The preflights once more, and what they say now in place of what they said before."""
+    """The preflights once more: what they say now in place of what they said before, where that is not the same."""
     gates = [one for one in preflights(state) if one.definition and not (one.error or one.unknown)]
     detection = detection_of(gates, state.definitions)
     reader: Reader = leg.connected()
     findings = detection.findings(reader.read(detection.operations))
+    if all(state.findings.get(desire.id) == one for (desire, _), one in zip(detection.wanted, findings, strict=True)):
+        return []
     ended: list[Entry] = []
     for (desire, item), finding in zip(detection.wanted, findings, strict=True):
         if (action := state.actions.get(desire.id)) is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 
 from immy_nornir.text import json
@@ -28,3 +28,13 @@ def plain(value: object) -> str:
 def counted(number: int, word: str) -> str:
     """A number of things: `1 computer`, `1,200 computers`."""
     return f"{number:,} {word}" + ("" if number == 1 else "s")
+
+
+def listed(names: Sequence[str], most: int, between: str = ", ") -> str:
+    """The first names, and how many more there are: `a, b, c and 4 more`."""
+    return between.join(names[:most]) + and_more(len(names) - most)
+
+
+def and_more(number: int, what: str = "more") -> str:
+    """How many are not named, as the end of a list; nothing where there are none."""
+    return f" and {number:,} {what}" if number > 0 else ""

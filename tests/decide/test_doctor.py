@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from immy_nornir.decide.health.doctor import CHECKS, lines_of, worst
+from immy_nornir.decide.health.doctor import CHECKS, advised, lines_of, worst
 from immy_nornir.model.facts import Identity
 from immy_nornir.model.health import Health, Line, LookedAt
 from immy_nornir.model.items import Platform
@@ -223,3 +223,16 @@ def test_an_answer_of_nonsense_breaks_no_check() -> None:
 def test_the_worst_line_is_the_verdict() -> None:
     lines = [Line("a", OK, ""), Line("b", PROBLEM, ""), Line("c", WARNING, "")]
     assert [worst(lines), worst(lines[::2]), worst(lines[:1]), worst([])] == [PROBLEM, WARNING, OK, OK]
+
+
+@pytest.mark.parametrize(
+    ("line", "found", "advice"),
+    [
+        (Line("login", Health.PROBLEM, "refused (check x)", "check x"), "refused", "check x"),
+        (Line("login", Health.PROBLEM, "refused", ""), "refused", "see docs/troubleshooting/login-refused.md"),
+        (Line("doctor", Health.PROBLEM, "crashed", ""), "crashed", "see docs/troubleshooting/README.md"),
+        (Line("clock", Health.OK, "fine", ""), "fine", ""),
+    ],
+)
+def test_what_is_not_well_has_one_advice(line: Line, found: str, advice: str) -> None:
+    assert (advised(line).found, advised(line).advice) == (found, advice)

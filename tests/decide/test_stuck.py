@@ -14,11 +14,11 @@ import pytest
 
 from immy_nornir.cli.main import immy
 from immy_nornir.decide.health.stuck import Cause, Holding, OpenSession, Stuck, Surroundings, causes, machine_of, stuck
-from immy_nornir.decide.steps.execution import OVERDUE_SECONDS
 from immy_nornir.decide.steps.moment import Approver
 from immy_nornir.decide.steps.next_step import LOST_PATIENCE_SECONDS
 from immy_nornir.decide.steps.state import fold_all
 from immy_nornir.decide.steps.step import Do, Perform
+from immy_nornir.decide.steps.under_way import OVERDUE_SECONDS
 from immy_nornir.model.control.orders import Order, OrderKind
 from immy_nornir.model.items import RebootNeed
 from immy_nornir.model.playbooks import Offline, Reboot, Stage
@@ -150,7 +150,7 @@ CASES: dict[str, tuple[Case, Cause, bool, str, str]] = {
         case(working, alive=False),
         Cause.DEAD,
         True,
-        f"its process {OWNER} has died; the job of a goes on on the computer",
+        "its process 123 on here has died; the job of a goes on on the computer",
         "sessions resume s1",
     ),
     "a process of another machine": (

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from immy_nornir.decide.versions import SCHEMES, VersionSchemeError, compare, key, newest, satisfies
 from immy_nornir.model.deployments import Desired, StateKind
+from tests.samples import examples
 
 CASES: dict[str, list[str]] = json.loads((Path(__file__).parent / "cases" / "versions.json").read_text("utf-8"))
 ROWS = [(scheme, row) for scheme, rows in CASES.items() for row in rows]
@@ -39,7 +40,7 @@ _WORDS = st.sampled_from(
 _VERSIONS = st.one_of(st.lists(_WORDS, max_size=7).map("".join), st.text(max_size=8))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 @given(st.sampled_from(SCHEMES), _VERSIONS, _VERSIONS, _VERSIONS)
 def test_a_total_order(scheme: str, a: str, b: str, c: str) -> None:
     assert compare(a, a, scheme) == 0

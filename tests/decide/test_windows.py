@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from datetime import UTC, datetime
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
@@ -319,3 +320,14 @@ def test_what_cannot_be_understood_is_an_error_with_advice(
 ) -> None:
     with pytest.raises(WindowError, match=said):
         opens_at(window, hours, zone, _at("2026-11-23T10:00"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are what POSIX has")
+def test_a_zone_that_this_machine_has_no_room_to_read_is_not_taken_for_one_that_there_is_not() -> None:
+    from tests.scarcity import no_descriptors
+
+    ZoneInfo.clear_cache()
+    zone_of.cache_clear()
+    with no_descriptors(), pytest.raises(OSError, match="Too many open files"):
+        zone_of("Pacific/Chatham")
+    assert zone_of("Pacific/Chatham").key == "Pacific/Chatham"

@@ -12,6 +12,8 @@ from immy_nornir.model.record.run import RunSpec
 from tests.e2e.world import Fleet
 from tests.history import sample
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Fleet:

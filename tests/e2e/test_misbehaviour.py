@@ -31,7 +31,7 @@ BAD_WAYS = {
     "constrained": ("failed", "ConstrainedLanguage"),
     "hang": ("missed", "timeout"),
     "drip": ("missed", "not whole after 8 s"),
-    "never_back": ("failed", "did not come back from its reboot within 0.1 minutes"),
+    "never_back": ("failed", "did not come back from its reboot within 6 seconds"),
 }
 GOOD_WAYS = ("noise", "drops", "crowded", "moody", "reboot_twice", "slow_detection")
 ALL = {*BAD_WAYS, *GOOD_WAYS, "fine", "nobody"}

@@ -51,6 +51,10 @@ class Shell:
         assert code == expect, told
         return told.out, told.err
 
+    def told(self) -> str:
+        """What was said on standard error since."""
+        return self._capsys.readouterr().err
+
     def json(self, *words: str) -> Any:
         return json.loads(self(*words, "--format", "json")[0])
 
@@ -127,6 +131,21 @@ def test_errors_of_the_schedules_are_all_told_with_their_places(shell: Shell) ->
     _, err = shell("list", expect=2)
     assert "playbooks/schedules.yml:1:19: error: 'mondya'" in err
     assert "playbooks/schedules.yml:2:3: error: nothing says what is done" in err
+    half = "- {name: a, when: mondya 4:00, playbook: playbooks/x.yml}\n- {when: 0 4 * * *, hosts: rde, items: task/n}\n"
+    write(shell.root, {"playbooks/schedules.yml": half, "tasks/maintenance/x/task.yml": "no\n"})
+    for words in (("list",), ("export", "--to", "cron"), ("run", "--once"), ("run", "--simulate")):
+        _, err = shell(*words, expect=2)
+        for wrong in ("1:19: error: 'mondya'", "1:42: error: there is no playbook", "2:3: error: 'name'", "'rde'"):
+            assert wrong in err, (words, wrong)
+        assert "'task/n' names no item" in err
+        assert "tasks/maintenance/x/task.yml:1:1: error" in err
+    shutil.rmtree(shell.root / "tasks")
+    # Whoever runs something else is told, and not held up.
+    assert run(["run", "--on", "localhost", "--type", "resolution", "--check", "--no-report"]) == 0
+    assert "playbooks/schedules.yml:1:19: warning: 'mondya'" in shell.told()
+    write(shell.root, {"playbooks/schedules.yml": "- {name: [\n"})
+    assert run(["run", "--on", "localhost", "--type", "resolution", "--check", "--no-report"]) == 0
+    assert "playbooks/schedules.yml:" in shell.told()
     write(shell.root, {"playbooks/schedules.yml": "- {name: a, when: 0 4 * * *, playbook: playbooks/x.yml}\n"})
     assert "there is no playbook 'playbooks/x.yml'" in shell("preview", expect=2)[1]
     (shell.root / "playbooks/schedules.yml").unlink()
@@ -141,7 +160,21 @@ def test_export_writes_files_or_prints_them_and_says_what_it_left_out(shell: She
     timer = (shell.root / "units" / "immy-facts.timer").read_text("utf-8")
     assert "OnCalendar=*-*-* 02:30:00 Europe/Berlin" in timer
     assert f"WorkingDirectory={shell.root}" in (shell.root / "units" / "immy-facts.service").read_text("utf-8")
+    assert "#User=NAME" in (shell.root / "units/immy-schedule.service").read_text()
+    assert "choose as whom they run" in err
+    _, err = shell("export", "--to", "systemd", "--out", "units", "--user", "immy")
+    timers = sorted(one.name for one in (shell.root / "units").glob("*.timer") if "OnCalendar" in one.read_text())
+    (instead,) = [line for line in err.splitlines() if "instead of it: sudo systemctl enable --now" in line]
+    assert sorted(instead.partition("--now ")[2].split()) == timers
+    assert "  sudo cp units/immy-* /etc/systemd/system/\n  sudo systemctl daemon-reload\n" in err
+    services = list((shell.root / "units").glob("*.service"))
+    assert all("\nUser=immy\n" in one.read_text() for one in services)
     shell("export", "--to", "windows", "--out", "tasks", "facts")
+    _, err = shell("export", "--to", "windows", "--out", "tasks", "facts", "--user", "CORP\\immy & co")
+    assert '/ru "CORP\\immy & co" /rp *' in err
+    assert "<UserId>CORP\\immy &amp; co</UserId>" in (shell.root / "tasks/immy-facts.xml").read_text("utf-16")
+    _, err = shell("export", "--to", "cron", "--out", "c", "--user", "immy")
+    assert "  crontab -u immy c/immy.crontab\n" in err
     (task,) = (shell.root / "tasks").iterdir()
     assert task.read_bytes()[:2] in (b"\xff\xfe", b"\xfe\xff")
     assert "<ScheduleByDay>" in task.read_text("utf-16")

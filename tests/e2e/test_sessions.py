@@ -14,6 +14,8 @@ from immy_nornir.lab.lab import Lab
 from tests.e2e import world
 from tests.e2e.world import registry_task, software
 
+pytestmark = pytest.mark.slow
+
 # computer -> (lab's fields, inventory variables)
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "soft-automatic": ({"exits": {"software/tool": 3010}}, {"immy_options": {"reboot": "automatic"}}),

@@ -10,6 +10,8 @@ import pytest
 from immy_nornir.lab.lab import Lab
 from tests.e2e import types_world, world
 
+pytestmark = pytest.mark.slow
+
 TYPES = ("full", "resolution", "detection", "inventory", "updates")
 DONE, LEFT, NOTHING = ("success", "verified"), ("left", "not_this_type"), ("nothing", "already_so")
 IGNORED, NOT_COMPLIANT, VALUE = ("nothing", "ignored"), ("not_compliant", "audit"), ("nothing", "monitor")

@@ -21,12 +21,12 @@ from .fleets import Fleet, write
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="it needs an sshd of its own")]
 
-COMPUTERS = 30
+COMPUTERS = 10
 
 
 @pytest.fixture
 def bastion(tmp_path: Path) -> Iterator[int]:
-    """The port of an sshd with the usual MaxStartups, whose greeting takes its time as over a distance."""
+    """The port of an sshd with a small MaxStartups, whose greeting takes its time as over a distance."""
     sshd = find_sshd()
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
@@ -37,7 +37,7 @@ def bastion(tmp_path: Path) -> Iterator[int]:
     (tmp_path / "authorized").write_text(key(tmp_path / "user"))
     lines = [f"Port {port}", "ListenAddress 127.0.0.1", f"HostKey {tmp_path / 'server'}", "PidFile none", "UsePAM no"]
     lines += [f"AuthorizedKeysFile {tmp_path / 'authorized'}", "StrictModes no", "PermitRootLogin yes"]
-    lines += ["MaxStartups 10:30:100"]
+    lines += ["MaxStartups 2:70:30"]
     (tmp_path / "config").write_text("\n".join(lines) + "\n")
     with (
         (tmp_path / "log").open("wb") as log,

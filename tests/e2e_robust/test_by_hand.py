@@ -56,6 +56,25 @@ def test_what_many_computers_say_is_put_together_and_recorded(tmp_path: Path) ->
         (tmp_path / "FREEZE").write_text("no changes before Monday\n")
         one.immy("exec", "pc001", "--", "hostname", expect=2)
         assert "no changes before Monday" in one.said
+        (tmp_path / "FREEZE").unlink()
+
+        # What holds a computer refuses what is typed for it, at once; --wait is the word for later.
+        before = len(one.sessions())
+        one.immy("freeze", "pc005", "--reason", "audit")
+        one.immy("freeze", "pc002", "--until", "3h", "--reason", "on stage")
+        one.immy("exec", "pc005", "--", "hostname", expect=2)
+        assert "pc005 is frozen: audit (freeze 1 by " in one.said
+        assert "--wait stays until that is over" in one.said
+        assert len(one.sessions()) == before
+        said = one.immy("exec", "pc001:pc002:pc005", "-y", "--", "hostname", expect=6)
+        assert "left out: pc002 is frozen until " in one.said
+        assert "3 computers: 2 missed, 1 passed" in one.said
+        assert "\npc005: missed: frozen: audit (freeze 1 by " in said
+        assert "waiting" not in one.statuses().values()
+        process = one.start("exec", "pc002", "--wait", "--", "hostname")
+        eventually(lambda: one.statuses()["pc002"] == "waiting")
+        one.immy("unfreeze", "--all")
+        assert process.wait(ENOUGH) == 0
 
 
 SLOW = """echo begun >> "$1/counter"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import ENOUGH, eventually
+
 from .fleets import fleet, software_files
 
 pytestmark = pytest.mark.slow
@@ -16,6 +18,7 @@ BOOK = "- {name: all, hosts: tenants, maintenance: full, serial: 1, options: {ru
 
 def test_a_run_that_takes_longer_than_it_may_ends_what_nobody_looks_after(tmp_path: Path) -> None:
     files = {**software_files(("alpha", "beta"), ()), "playbooks/all.yml": BOOK}
+    files["tasks/software/alpha/software.yml"] += "once_at_a_time: true\n"
     with fleet(tmp_path, 2, files) as one:
         one.lab.hold()
         one.immy(*RUN, expect=1)
@@ -31,7 +34,20 @@ def test_a_run_that_takes_longer_than_it_may_ends_what_nobody_looks_after(tmp_pa
         assert left["software/beta"]["outcome_reason"] == "time_over"
         assert one.immy("sessions", "stuck") == "no session is stuck; none is open\n"
 
-        # The same of a session alone: its option stands nearest.
+        # What was left at work keeps its slot in the fleet, and its computer to itself.
+        other = one.start(*RUN, "--limit", "pc002", "-o", "run_timeout_minutes=60", "--item", "software/alpha")
+        said = f"left at work on pc001 by session {rows['pc001']['id']}, until "
+        eventually(lambda: said in one.sessions("pc002")[0]["waiting"])
+        one.immy(*RUN, "--limit", "pc001", "--item", "software/beta", expect=None)
+        assert (one.statuses()["pc001"], one.sessions("pc001")[0]["end_reason"]) == ("missed", "busy")
+        assert [event["item"] for event in one.lab.events("installer_started")] == ["software/alpha"]
         one.lab.release()
+        eventually(lambda: len(one.lab.events("installer_finished")) == 1)
+        one.immy(*RUN, "--limit", "pc001", "--item", "software/beta")  # which shows that the other job has ended
+        assert other.wait(ENOUGH) == 0
+        assert one.statuses() == {"pc001": "passed", "pc002": "passed"}
+        assert one.sql("SELECT count(*) FROM slots") == [(0,)]
+
+        # The same of a session alone: its option stands nearest.
         one.immy(*RUN, "--limit", "pc002", "-o", "session_timeout_minutes=0.001", expect=1)
         assert "session_timeout_minutes" in one.show("pc002")["session"]["reason"]

@@ -54,7 +54,7 @@ def test_what_is_wrong_with_each_computer_is_told_and_nothing_is_changed(tmp_pat
         assert not (one.root / ".immy").exists()
 
         text = one.immy("doctor", "well,full", expect=1)
-        assert "2 looked over: 1 ok, 0 warning, 1 problem" in text
+        assert "2 looked over: 1 ok, 0 warnings, 1 problem" in text
         assert "  problem  disk       0.2 GB are free on the system's disk\n" in text
         one.immy("doctor", "well")
         assert "did you mean" in (one.immy("doctor", "wel", expect=2) or one.said)

@@ -42,6 +42,7 @@ def with_umask(one: Fleet, umask: str, *arguments: str, expect: int = 0) -> None
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.sampled(3)
 def test_folders_may_have_any_name(tmp_path: Path, name: str) -> None:
     with fleet(tmp_path / name / "fleet", 1, ONE) as one:
         state = tmp_path / name / "state"
@@ -64,6 +65,7 @@ def test_a_name_that_is_no_text_is_a_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("umask", ["000", "022", "077", "777"])
+@pytest.mark.sampled(2)
 def test_what_immy_writes_is_for_its_user_under_any_umask(tmp_path: Path, umask: str) -> None:
     with fleet(tmp_path, 1, ONE) as one:
         state = tmp_path / "new" / "folder" / "state"

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reas
 def test_without_descriptors_computers_wait_and_none_is_missed_or_failed(tmp_path: Path) -> None:
     with fleet(tmp_path, 30, software_files(("alpha",), ()), knobs=Knobs(install_seconds=0.2)) as one:
         done = subprocess.run(
-            ["sh", "-c", 'ulimit -n 28; exec "$@"', "sh", *IMMY, "run", "playbooks/all.yml", "--yes", "-f", "16"],
+            ["sh", "-c", 'ulimit -n 24; exec "$@"', "sh", *IMMY, "run", "playbooks/all.yml", "--yes", "-f", "16"],
             cwd=tmp_path,
             env={**os.environ, "IMMY_TEST_PASSWORD": PASSWORD},
             capture_output=True,
@@ -30,6 +30,7 @@ def test_without_descriptors_computers_wait_and_none_is_missed_or_failed(tmp_pat
         )
         assert "this machine has no room" in done.stderr, done.stderr
         assert "bug of immy" not in done.stderr
+        assert "a fault of immy" not in done.stderr, done.stderr
         assert set(one.statuses().values()) <= {"passed", "interrupted"}, one.sessions()
         assert done.returncode in (0, 130)
         one.immy("sessions", "resume", "--yes")

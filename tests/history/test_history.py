@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import resource
 import sqlite3
 import subprocess
 import sys
@@ -15,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from immy_nornir.decide.steps.state import State, fold_all
-from immy_nornir.errors import HistoryError
+from immy_nornir.errors import HistoryError, lacking
 from immy_nornir.history import codec, locks, store
 from immy_nornir.history.opening import file_system
 from immy_nornir.history.queries import Asked, Reader
@@ -35,6 +33,7 @@ from immy_nornir.model.record.entries import (
 from immy_nornir.model.record.run import RunSpec
 from immy_nornir.model.record.session import Status
 from tests.history import sample
+from tests.scarcity import no_descriptors
 from tests.waiting import ENOUGH, all_end
 
 DATA = Path(__file__).parent / "data"
@@ -328,13 +327,21 @@ def test_a_lock_lives_as_long_as_its_process(tmp_path: Path) -> None:
 def test_who_cannot_look_whether_an_owner_lives_takes_nothing_over(tmp_path: Path) -> None:
     lock = locks.OwnerLock(tmp_path, "one")
     assert locks.is_alive(tmp_path, "one")
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    taken = [os.dup(0)]
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 1, hard))
-        assert locks.is_alive(tmp_path, "one")  # EMFILE
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        os.close(taken[0])
+    with no_descriptors():
+        assert locks.is_alive(tmp_path, "one")
+        with pytest.raises(OSError, match="Too many open files"):
+            locks.is_alive(tmp_path, "one", surely=True)
     lock.release()
     assert not locks.is_alive(tmp_path, "one")
+
+
+def test_a_history_that_cannot_be_opened_once_more_is_a_lack_of_this_machine_and_no_copy_is_read(
+    history: History,
+) -> None:
+    with no_descriptors(), pytest.raises(HistoryError) as raised, history.read():
+        pass
+    assert lacking(raised.value)
+    history.begin_run(RunSpec("second", "immy run"))
+    with history.read() as reader:
+        assert {one.id for one in reader.runs()} == {"run", "second"}
+    history.close()

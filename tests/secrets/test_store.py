@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from immy_nornir.errors import SecretError
+from immy_nornir.errors import SecretError, lacking
 from immy_nornir.model.places import Place
 from immy_nornir.model.protocols import Secrets
 from immy_nornir.model.values import SecretRef
@@ -51,6 +53,19 @@ def test_a_value_is_read_once(tmp_path: Path) -> None:
     assert store.reveal(SecretRef("env:A")) == "first"
     environment["A"] = "second"
     assert store.reveal(SecretRef("env:A", Place("inventory/hosts.yml", 3))) == "first"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are what POSIX has")
+@pytest.mark.parametrize("reference", ["file:secret", "command:cat secret"])
+def test_what_this_machine_has_no_room_to_read_is_read_later(tmp_path: Path, reference: str) -> None:
+    from tests.scarcity import no_descriptors
+
+    (tmp_path / "secret").write_text("value")
+    store = SecretStore(Redactor(), {"PATH": os.environ["PATH"]}, tmp_path)
+    with no_descriptors(), pytest.raises(SecretError) as raised:
+        store.reveal(SecretRef(reference))
+    assert lacking(raised.value)
+    assert store.reveal(SecretRef(reference)) == "value"
 
 
 @pytest.mark.parametrize(

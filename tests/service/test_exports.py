@@ -229,3 +229,17 @@ def test_words_arrive_whole_whatever_they_hold(tmp_path: Path) -> None:
     started = command.partition(") cd ")[2].removesuffix(" ;; esac")
     done = subprocess.run(["sh", "-c", f"cd {started}"], capture_output=True, text=True, check=True, timeout=ENOUGH)
     assert done.stdout.splitlines() == ODD
+
+
+@pytest.mark.parametrize("user", ["root", ""])
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path, user: str) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("there is no systemd-analyze here")
+    jobs = jobs_of(schedule("daily 04:00"), {"": ("pc1",)}, ["/bin/true"], NOW)
+    files = units(jobs, ["/bin/true", "schedule", "run"], str(tmp_path), user)
+    assert all(("\nUser=root\n" in text) == bool(user) for name, text in files.items() if name.endswith(".service"))
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    command = ["systemd-analyze", "verify", *(str(tmp_path / name) for name in files)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=ENOUGH, check=False)
+    assert "immy" not in done.stderr, done.stderr

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from immy_nornir.decide.agenda import Agenda, Begin
 from immy_nornir.errors import HistoryError
-from immy_nornir.service.loop import Health, Service, Surroundings
+from immy_nornir.model.control.schedules import Occasion
+from immy_nornir.service.loop import MOST_RUNS, Health, Service, Surroundings
 from immy_nornir.session.engine import StopFlag, SystemClock
 
 
@@ -44,3 +46,15 @@ def test_a_turn_that_fails_is_said_once_and_in_the_health_and_the_next_one_comes
     assert len(said) == 1
     assert told in said[0]
     assert [told in one.problems[0] for one in health] == [True] * 3
+
+
+def test_what_waits_because_so_many_runs_are_at_work_is_told_as_that() -> None:
+    said: list[str] = []
+    nothing: Any = SimpleNamespace(stop=StopFlag(), clock=SystemClock())
+    service = Service(nothing, nothing, nothing, Surroundings(("x", "y"), lambda: "", said.append, lambda _: None))
+    busy: Any = SimpleNamespace(runs=[1])
+    service.at_work = [busy] * MOST_RUNS
+    made = Agenda((Begin(Occasion("nightly", "", 1.0, "2030-01-01 22:00")),), 0.0)
+    assert [service._do(made, {}, {}, 0.0) for _ in range(2)] == [False, False]
+    assert said == ["nightly, due 2030-01-01 22:00: it is due, and waits: 64 runs are at work, the most at once"]
+    assert service._troubles() == {"nightly": "64 runs were at work all the time, the most at once"}

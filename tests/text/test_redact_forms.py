@@ -215,6 +215,7 @@ ENCODINGS: list[tuple[Callable[[bytes], bytes | str], str]] = [
 
 @pytest.mark.parametrize(("width", "end"), WRAPS)
 @pytest.mark.parametrize(("encode", "encoding"), ENCODINGS)
+@pytest.mark.sampled
 def test_within_a_longer_encoded_text_and_wrapped_into_lines_it_is_masked_at_every_offset(
     encode: Callable[[bytes], bytes | str], encoding: str, width: int, end: str, redactors: dict[str, Redactor]
 ) -> None:
@@ -294,6 +295,7 @@ ALPHABETS = [range(33, 127), range(32, 127), [*range(33, 127), *range(0xC0, 0x18
 
 
 @pytest.mark.parametrize("seed", range(100))
+@pytest.mark.sampled(20)
 def test_random_secrets_in_random_forms_among_other_text(seed: int) -> None:
     chance = Random(seed)  # noqa: S311 - a fuzz that can be repeated
     secrets = [_secret(chance) for _ in range(chance.randint(1, 5))]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from immy_nornir.cli.approving.plan import ComputerPlan, plan_lines
 from immy_nornir.cli.door import say
 from immy_nornir.model.record.words import word
-from immy_nornir.text.plain import counted
+from immy_nornir.text.plain import and_more, counted
 
 if TYPE_CHECKING:
     from immy_nornir.session.approving.approvals import No, Question, Yes
@@ -96,7 +96,7 @@ def _show(question: Question, *, verbose: bool) -> None:
         say(line, err=True)
     if question.unplanned:
         names = question.unplanned[:_UNPLANNED]
-        more = f" and {len(question.unplanned) - _UNPLANNED} more" if question.unplanned[_UNPLANNED:] else ""
+        more = and_more(len(question.unplanned) - _UNPLANNED)
         say(f"  not planned yet, asked about later: {', '.join(names)}{more}", err=True)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from immy_nornir.model.record.words import word
-from immy_nornir.text.plain import counted
+from immy_nornir.text.plain import and_more, counted
 
 if TYPE_CHECKING:
     from immy_nornir.session.recap import ActionLine, Recap
@@ -81,5 +81,5 @@ def _work(one: ActionLine) -> str:
 
 
 def _computers(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
+    more = and_more(len(names) - _NAMED)
     return f"{counted(len(names), 'computer')}: {', '.join(names[:_NAMED])}{more}"

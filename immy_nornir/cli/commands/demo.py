@@ -21,7 +21,7 @@ from immy_nornir.history.own_files import make_folder, write_own
 from immy_nornir.text import json
 
 PLAYBOOK = Path("playbooks") / "full.yml"
-_PACE = ("--install-seconds", "0.5", "--reboot-seconds", "4", "--slow-seconds", "0.2")
+_PACE = ("--install-seconds", "0.3", "--reboot-seconds", "2", "--slow-seconds", "0.1")
 PASSWORD = "IMMY_LAB_PASSWORD"  # noqa: S105 - the name of a variable
 
 
@@ -96,7 +96,7 @@ def _is_free(port: int) -> bool:
         if sys.platform != "win32":
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            one.bind(("0.0.0.0", port))  # noqa: S104 - as the lab does, to answer on all of 127.0.0.0/8
+            one.bind(("0.0.0.0", port))  # noqa: S104 - free at all addresses; it does not listen
         except OSError:
             return False
     return True

@@ -16,7 +16,7 @@ from immy_nornir.text import json
 
 if TYPE_CHECKING:
     from immy_nornir.model.facts import Facts
-    from immy_nornir.model.health import Line
+    from immy_nornir.model.health import Health, Line
     from immy_nornir.model.protocols import Address
     from immy_nornir.remote.doctor.crowd import Look
 
@@ -67,8 +67,15 @@ def doctor(
     if form == "json":
         say_json(json.indented({"schema_version": SCHEMA_VERSION, "computers": sorted(documents, key=_name)}))
     else:
-        say(f"{len(looks):,} looked over: {', '.join(f'{number:,} {one}' for one, number in counts.items())}")
+        say(f"{len(looks):,} looked over: {', '.join(_counted(number, one) for one, number in counts.items())}")
     ctx.exit(1 if counts[Health.PROBLEM] else 0)
+
+
+def _counted(number: int, health: Health) -> str:
+    from immy_nornir.model.health import Health
+    from immy_nornir.text.plain import counted
+
+    return f"{number:,} {health}" if health is Health.OK else counted(number, health)
 
 
 def _looks(
@@ -123,7 +130,9 @@ def _seen(state: Path, names: Sequence[str]) -> dict[str, Facts]:
 
 
 def _clean(line: Line) -> Line:
-    clean = known_secrets().clean
+    from immy_nornir.decide.health.doctor import advised
+
+    clean, line = known_secrets().clean, advised(line)
     return dataclasses.replace(line, found=clean(line.found), advice=clean(line.advice))
 
 

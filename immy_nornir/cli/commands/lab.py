@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import shlex
 import shutil
@@ -36,6 +37,15 @@ _state = click.option(
     show_default=True,
     help="Folder of what immy writes.",
 )
+
+
+def _address(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    try:
+        return None if value is None else str(ipaddress.IPv4Address(value))
+    except ValueError:
+        raise UsageError(f"'{value}' is no address", "write it like 0.0.0.0") from None
+
+
 _seconds = click.FloatRange(min=0)
 
 
@@ -59,6 +69,13 @@ def lab() -> None:
     "--https-port", type=click.IntRange(0, 65535), help="For https; 0: any free one. [default: the inventory's]"
 )
 @click.option(
+    "--listen",
+    metavar="ADDRESS",
+    callback=_address,
+    help="Listen there; 0.0.0.0: at all addresses of this machine, with one socket. [default: the computers' own, "
+    "in 127.0.0.0/8]",
+)
+@click.option(
     "--powershell", metavar="COMMAND", help="Run command lines in this PowerShell instead of simulating them."
 )
 @click.option("--reply-delay", type=_seconds, default=0.0, metavar="SECONDS", help="Added to every reply.")
@@ -73,6 +90,7 @@ def up(
     state: Path,
     port: int | None,
     https_port: int | None,
+    listen: str | None,
     powershell: str | None,
     reply_delay: float,
     powershell_start: float,
@@ -83,7 +101,11 @@ def up(
     *,
     detach: bool,
 ) -> None:
-    """Start a computer for every one of the inventory whose address lies in 127.0.0.0/8."""
+    """Start a computer for every one of the inventory whose address lies in 127.0.0.0/8.
+
+    They are reached from this machine only. Their password is the inventory's; that of the sample fleet is what
+    IMMY_LAB_PASSWORD says, in this shell and in those that run immy on them.
+    """
     running = ask(state, "status")
     if running:
         raise UsageError(f"a lab is running already (process {running['pid']})", "end it with: immy lab down")
@@ -99,7 +121,23 @@ def up(
         reboot_seconds=reboot_seconds,
         slow_seconds=slow_seconds,
     )
-    _serve(fleet, knobs, state, port, https_port, shlex.split(powershell) if powershell else None)
+    ports = (fleet.port if port is None else port, fleet.https_port if https_port is None else https_port)
+    folder = state / "lab"
+    make_folder(state)
+    make_folder(folder, inside=True)
+    program = shlex.split(powershell) if powershell else None
+    _serve(
+        Lab(
+            fleet.specs,
+            port=ports[0],
+            https_port=ports[1],
+            knobs=knobs,
+            folder=folder.resolve(),
+            powershell=program,
+            listen=listen,
+        ),
+        state,
+    )
 
 
 def _load(sources: Sequence[Path]) -> FleetSpecs:
@@ -122,20 +160,7 @@ def _load(sources: Sequence[Path]) -> FleetSpecs:
     return specs_of_inventory(inventory, lambda computer: address_of(computer, reveal), reveal)
 
 
-def _serve(
-    fleet: FleetSpecs, knobs: Knobs, state: Path, port: int | None, https_port: int | None, powershell: list[str] | None
-) -> None:
-    folder = state / "lab"
-    make_folder(state)
-    make_folder(folder, inside=True)
-    running = Lab(
-        fleet.specs,
-        port=fleet.port if port is None else port,
-        https_port=fleet.https_port if https_port is None else https_port,
-        knobs=knobs,
-        folder=folder.resolve(),
-        powershell=powershell,
-    )
+def _serve(running: Lab, state: Path) -> None:
     running.start()
     control = None
     try:

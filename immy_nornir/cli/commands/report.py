@@ -15,6 +15,7 @@ from immy_nornir.cli import completing
 from immy_nornir.cli.door import say
 from immy_nornir.cli.startup import root_of, state_of
 from immy_nornir.errors import ImmyError, UsageError
+from immy_nornir.text.plain import and_more
 
 if TYPE_CHECKING:
     from immy_nornir.history.queries import JobRow, Reader, RunRow, SessionRow
@@ -124,7 +125,7 @@ def run_named(reader: Reader, wanted: str | None) -> RunRow:
     if len(found) == 1:
         return found[0]
     if found:
-        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        more = and_more(len(found) - _SHOWN)
         shown = ", ".join(one.id for one in found[:_SHOWN])
         raise UsageError(f"'{wanted}' is the beginning of several runs: {shown}{more}", "give more of the id")
     ids = [one.id for one in runs]

@@ -341,19 +341,19 @@ def refuse_frozen(root: Path, advice: str) -> None:
         raise UsageError(why, advice)
 
 
-def stops(engine: Engine) -> list[Callable[[], None]]:
-    """What the first, the second and the third Ctrl-C do."""
+def stops(engine: Engine) -> list[Callable[[str], None]]:
+    """What the first, the second and the third Ctrl-C, or another signal, do."""
 
-    def first() -> None:
+    def first(by: str) -> None:
         engine.stop.raise_to(1)
         engine.history.hurry()
-        _say("immy: stopping: no new action starts; running jobs go on on their computers (Ctrl-C again to disconnect)")
+        _say(f"immy: stopping: no new action starts; running jobs go on on their computers ({by} again to disconnect)")
 
-    def second() -> None:
+    def second(by: str) -> None:
         engine.stop.raise_to(2)
-        _say("immy: leaving the connections (Ctrl-C again to leave at once)")
+        _say(f"immy: leaving the connections ({by} again to leave at once)")
 
-    def third() -> None:
+    def third(_by: str) -> None:
         engine.history.close()
         os._exit(130)
 

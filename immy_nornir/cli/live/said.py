@@ -13,7 +13,7 @@ from immy_nornir.decide.runs.likeness import Alike, Said, differing, normal, put
 from immy_nornir.model.record.entries import JobEnded, JobSeen, Stamped
 from immy_nornir.model.record.session import Status
 from immy_nornir.model.record.words import word
-from immy_nornir.text.plain import counted
+from immy_nornir.text.plain import and_more, counted
 
 if TYPE_CHECKING:
     from immy_nornir.decide.steps.state import State
@@ -109,7 +109,7 @@ def _ended(one: Said) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if names[_NAMED:] else "")
+    return ", ".join(names[:_NAMED]) + and_more(len(names) - _NAMED)
 
 
 def counts_of(outcomes: Sequence[Outcome]) -> str:

@@ -37,6 +37,7 @@ from immy_nornir.model.items import (
 )
 from immy_nornir.model.plan import Desire
 from immy_nornir.model.values import Json
+from immy_nornir.text.plain import and_more
 from immy_nornir.text.regex import compile_regex
 
 _LONGEST_VERSION = 200
@@ -162,7 +163,7 @@ def _listed(how: DisplayName | ProductCode | UpgradeCode, item: Software, answer
     if not matching:
         hidden = [one.why for one in answers.unread if _may_be(how, one)]
         if hidden:
-            more = f" and {len(hidden) - 3} more" if hidden[3:] else ""
+            more = and_more(len(hidden) - 3)
             raise DetectionError(
                 f"it is not among what could be read of the software; not read: {'; '.join(hidden[:3])}{more}"
             )

@@ -6,8 +6,9 @@ reached at all (remote.doctor).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
 
 from immy_nornir.decide.detect.identity import identity_mismatch
 from immy_nornir.decide.times.time_zones import own_zone
@@ -163,7 +164,7 @@ def clock(seen: LookedAt) -> Found:
     """The computer's clock against ours; the time that the question took may be anywhere in the difference."""
     time = seen.identity.system.get("time")
     if not isinstance(time, int | float) or isinstance(time, bool):
-        yield Health.WARNING, "it does not tell its time", ""
+        yield Health.WARNING, "it does not tell its time", "date there, or Get-Date: look at the clock yourself"
         return
     off = time - min(max(time, seen.asked_at), seen.heard_at)
     how = f"{abs(off):,.0f} seconds {'ahead of' if off > 0 else 'behind'} this machine's"
@@ -180,7 +181,7 @@ def disk(seen: LookedAt) -> Found:
     """Free space of the system's disk."""
     free = seen.identity.system.get("disk_free_gb")
     if not isinstance(free, int | float) or isinstance(free, bool):
-        yield Health.WARNING, "it does not tell its free space", ""
+        yield Health.WARNING, "it does not tell its free space", "df -h / there, or Get-PSDrive C: look yourself"
     elif free < NO_DISK_GB:
         yield Health.PROBLEM, f"{free:g} GB are free on the system's disk", "make room: nothing can be installed"
     elif free < LOW_DISK_GB:
@@ -225,7 +226,7 @@ def time_zone(seen: LookedAt) -> Found:
     try:
         zone = own_zone("", reported)
     except ImmyError as error:
-        yield Health.WARNING, str(error), "set immy_time_zone: Europe/Berlin, or another, in the inventory"
+        yield Health.WARNING, error.message, "set immy_time_zone: Europe/Berlin, or another, in the inventory"
         return
     yield Health.OK, f"{zone}" + (f" ({reported})" if reported != zone else ""), ""
 
@@ -267,6 +268,23 @@ def _shown(value: float | None) -> str:
 def _version(text: str) -> tuple[int, ...]:
     parts = text.split(".")[:2]
     return tuple(int(one) for one in parts) if all(one.isdigit() for one in parts) else ()
+
+
+_LOOK: Final[Mapping[str, str]] = {
+    "login": "see docs/troubleshooting/login-refused.md",
+    "certificate": "see docs/troubleshooting/certificate.md",
+    "host key": "see docs/troubleshooting/host-key.md",
+    "probe": "look there by hand: something cuts what its programs print (a profile, security software)",
+}
+_ANY: Final = "see docs/troubleshooting/README.md"
+
+
+def advised(line: Line) -> Line:
+    """A line with what to do about it, said once: its words may hold the advice of an error, or there may be none."""
+    if line.health is Health.OK:
+        return line
+    said = line.found.replace(f" ({line.advice})", "") if line.advice else line.found
+    return replace(line, found=said, advice=line.advice or _LOOK.get(line.check, _ANY))
 
 
 def worst(lines: Iterable[Line]) -> Health:

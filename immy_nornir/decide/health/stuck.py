@@ -10,16 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from immy_nornir.decide.steps.execution import OVERDUE_SECONDS
 from immy_nornir.decide.steps.gate import left_open
 from immy_nornir.decide.steps.holding import deadlines
 from immy_nornir.decide.steps.next_step import LOST_PATIENCE_SECONDS
 from immy_nornir.decide.steps.state import State
-from immy_nornir.decide.steps.under_way import Job, RebootState
+from immy_nornir.decide.steps.under_way import OVERDUE_SECONDS, Job, RebootState
 from immy_nornir.model.control.orders import Order
 from immy_nornir.model.playbooks import Offline
 from immy_nornir.model.record.entries import JobEnded, JobIntended, JobSeen, StageFailed, Stamped, Waiting
 from immy_nornir.model.record.session import EndReason, Status, WaitKind
+from immy_nornir.model.record.words import process_of
 
 SILENT_SECONDS = 15 * 60
 """A job that has written nothing for so long is named."""
@@ -208,7 +208,7 @@ def causes(one: OpenSession, around: Surroundings) -> Iterator[Holding]:
         last = one.entries[-1].at
         yield Holding(
             Cause.QUIET,
-            f"its process {one.owner} lives and has written nothing",
+            f"its {process_of(one.owner)} lives and has written nothing",
             last,
             None,
             True,
@@ -240,7 +240,9 @@ def _nobody(one: OpenSession, state: State, around: Surroundings) -> Holding | N
         there = f"look on {machine} first: its immy may be at work"
         later = Next(resume.words, f"goes on here, if no immy of {machine} is at it any more")
         return Holding(Cause.ELSEWHERE, told, last, None, True, (), (later,), there)
-    return Holding(Cause.DEAD, f"its process {one.owner} has died{left_open(state)}", last, None, True, (), (resume,))
+    return Holding(
+        Cause.DEAD, f"its {process_of(one.owner)} has died{left_open(state)}", last, None, True, (), (resume,)
+    )
 
 
 def machine_of(owner: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import assert_never
 
+from immy_nornir.model.copies import replace
 from immy_nornir.model.record.run import (
     Approved,
     RunEnded,

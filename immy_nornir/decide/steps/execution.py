@@ -19,7 +19,7 @@ from immy_nornir.decide.steps.orders import ordered_reboot, to_stop
 from immy_nornir.decide.steps.reboots import capped, counting, may_reboot, no_reboot, reboot_at_end, reboot_now
 from immy_nornir.decide.steps.state import State, did_anything, looked_at, meaning_of, rebooted_since
 from immy_nornir.decide.steps.step import Do, Note, Perform, Step, Wait
-from immy_nornir.decide.steps.under_way import ActionState, Job
+from immy_nornir.decide.steps.under_way import OVERDUE_SECONDS, ActionState, Job
 from immy_nornir.model.facts import Boot
 from immy_nornir.model.items import ExitMeaning, RebootNeed
 from immy_nornir.model.playbooks import ActionType
@@ -29,8 +29,6 @@ from immy_nornir.model.record.words import word
 
 FRESH_SECONDS = 120.0
 """An action whose item was detected longer ago is detected again before it begins: others may have been at it."""
-OVERDUE_SECONDS = 600.0
-"""How long after its own time-out a job may still be asked for: the computer ends it at the time-out, if it can."""
 
 
 def execute(state: State, moment: Moment) -> Step | None:

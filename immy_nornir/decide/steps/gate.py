@@ -14,22 +14,20 @@ from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import SELF_REBOOT_PATIENCE_SECONDS, look_for_boot, no_reboot
 from immy_nornir.decide.steps.state import State, did_anything, may_plan_again
 from immy_nornir.decide.steps.step import Do, Note, Perform, Step, Wait
-from immy_nornir.decide.steps.under_way import ActionState, RebootState
+from immy_nornir.decide.steps.under_way import FORGOTTEN_SECONDS, ActionState, RebootState
 from immy_nornir.model.playbooks import OnFailure
 from immy_nornir.model.record.entries import (
     SUPERSEDE,
     ActionEnded,
     Interrupted,
     JobIntended,
+    JobWithdrawn,
     Outdated,
     RebootEnded,
     RebootIntended,
     WindowClosed,
 )
-from immy_nornir.model.record.session import Outcome, OutcomeReason
-
-FORGOTTEN_SECONDS = 24 * 3600
-"""From this age of an intent on, a computer that does not know its job may have done and forgotten it."""
+from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +81,43 @@ def effect_of(state: State, step: Step) -> Effect | None:
 def may_begin(state: State, effect: Effect, moment: Moment, why: str = "") -> Step | None:
     """None when it may; else what is to be done instead: a wait, a note that ends it, a look whether it is there.
 
+    A job that was never asked for needs no look: it is taken back, and its action begins anew, or ends, as all others.
     `why` is told to people who are asked about a reboot.
     """
+    instead = _instead(state, effect, moment, why)
+    if instead is None or not isinstance(effect, Create):
+        return instead
+    return withdrawal(state, "it was held back before the computer was asked for it") or instead
+
+
+def withdrawal(state: State, why: str) -> Note | None:
+    """How the job under way is taken back; None where there is none, or it may have been asked for."""
+    job = state.job
+    return Note(JobWithdrawn(job.id, why)) if job is not None and job.unsent else None
+
+
+def _instead(state: State, effect: Effect, moment: Moment, why: str) -> Step | None:
     instead = _held(state, effect, moment)
     if instead is None or isinstance(instead, Wait):
         instead = _paused(state, effect, moment) or instead
     if instead is None and moment.frozen:
+        if isinstance(effect, Begin) and times.at_once_or_never(state.spec):
+            return Note(WindowClosed(moment.frozen, OutcomeReason.HELD))
         return Note(Interrupted(f"{moment.frozen}; stopped{left_open(state)}"))
     instead = instead or _outdated(state, effect, moment)
     if instead is None and (isinstance(effect, Begin) or effect == Reboot(asked=False)):
-        instead = preflight.held(state, moment.now)
-    # Nobody is there to be asked any more when a window opens: it is asked before.
-    if instead is None or isinstance(instead, Wait):
+        instead = preflight.held(state, moment)
+    # Nobody is there to be asked any more when a window opens: it is asked before. Nor is it of use to look again, at
+    # whatever it is, while somebody thinks: what he says yes to is looked at before it begins.
+    if instead is None or isinstance(instead, Wait) or _looks(instead):
         instead = _unapproved(state, effect, moment) or instead
     if instead is None and effect == Reboot(asked=False):
         instead = asking.held(state, moment, why)
     return _no_room(state, effect, moment) if instead is None else instead
+
+
+def _looks(step: Step) -> bool:
+    return step == Perform(Do.LOOK_READY) or (isinstance(step, Note) and isinstance(step.entry, Outdated))
 
 
 def _no_room(state: State, effect: Effect, moment: Moment) -> Step | None:
@@ -198,13 +217,16 @@ def halted(state: State) -> tuple[Outcome, OutcomeReason, str] | None:
         return Outcome.CANCELLED, OutcomeReason.CANCELLED, state.stop.message
     if state.reboot_failure:
         return Outcome.SKIPPED, OutcomeReason.REBOOT_FAILED, state.reboot_failure
-    if state.closed:
-        why = state.closed if state.closed_by is OutcomeReason.HELD else "its window closed before it was done"
-        return Outcome.SKIPPED, state.closed_by, why
-    if state.over:
-        return Outcome.SKIPPED, OutcomeReason.TIME_OVER, state.over
-    if state.unready:
-        return Outcome.SKIPPED, OutcomeReason.PREFLIGHT, state.unready
+    for end in state.ends:  # the first that came is why
+        match end:
+            case EndReason.HELD:
+                return Outcome.SKIPPED, OutcomeReason.HELD, state.closed
+            case EndReason.WINDOW:
+                return Outcome.SKIPPED, OutcomeReason.WINDOW, "its window closed before it was done"
+            case EndReason.TIME_OVER:
+                return Outcome.SKIPPED, OutcomeReason.TIME_OVER, state.over
+            case EndReason.PREFLIGHT:
+                return Outcome.SKIPPED, OutcomeReason.PREFLIGHT, state.unready
     if state.spec.options.on_failure is OnFailure.STOP:
         for one in state.actions.values():
             if one.ended is not None and one.ended.outcome is Outcome.FAILED:
@@ -219,7 +241,7 @@ def _action(state: State, one: ActionState, moment: Moment) -> Step | None:
         return Note(ActionEnded(one.plan.id, *end))
     held = times.window(state, moment)
     goes_on = end is None and state.failure is None
-    if held is None and (goes_on or preflight.ready(state, moment.now)):
+    if held is None and (goes_on or preflight.ready(state, moment)):
         return None
     if state.failure is not None:
         return Note(ActionEnded(one.plan.id, Outcome.SKIPPED, OutcomeReason.STOPPED, state.failure.message))
@@ -239,7 +261,9 @@ def _job(state: State, one: ActionState, moment: Moment) -> Step | None:
     intended_at = 0.0 if one.job is None else one.job.intended_at
     fresh = moment.now - intended_at < FORGOTTEN_SECONDS
     free = times.window(state, moment) is None and not isinstance(orders.paused(state, moment), Wait)
-    if fresh and (state.stop is None or one.plan.always) and free:
+    # Whoever goes on with what another run intended asks as if it began now.
+    allowed = approval.may_do(state, one, moment) and preflight.held(state, moment) is None
+    if fresh and (state.stop is None or one.plan.always) and free and allowed:
         return None
     return Perform(Do.POLL_JOB, one.plan.id)
 

@@ -16,11 +16,13 @@ from immy_nornir.model.record.entries import (
     Connected,
     ContactBack,
     ContactLost,
+    Detected,
     Interrupted,
     JobIntended,
     JobSeen,
     Noted,
     PendingFound,
+    ReadyLooked,
     RebootAsked,
     RebootEnded,
     RebootIntended,
@@ -42,6 +44,8 @@ class Contact:
     """When the computer was last asked about what is being waited for."""
     stumbles: int = 0
     """Established contacts that were lost since anything was achieved: answering to its name is not enough."""
+    ready_at: float = 0.0
+    """When it was last looked whether the computer is ready, and found as before."""
 
     def after(self, before: State, stamped: Stamped) -> Contact:
         """The contact after one more entry of the record, given the state before it."""
@@ -55,26 +59,32 @@ class Contact:
             case Resumed():
                 return Contact()
             case Connected() | ContactBack():
-                return Contact(True, self.checked_at, stumbles)
+                return replace(self, connected=True, stumbles=stumbles)
             case ContactLost() | RebootAsked():
-                return Contact(False, at, stumbles)
+                return replace(self, connected=False, checked_at=at, stumbles=stumbles)
             case JobIntended() | RebootIntended() | QuestionIntended():
-                return Contact(self.connected, 0.0, stumbles)
+                return replace(self, checked_at=0.0, stumbles=stumbles)
+            case Detected() | ReadyLooked():
+                return replace(self, ready_at=at, stumbles=stumbles)
             case JobSeen() | QuestionShown() | QuestionAnswered():
-                return Contact(self.connected, at, stumbles)
+                return replace(self, checked_at=at, stumbles=stumbles)
             case RebootEnded(identity=identity) if identity is not None:
                 back = before.reboot is None or before.reboot.boot.differs(identity.boot)
-                return Contact(self.connected or back, self.checked_at, stumbles)
+                return replace(self, connected=self.connected or back, stumbles=stumbles)
             case Interrupted():
-                return Contact(False, self.checked_at, stumbles)
+                return replace(self, connected=False, stumbles=stumbles)
             case JobStopAsked() | CancelAsked():
-                return Contact(self.connected, 0.0, stumbles)
+                return replace(self, checked_at=0.0, stumbles=stumbles)
             case _:
                 return self if stumbles == self.stumbles else replace(self, stumbles=stumbles)
 
     def looked(self, now: float, *, achieved: bool) -> Contact:
         """The computer was asked and had no news; `achieved` when even that shows that things go on."""
-        return Contact(self.connected, now, 0 if achieved else self.stumbles)
+        return replace(self, checked_at=now, stumbles=0 if achieved else self.stumbles)
+
+    def ready_as_before(self, now: float) -> Contact:
+        """It was looked whether the computer is ready, and nothing was found that was not known."""
+        return replace(self, ready_at=now, stumbles=0)
 
     def closed(self) -> Contact:
         """The connection is gone."""

@@ -11,7 +11,7 @@ import hashlib
 
 from immy_nornir.decide.steps.ends import outcomes
 from immy_nornir.decide.steps.execution import current, execute, next_action
-from immy_nornir.decide.steps.gate import effect_of, left_open, may_begin
+from immy_nornir.decide.steps.gate import effect_of, left_open, may_begin, withdrawal
 from immy_nornir.decide.steps.holding import asking, deadlines
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import denied, owes, reboot_under_way
@@ -51,6 +51,9 @@ CONNECT_TRIES = 4
 A bastion takes few at a time (MaxStartups of sshd: 10), a service restarts, all shells of a user are taken.
 """
 
+TYPED_TRIES = 2
+"""The same where somebody typed a command and waits for its answer, and the port is closed: about 3 seconds."""
+
 REFUSAL_TRIES = 6
 """How often a computer that let the session in before, and refuses it now, is asked in all: about a minute.
 
@@ -68,6 +71,8 @@ def next_step(state: State, moment: Moment) -> Step:
         return Finish(state.finished.status, state.finished.message, state.finished.reason)
     step = on_its_way(state, moment.room) or _possible(state, moment)
     if moment.stop and not isinstance(step, Finish):
+        if (back := withdrawal(state, "the operator stops")) is not None:
+            return back
         return Note(Interrupted(f"stopped by the operator{left_open(state, step)}"))
     return step
 
@@ -157,7 +162,7 @@ def _contact(state: State, moment: Moment) -> Step:
     if not began and apply_later and (over := past(state, moment.now)):  # what it would wait for does not come
         return Finish(Status.MISSED, f"{over}; {lost.kind}: {lost.message}", EndReason.AWAY)
     passing = lost.passing or lost.kind == "dropped"  # records of old do not say it
-    if not began and not apply_later and (not passing or state.losses >= CONNECT_TRIES):
+    if not began and not apply_later and (not passing or state.losses >= _tries(state, lost)):
         reason = EndReason.AWAY if away else EndReason.REFUSED
         return Finish(Status.MISSED if away else Status.FAILED, f"{lost.kind}: {lost.message}", reason)
     # Looking at a quiet job leaves no entry: only many losses in a row mean that nothing is achieved any more.
@@ -170,7 +175,8 @@ def _contact(state: State, moment: Moment) -> Step:
     # Counted at the last look, not now: meanwhile it may have waited for something else.
     impatient = stopped or moment.contact.checked_at - state.lost_at >= LOST_PATIENCE_SECONDS
     if impatient and not apply_later and not to_settle:
-        what = f" while {state.current} was under way; its result is not known" if state.current else ""
+        under_way = state.job is not None and not state.job.unsent
+        what = f" while {state.current} was under way; its result is not known" if under_way else ""
         return _give_up(state, f"lost contact{what}: {lost.message}")
     pause = _pause(state, max(state.losses, moment.contact.stumbles), first=not began and not apply_later)
     if moment.resting(pause):
@@ -180,6 +186,12 @@ def _contact(state: State, moment: Moment) -> Step:
             return Wait(WaitKind.RETRY, moment.contact.checked_at + pause, about)
         return Wait(WaitKind.CONNECTIVITY, moment.contact.checked_at + pause, about, deferred)
     return Perform(Do.CONNECT)
+
+
+def _tries(state: State, lost: ContactLost) -> int:
+    """How often a computer is asked in all; one that turns us away for others' sake is worth its time to everybody."""
+    typed = state.spec.by_hand is not None or state.spec.trial is not None
+    return TYPED_TRIES if typed and lost.kind == "unreachable" else CONNECT_TRIES
 
 
 def _make_room(state: State, lost: ContactLost, moment: Moment) -> Step:
@@ -215,6 +227,8 @@ def _after_failure(state: State, failure: StageFailed | Refused, moment: Moment)
     """A failed stage ends the session; post-actions that always run are done first where the computer is there."""
     there = isinstance(failure, StageFailed) and state.lost is None and state.reboot is None
     if state.job is not None:
+        if not state.actions[state.current].plan.always and (back := withdrawal(state, failure.message)) is not None:
+            return back
         if there:
             return current(state, state.job, moment)
         message = f"its result is not known: {failure.message}"
@@ -259,11 +273,6 @@ def _finish(state: State) -> Finish:
         return Finish(Status.FAILED, f"{state.reboot_failure}; {text}", EndReason.REBOOT)
     if state.stop is not None:
         return Finish(*_stopped(state.stop, f"{state.stop.message}; {text}"))
-    if state.unready:
-        failed = state.spec.options.preflight is Preflight.FAILED
-        return Finish(Status.FAILED if failed else Status.MISSED, state.unready, EndReason.PREFLIGHT)
-    if state.denied and not did_anything(state) and not state.reboots:
-        return Finish(Status.CANCELLED, state.denied, EndReason.NOT_APPROVED)
     forced = state.spec.options.reboot is Reboot.FORCE and not state.reboots
     if (owes(state) or forced) and Stage.EXECUTE in state.spec.stages:
         why = _closed(state) if state.closed else denied(state) or state.over or no_free_time(state)
@@ -277,13 +286,28 @@ def _finish(state: State) -> Finish:
     if state.plan is None and state.unknown:  # finding out was its work
         return Finish(Status.PARTIALLY_PASSED, text, EndReason.ACTIONS)
     status = outcomes.status_of(ended, not_converged=bool(missing))
-    if state.over:
-        status = Status.PARTIALLY_PASSED if status is not Status.FAILED and did_anything(state) else Status.FAILED
-        return Finish(status, f"{state.over}; {text}", EndReason.TIME_OVER)
-    if state.closed:
-        text = f"{state.closed}; {text}"
-        if not did_anything(state) and not state.reboots:
-            by = EndReason.HELD if state.closed_by is OutcomeReason.HELD else EndReason.WINDOW
-            return Finish(Status.MISSED, text, by)
-        status = Status.PARTIALLY_PASSED if status is Status.PASSED else status
-    return Finish(status, text, EndReason.ACTIONS)
+    return _ended_by(state, status, text) or Finish(status, text, EndReason.ACTIONS)
+
+
+def _ended_by(state: State, status: Status, text: str) -> Finish | None:
+    """How a session ends that something kept from going on; None where nothing did.
+
+    Of several the first tells, for it did it: what came later found nothing to hold back any more.
+    """
+    none = not did_anything(state) and not state.reboots
+    for why in state.ends:
+        match why:
+            case EndReason.PREFLIGHT:
+                failed = state.spec.options.preflight is Preflight.FAILED
+                return Finish(Status.FAILED if failed else Status.MISSED, state.unready, why)
+            case EndReason.NOT_APPROVED if none:
+                return Finish(Status.CANCELLED, state.denied, why)
+            case EndReason.TIME_OVER:
+                some = status is not Status.FAILED and did_anything(state)
+                return Finish(Status.PARTIALLY_PASSED if some else Status.FAILED, f"{state.over}; {text}", why)
+            case EndReason.HELD | EndReason.WINDOW:
+                if none:
+                    return Finish(Status.MISSED, f"{state.closed}; {text}", why)
+                status = Status.PARTIALLY_PASSED if status is Status.PASSED else status
+                return Finish(status, f"{state.closed}; {text}", EndReason.ACTIONS)
+    return None

@@ -104,10 +104,10 @@ def reboot_under_way(state: State, reboot: RebootState, moment: Moment) -> Step:
     minutes = state.spec.options.reboot_timeout_minutes
     # Counted at the last look, not now: a session that was away itself looks once more.
     if moment.contact.checked_at - _missed_since(state, reboot) >= minutes * 60.0:
-        unit = "minute" if minutes == 1 else "minutes"
-        why = f"it did not come back from its reboot within {minutes:g} {unit}"
+        within = f"{minutes * 60:g} seconds" if minutes < 1 else f"{minutes:g} minute{'' if minutes == 1 else 's'}"
+        why = f"it did not come back from its reboot within {within}"
         if not reboot.asked and not reboot.by_itself:
-            why = f"lost contact: it did not answer within {minutes:g} {unit}, to be rebooted"
+            why = f"lost contact: it did not answer within {within}, to be rebooted"
         return Note(RebootEnded(reboot.number, None, why))
     resting = state.lost is not None and moment.resting(_pause(reboot, moment))
     if not reboot.asked and not reboot.by_itself:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from immy_nornir.decide.limits import NOTHING, Needs, of_item
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.step import Do, Perform, Step, Take, Wait
+from immy_nornir.decide.steps.under_way import FORGOTTEN_SECONDS, OVERDUE_SECONDS, Job
 from immy_nornir.model.control.limits import Slot
 from immy_nornir.model.record.session import WaitKind
 
@@ -59,6 +60,30 @@ def for_reboot(room: Room) -> Step | None:
     return _unless(room, (*room.needs.work, *room.needs.reboot), room.needs.after)
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is used still when its session has left the computer."""
+
+    slots: tuple[Slot, ...]
+    until: float
+    """When the computer has ended it at the latest; a day where that time is over already: nobody can tell."""
+
+
+def left_behind(state: State, room: Room) -> Left | None:
+    """The slots of jobs that were left at work, in case nobody from this process looks after them."""
+    jobs = state.left if state.job is None or not state.job.seen or state.job.over else (*state.left, state.job)
+    slots = {one.key: one for job in jobs for name in job.actions for one in _of_action(state, room, name)}
+    if not slots:
+        return None
+    return Left(tuple(slots.values()), max(_ends_at(state, job) for job in jobs))
+
+
+def _ends_at(state: State, job: Job) -> float:
+    seconds = max((state.actions[name].plan.timeout_seconds for name in job.actions), default=0.0)
+    latest = (job.seen_at or job.intended_at) + seconds + OVERDUE_SECONDS
+    return latest if job.left_at < latest else job.left_at + FORGOTTEN_SECONDS
+
+
 def on_its_way(state: State, room: Room) -> Take | None:
     """What is taken by force, for it is used already; None where the session has all of that."""
     used = _used(state, room)
@@ -81,13 +106,12 @@ def kept(state: State, room: Room, wait: Wait | None) -> frozenset[str]:
 def _used(state: State, room: Room) -> tuple[Slot, ...]:
     """The slots of what is under way on the computer: it has them, whatever the limits say."""
     job, reboot = state.job, state.reboot
-    used: list[Slot] = []
-    if job is not None:
-        used = [one for name in job.actions for one in _of_action(state, room, name)]
+    at_work = state.left if job is None else (*state.left, job)
+    used = [one for each in at_work for name in each.actions for one in _of_action(state, room, name)]
     on_its_way = reboot is not None and (reboot.asked or reboot.by_itself)
     if on_its_way:
         used += room.needs.reboot
-    return (*room.needs.work, *used) if job is not None or on_its_way else ()
+    return (*room.needs.work, *used) if job is not None or on_its_way else tuple(used)
 
 
 def _of_action(state: State, room: Room, action_id: str) -> tuple[Slot, ...]:

@@ -6,12 +6,13 @@ Nothing of a session lives anywhere else: a resumed session folds the same entri
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from immy_nornir.decide.steps.ends.outcomes import immediate
 from immy_nornir.decide.steps.questions import NOTHING_ASKED, Questions, after_reboot, fold_question
-from immy_nornir.decide.steps.under_way import ActionState, Job, RebootState
+from immy_nornir.decide.steps.under_way import ActionState, Job, RebootState, sends_nothing, taken_back
+from immy_nornir.model.copies import replace
 from immy_nornir.model.facts import Boot, Facts, Finding, Identity
 from immy_nornir.model.items import DEFAULT_EXIT_CODES, ExitMeaning, Item, RebootNeed
 from immy_nornir.model.plan import Desire, Outlook, Plan
@@ -34,6 +35,7 @@ from immy_nornir.model.record.entries import (
     JobEnded,
     JobIntended,
     JobSeen,
+    JobWithdrawn,
     Noted,
     NotReady,
     Outdated,
@@ -71,7 +73,7 @@ from immy_nornir.model.record.question_entries import (
     QuestionShown,
     UsersLooked,
 )
-from immy_nornir.model.record.session import Outcome, OutcomeReason, Purpose, SessionSpec, WaitKind
+from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason, Purpose, SessionSpec, WaitKind
 from immy_nornir.model.values import Json
 
 _OWN_WAITS = (WaitKind.JOB, WaitKind.REBOOT, WaitKind.RETRY)
@@ -105,6 +107,8 @@ class State:
     actions: Mapping[str, ActionState] = field(default_factory=dict)
     job: Job | None = None
     """The job under way: one at a time."""
+    left: tuple[Job, ...] = ()
+    """Jobs that may be at work on the computer still, though their actions have ended."""
     reboot: RebootState | None = None
     reboots: int = 0
     phase: int = 0
@@ -154,6 +158,8 @@ class State:
     closed_by: OutcomeReason = OutcomeReason.WINDOW
     over: str = ""
     """That the session, or its run, has taken as long as it may; empty until something finds it so."""
+    ends: tuple[EndReason, ...] = ()
+    """What kept anything new from beginning, in the order in which it was found."""
     at: float = 0.0
     """When its last entry was written."""
     spent: float = 0.0
@@ -183,6 +189,7 @@ class State:
         return self.job is not None and action_id in self.job.actions
 
 
+_GIVEN_UP = (OutcomeReason.TIME_OVER, OutcomeReason.DEADLINE, OutcomeReason.IN_DOUBT)
 _STAY_PARKED = (Waiting, Noted, CancelAsked, PauseAsked, RebootOrdered)
 """Entries after which a session that waits still does, until it is called."""
 
@@ -202,7 +209,9 @@ def fold(state: State, stamped: Stamped) -> State:
     # Until a process takes it up nobody knows how long the one before was at it.
     passed = max(0.0, stamped.at - state.at) if state.running and not isinstance(entry, Resumed) else 0.0
     state = replace(state, entries=stamped.seq, waiting=waiting, at=stamped.at, spent=state.spent + passed)
-    return _fold(state, stamped)
+    state = _fold(state, stamped)
+    job = state.job
+    return state if job is None or job.sent or sends_nothing(entry) else _with_job(state, replace(job, sent=True))
 
 
 def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901, PLR0915 - one case for each kind of entry, nothing else
@@ -212,7 +221,8 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901, PLR0915 - one
             again = replace(state, epoch=epoch, interrupted=None, losses=0, lost=None, lost_at=0.0, paused_at=0.0)
             again = replace(again, resumed_at=at)
             if anew:
-                again = replace(again, approved=frozenset(), approved_reboots=False, asked=False, denied="")
+                ends = tuple(one for one in again.ends if one is not EndReason.NOT_APPROVED)
+                again = replace(again, approved=frozenset(), approved_reboots=False, asked=False, denied="", ends=ends)
             return _outdated(again) if after else again
         case Connected(identity):
             return replace(
@@ -238,22 +248,23 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901, PLR0915 - one
         case ReadyLooked(findings):
             return replace(state, findings={**state.findings, **{_id(one): one for one in findings}}, readiness_at=at)
         case NotReady(message):
-            return replace(state, unready=message)
+            return _ending(replace(state, unready=message), EndReason.PREFLIGHT)
         case Planned(plan, outlook):
             return replace(_planned(state, plan), outlook=outlook)
         case Outdated():
             return _outdated(state)
         case WindowClosed(message, why):
-            return replace(state, closed=message, closed_by=why)
+            by = EndReason.HELD if why is OutcomeReason.HELD else EndReason.WINDOW
+            return _ending(replace(state, closed=message, closed_by=why), by)
         case TimeOver(message):
-            return replace(state, over=message)
+            return _ending(replace(state, over=message), EndReason.TIME_OVER)
         case RebootInherited(boot=boot):
             return replace(state, inherited=boot)
         case ApprovalGiven(_, actions, reboots):
             approved = state.approved.union(actions)
             return replace(state, approved=approved, approved_reboots=state.approved_reboots or reboots)
         case ApprovalDenied(why):
-            return replace(state, denied=why)
+            return _ending(replace(state, denied=why), EndReason.NOT_APPROVED)
         case StageFailed() as failed:
             return replace(state, failure=failed)
         case Determined(action):
@@ -262,9 +273,13 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901, PLR0915 - one
             return _job_intended(state, intended, at)
         case JobSeen() as seen:
             job = _under_way(state, seen.job_id)
+            began = {name: replace(state.actions[name], ran=True) for name in job.actions}
+            state = replace(state, actions={**state.actions, **began})
             return _with_job(state, replace(job, seen=True, seen_at=job.seen_at or at, offset=seen.offset))
         case JobEnded() as over:
             return _job_ended(state, over)
+        case JobWithdrawn() as gone:
+            return _withdrawn(state, gone)
         case RetryLater() as later:
             return _released(_with_action(state, later.action_id, retry_at=later.at))
         case ActionEnded() as ended:
@@ -319,6 +334,10 @@ def _ordered(state: State, entry: OrderEntry, at: float) -> State:
             return replace(state, reboot_order=entry)
         case _ as never:
             assert_never(never)
+
+
+def _ending(state: State, why: EndReason) -> State:
+    return state if why in state.ends else replace(state, ends=(*state.ends, why))
 
 
 def did_anything(state: State) -> bool:
@@ -422,14 +441,23 @@ def _job_intended(state: State, intended: JobIntended, at: float) -> State:
     return _with_job(replace(state, actions={**state.actions, **begun}, acted=acted), job)
 
 
+def _withdrawn(state: State, gone: JobWithdrawn) -> State:
+    back = {name: taken_back(state.actions[name]) for name in _under_way(state, gone.job_id).actions}
+    actions = {**state.actions, **back}
+    acted = state.acted and any(one.attempt and one.phase == state.phase for one in actions.values())
+    return replace(state, job=None, actions=actions, acted=acted)
+
+
 def _job_ended(state: State, over: JobEnded) -> State:
-    job = replace(_under_way(state, over.job_id), seen=True, over=True, result=over.result)
+    before = _under_way(state, over.job_id)
+    job = replace(before, seen=True, over=True, result=over.result)
     changed = _with_job(state, job)
     for name in job.actions:
         one = changed.actions[name]
         soft = meaning_of(changed, one) is ExitMeaning.SOFT_REBOOT and not rebooted_since(changed, one)
         doubts = one.doubts + (1 if over.result is None else 0)
-        changed = _with_action(changed, name, doubts=doubts, reboot_due=one.reboot_due or soft)
+        ran = one.ran or before.seen or not over.unknown
+        changed = _with_action(changed, name, doubts=doubts, reboot_due=one.reboot_due or soft, ran=ran)
     return changed
 
 
@@ -461,7 +489,15 @@ def _action_ended(state: State, ended: ActionEnded) -> State:
     if ended.finding is not None:
         findings = {**findings, ended.action_id: ended.finding}
     owed = state.owed or (due and ended.outcome in (Outcome.SUCCESS, Outcome.FAILED))
-    return _released(replace(changed, findings=findings, owed=owed))
+    return _left(_released(replace(changed, findings=findings, owed=owed)), state.job, ended)
+
+
+def _left(state: State, job: Job | None, ended: ActionEnded) -> State:
+    """An action that was given up on may have left its job at work."""
+    gone = job is not None and state.job is None and ended.reason in _GIVEN_UP
+    if job is None or not gone or job.over or not job.sent:
+        return state
+    return replace(state, left=(*state.left, replace(job, left_at=state.at)))
 
 
 def _released(state: State) -> State:

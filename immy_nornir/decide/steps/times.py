@@ -32,7 +32,7 @@ def window(state: State, moment: Moment) -> Wait | Note | None:
     except ImmyError as error:
         return Note(StageFailed(Stage.EXECUTE, f"business hours, which hold reboots back: {error}"))
     held = holds.in_force(moment.holds, moment.now)
-    if held is not None and held.until is None:
+    if held is not None and (held.until is None or at_once_or_never(state.spec)):
         return hold(state, moment)
     said = state.spec.options.window
     try:
@@ -47,13 +47,19 @@ def window(state: State, moment: Moment) -> Wait | Note | None:
     return _wait(state, held, by, opens, closed)
 
 
+def at_once_or_never(spec: SessionSpec) -> bool:
+    """Whether it was typed to be done now, with nobody having said that it may wait: a hold refuses it."""
+    typed = spec.by_hand is not None or spec.trial is not None
+    return typed and spec.options.window == "now" and spec.options.window_over is WindowOver.MISS
+
+
 def hold(state: State, moment: Moment) -> Wait | Note | None:
     """What a hold of the computer makes of an effect, whatever its window says."""
     held = holds.in_force(moment.holds, moment.now)
     if held is None:
         return None
     about = holds.sentence(held, told_zone(state))
-    if held.until is None:
+    if held.until is None or at_once_or_never(state.spec):
         return Note(WindowClosed(about, OutcomeReason.HELD))
     return Wait(WaitKind.HOLD, held.until, f"the computer is {about}", held.kind is not HoldKind.UNREAD)
 

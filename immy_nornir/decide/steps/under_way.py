@@ -5,13 +5,34 @@ What changes them is the fold alone (decide.steps.state).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from immy_nornir.model.facts import Boot
 from immy_nornir.model.plan import PlannedAction
-from immy_nornir.model.record.entries import ActionEnded
-from immy_nornir.model.record.session import Purpose
+from immy_nornir.model.record.entries import (
+    ActionEnded,
+    ApprovalDenied,
+    ApprovalGiven,
+    ContactBack,
+    ContactLost,
+    Entry,
+    JobIntended,
+    PendingFound,
+    Refused,
+    StageFailed,
+    StopAsked,
+    TimeOver,
+    Waiting,
+    WindowClosed,
+)
+from immy_nornir.model.record.order_entries import OrderEntry
+from immy_nornir.model.record.session import EndReason, Purpose
 from immy_nornir.model.wire import JobResult
+
+FORGOTTEN_SECONDS = 24 * 3600.0
+"""From this age of an intent on, a computer that does not know its job may have done and forgotten it."""
+OVERDUE_SECONDS = 600.0
+"""How long after its own time-out a job may still be asked for: the computer ends it at the time-out, if it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +58,15 @@ class Job:
     result: JobResult | None = None
     stop_asked: bool = False
     """The computer was told to end it."""
+    sent: bool = False
+    """It may have been asked for: until then it is known that nothing of it runs."""
+    left_at: float = 0.0
+    """When its action ended without it."""
+
+    @property
+    def unsent(self) -> bool:
+        """Whether it can be taken back as if it had never been intended: what earlier steps left is looked at."""
+        return not (self.sent or self.seen or self.over or self.step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +92,8 @@ class ActionState:
     pending: tuple[str, ...] = ()
     """Pending-reboot sources that were there before its last job."""
     ended: ActionEnded | None = None
+    ran: bool = False
+    """One of its jobs is known to have begun on the computer."""
     postponed: bool = False
     """It ended well but is not as it should be yet: its verdict is given after the reboot that it owes."""
 
@@ -74,6 +106,41 @@ class ActionState:
     def result(self) -> JobResult | None:
         """What its last job left."""
         return None if self.job is None else self.job.result
+
+
+_SEND_NOTHING = (
+    JobIntended,
+    ApprovalDenied,
+    ApprovalGiven,
+    ContactBack,
+    OrderEntry,
+    PendingFound,
+    Refused,
+    StopAsked,
+    TimeOver,
+    Waiting,
+    WindowClosed,
+)
+
+
+def sends_nothing(entry: Entry) -> bool:
+    """Whether an entry after the intent of a job is one that is written without the job having been asked for.
+
+    Another process may have asked for it, and so may have an operation that fell over.
+    """
+    match entry:
+        case ContactLost(doing=doing):
+            return doing == "connect"
+        case StageFailed(reason=reason):
+            return reason is not EndReason.CRASHED
+        case _:
+            return isinstance(entry, _SEND_NOTHING)
+
+
+def taken_back(one: ActionState) -> ActionState:
+    """An action whose last job was intended and never asked for."""
+    attempt = one.attempt - 1
+    return replace(one, attempt=attempt, began_at=one.began_at if attempt else 0.0, job=None, retry_at=None)
 
 
 @dataclass(frozen=True, slots=True)

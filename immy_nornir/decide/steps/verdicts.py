@@ -96,6 +96,6 @@ def _held(state: State, moment: Moment) -> str:
         return held.about
     if held is not None and isinstance(held.entry, WindowClosed):
         return f"the computer is {held.entry.message}"
-    keeps = state.plan is not None and preflight.held(state, moment.now) is not None
+    keeps = state.plan is not None and preflight.held(state, moment) is not None
     missing = preflight.unready(state) if keeps else ()
     return f"it would have to wait for {preflight.about(missing)}" if missing else ""

@@ -13,7 +13,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from immy_nornir.decide.times.windows_zones import WINDOWS_ZONES
-from immy_nornir.errors import ImmyError
+from immy_nornir.errors import ImmyError, lacking
 
 FIRST_ZONE: Final = "Etc/GMT-14"
 """The zone in which a time of the day comes first of all."""
@@ -34,8 +34,9 @@ def zone_of(name: str) -> ZoneInfo:
     iana = _FOLDED.get(name.lower(), name)
     try:
         return ZoneInfo(iana)
-    except (KeyError, ValueError, OSError):
-        pass
+    except (KeyError, ValueError, OSError) as error:
+        if lacking(error):
+            raise
     if name.endswith(_NO_CHANGES):
         raise WindowError(f"'{name}' is a clock that ignores the changes of its zone, which no time zone here does")
     near = difflib.get_close_matches(name, sorted(available_timezones()), n=1)

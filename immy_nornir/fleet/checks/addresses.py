@@ -8,6 +8,7 @@ from immy_nornir.fleet.inventory.addresses import LOCAL
 from immy_nornir.model.inventory import Computer
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.protocols import Address
+from immy_nornir.text.plain import and_more
 
 _TOLD = 3
 _HOSTS = ("ansible_host", "ansible_winrm_host", "ansible_psrp_host", "ansible_ssh_host", "ansible_connection")
@@ -27,7 +28,7 @@ def shared_addresses(reached: Iterable[tuple[Computer, Address]]) -> list[Proble
         if len(computers) < 2 or not unpinned:
             continue
         names = ", ".join(one.name for one in computers[:_TOLD])
-        more = f" and {len(computers) - _TOLD} more" if computers[_TOLD:] else ""
+        more = and_more(len(computers) - _TOLD)
         where = "are this machine" if kind == LOCAL else f"are reached at one address, {host}:{port}"
         which = unpinned[-1]
         message = f"{names}{more} {where}, and {which.name} has no immy_identity"

@@ -27,6 +27,7 @@ from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet, Play, Playbook
 from immy_nornir.model.values import Value
 from immy_nornir.shapes.files import did_you_mean
+from immy_nornir.text.plain import and_more
 
 _SHORT = 4
 """A display name's glob with fewer fixed characters than this meets strangers."""
@@ -254,7 +255,7 @@ def _hours_needed(play: Play, inventory: Inventory, targets: Targets) -> Iterato
     ]
     if without:
         place = said.place if said and said.place else play.place
-        more = f" and {len(without) - 3} more" if len(without) > 3 else ""
+        more = and_more(len(without) - 3)
         message = f"the window is after_hours, but there are no business hours for {', '.join(without[:3])}{more}"
         yield Problem(place, Level.ERROR, message, 'set immy_business_hours for them, such as "mon-fri 08:00-18:00"')
 

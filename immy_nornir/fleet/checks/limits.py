@@ -7,6 +7,7 @@ import graphlib
 from immy_nornir.model.places import Level, Problem
 from immy_nornir.model.playbooks import Fleet
 from immy_nornir.shapes.files import did_you_mean
+from immy_nornir.text.plain import and_more
 
 
 def check_limits(fleet: Fleet) -> list[Problem]:
@@ -50,7 +51,7 @@ def _both(fleet: Fleet) -> list[Problem]:
             one.name for one in fleet.inventory.computers.values() if limit.group in one.groups and seen & {*one.groups}
         ]
         if both:
-            more = f" and {len(both) - 3} more" if both[3:] else ""
+            more = and_more(len(both) - 3)
             others = ", ".join(sorted(seen))
             message = f"{', '.join(both[:3])}{more} would wait for itself: of {limit.group} and of {others}"
             problems.append(Problem(limit.place, Level.ERROR, message, "a computer is of one of these groups only"))

@@ -19,6 +19,7 @@ from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet, Play
 from immy_nornir.shapes.files import did_you_mean
+from immy_nornir.text.plain import and_more
 
 TIE = "ties with"
 
@@ -167,7 +168,7 @@ def _tie(rule: Deployment, others: Sequence[Deployment], inventory: Inventory, t
         if computer is None:
             continue
         instance = f" (instance {rule.instance})" if rule.instance else ""
-        more = f" and {len(both) - 1} more" if len(both) > 1 else ""
+        more = and_more(len(both) - 1)
         yield Problem(
             rule.place,
             Level.ERROR,
@@ -209,7 +210,7 @@ def _shadows(rules: list[Deployment], targets: Targets) -> Iterator[Problem]:
         if not stronger:
             continue
         lost = frozenset[str]().union(*(targets.reached(other.target) & reached for other in stronger))
-        more = f" and {len(stronger) - 1} more" if len(stronger) > 1 else ""
+        more = and_more(len(stronger) - 1)
         always = all(other.where is None for other in stronger)
         extent = "all its" if len(lost) == len(reached) else f"{len(lost)} of its {len(reached)}"
         yield Problem(

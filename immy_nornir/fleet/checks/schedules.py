@@ -21,6 +21,7 @@ from immy_nornir.model.control.schedules import OWN_ZONE, Schedule
 from immy_nornir.model.places import Level, Place, Problem
 from immy_nornir.model.playbooks import Fleet, Offline, Play, Playbook
 from immy_nornir.shapes.files import did_you_mean
+from immy_nornir.text.plain import and_more
 
 _YEAR = 366 * 86400.0
 _LONG_AGO = 20 * _YEAR
@@ -35,31 +36,40 @@ def check_schedules(
     problems: list[Problem] = []
     for schedule in fleet.schedules:
         problems += _of_schedule(schedule, fleet, books, targets, now)
+    for schedule in fleet.half_read:
+        problems += _named(schedule, fleet, books, targets)
     return sorted(set(problems))
 
 
 def _of_schedule(
     schedule: Schedule, fleet: Fleet, books: Mapping[str, Playbook], targets: Targets, now: float
 ) -> Iterator[Problem]:
-    yield from _playbook(schedule, books)
+    yield from _named(schedule, fleet, books, targets)
     plays = plays_of(schedule, books.get(schedule.playbook))
-    for play in plays:
-        # Items are judged below, and what its playbook says by itself is told there.
-        own = not schedule.playbook or schedule.hosts or schedule.options
-        if own:
-            yield from check_play(replace(play, items=()), fleet, targets)
-    yield from _items(schedule, fleet)
     names = dict.fromkeys(name for play in plays for name in sorted(targets.reached(play.hosts)))
     computers = [fleet.inventory.computers[name] for name in names if name in fleet.inventory.computers]
     members = members_of(computers)
     if changes(plays, fleet.types):
-        yield from _brakes(schedule)
         yield from _switched_on(schedule, plays, fleet, targets)
         yield from _together(schedule, members)
     if schedule.paused:
         yield Problem(_place(schedule, "paused"), Level.NOTE, f"'{schedule.name}' is paused: {schedule.paused}")
     yield from _zones(schedule, members)
     yield from _calendar(schedule, list(parts_of(schedule, members)) or [""], now)
+
+
+def _named(schedule: Schedule, fleet: Fleet, books: Mapping[str, Playbook], targets: Targets) -> Iterator[Problem]:
+    """What can be judged whenever it is due: the playbook, plays and items that it names, and its brakes."""
+    yield from _playbook(schedule, books)
+    plays = plays_of(schedule, books.get(schedule.playbook)) if schedule.playbook or schedule.hosts else ()
+    for play in plays:
+        # Items are judged below, and what its playbook says by itself is told there.
+        own = not schedule.playbook or schedule.hosts or schedule.options
+        if own:
+            yield from check_play(replace(play, items=()), fleet, targets)
+    yield from _items(schedule, fleet)
+    if changes(plays, fleet.types):
+        yield from _brakes(schedule)
 
 
 def _place(schedule: Schedule, *names: str) -> Place:
@@ -90,7 +100,8 @@ def _brakes(schedule: Schedule) -> Iterator[Problem]:
     pairs = {"max_changes": schedule.max_changes, "max_reboots": schedule.max_reboots}
     missing = [name for name, value in pairs.items() if value is None]
     if missing:
-        message = f"'{schedule.name}' changes computers, and does not say {' and '.join(missing)}"
+        name = f"'{schedule.name}'" if schedule.name else "it"
+        message = f"{name} changes computers, and does not say {' and '.join(missing)}"
         advice = "say how much nobody has to be asked about; immy schedule preview counts its computers"
         yield Problem(schedule.place, Level.ERROR, message, advice)
 
@@ -181,4 +192,4 @@ _MOST = 24 * 366
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(names[:3]) + and_more(len(names) - 3)

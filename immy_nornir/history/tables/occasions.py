@@ -6,7 +6,7 @@ Functions of a reading connection; `queries.Reader` offers them. A history of be
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from immy_nornir.model.control.schedules import KnownOccasion, Occasion, OccasionState
@@ -20,6 +20,14 @@ _COLUMNS = (
 def since(connection: sqlite3.Connection, due_at: float = 0.0) -> list[KnownOccasion]:
     """All occasions that were due at an instant or later, in the order of their due times."""
     return _read(connection, f"SELECT {_COLUMNS} WHERE o.due_at>=? ORDER BY o.due_at, o.schedule, o.part", [due_at])
+
+
+def for_agenda(connection: sqlite3.Connection, due_at: float, runs: Collection[str]) -> list[KnownOccasion]:
+    """As `since`, and besides those the occasions of these runs, whenever they were due."""
+    marks = ",".join("?" * len(runs))
+    # Two questions: of one with OR every occasion is read. An index is for what has a run.
+    older = f"SELECT {_COLUMNS} WHERE o.run_id IN ({marks}) AND o.run_id<>'' AND o.due_at<?"
+    return [*_read(connection, older, [*runs, due_at]), *since(connection, due_at)]
 
 
 def last(connection: sqlite3.Connection) -> dict[str, KnownOccasion]:

@@ -228,6 +228,16 @@ class JobEnded:
     result: JobResult | None
     output: str = ""
     message: str = ""
+    unknown: bool = False
+    """The computer knows nothing of it: as far as it can tell, it never began."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobWithdrawn:
+    """The job was never asked for, and is not wanted now: it is as if it had not been intended."""
+
+    job_id: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,6 +380,7 @@ Entry = (
     | JobIntended
     | JobSeen
     | JobEnded
+    | JobWithdrawn
     | ActionEnded
     | RetryLater
     | RebootIntended

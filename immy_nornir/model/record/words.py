@@ -12,6 +12,13 @@ from immy_nornir.model.playbooks import ActionType
 from immy_nornir.model.record.session import Outcome, OutcomeReason, Status, WaitKind
 from immy_nornir.model.record.status import STATUSES as STATUSES  # noqa: PLC0414 - one of these tables
 
+
+def process_of(owner: str) -> str:
+    """An owner of sessions, which is called MACHINE-PID-ID, for people: `process 812 on desk`; others as they are."""
+    parts = owner.rsplit("-", 2)
+    return f"process {parts[1]} on {parts[0]}" if len(parts) == 3 and parts[1].isdigit() else owner
+
+
 OUTCOMES: Mapping[Outcome, str] = {
     Outcome.SUCCESS: "done",
     Outcome.FAILED: "failed",

@@ -18,18 +18,19 @@ import urllib3.exceptions
 import winrm.exceptions
 
 from immy_nornir.errors import (
-    NO_ROOM,
     AuthenticationError,
     CertificateError,
     DeclinedError,
     DroppedError,
     GarbledError,
-    NoRoomError,
     NotAcceptedError,
     RefusedError,
     TransportError,
     TransportTimeoutError,
     UnreachableError,
+    inside,
+    lacking,
+    no_room,
 )
 from immy_nornir.remote.winrm.exchange_limits import TooMuchError, TooSlowError
 from immy_nornir.remote.winrm.faults import STATUSES, Fault, Means, fault_of, web_page
@@ -77,6 +78,8 @@ class Named(Protocol):
 def mapped(error: BaseException, stage: Stage, endpoint: Named) -> TransportError:
     """The error of ours that a foreign exception means at that stage."""
     at = f"{endpoint.host}, {stage.value}"
+    if told := lacking(error):
+        return no_room(told, f"to speak to {at}")
     if isinstance(error, winrm.exceptions.WinRMOperationTimeoutError):
         return TransportTimeoutError(f"{at}: the operation timed out")
     if isinstance(error, winrm.exceptions.AuthenticationError | spnego.exceptions.SpnegoError):
@@ -186,10 +189,7 @@ def _pywinrm(error: winrm.exceptions.WinRMError, at: str) -> TransportError:
 
 
 def _network(error: BaseException, stage: Stage, at: str) -> TransportError:
-    causes = list(_causes(error))
-    lacking = next((one for one in causes if isinstance(one, OSError) and one.errno in NO_ROOM), None)
-    if lacking is not None:
-        return NoRoomError(f"this machine has no room to speak to {at}: {lacking.strerror}", "ulimit -n, fewer workers")
+    causes = inside(error)
     if isinstance(error, PermissionError):  # so say the libraries of NTLM and Kerberos, without a word on the network
         return AuthenticationError(
             f"{at}: the computer does not take this way of authentication", "see ansible_winrm_transport"
@@ -274,16 +274,3 @@ def _why(causes: list[BaseException]) -> str:
         if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, requests.RequestException):
             return cause.strerror
     return next((said for one in reversed(causes) for kind, said in _ENDS if isinstance(one, kind)), "no reason told")
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """An exception with everything inside it: its arguments, reasons, causes and contexts."""
-    found: list[BaseException] = []
-    queue: list[object] = [error]
-    while queue:
-        one = queue.pop(0)
-        if not isinstance(one, BaseException) or any(one is known for known in found):
-            continue
-        found.append(one)
-        queue += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
-    return found

@@ -9,7 +9,7 @@ whether it is due by the clock of the job's zone, which `date` tells. Sources: c
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from immy_nornir.decide.schedules.calendars import ALL_MONTHS, Calendar
@@ -26,6 +26,7 @@ def crontab(jobs: Sequence[Job], folder: str) -> str:
         "# the clock of its zone. What cron cannot do: a time that a clock change skips does not come, one that it",
         "# repeats comes twice; what was missed is not made up for; two of one job may be at work at once.",
         "# immy schedule run does better in all of it.",
+        "# Variables that hold secrets, which cron does not have by itself, stand here: NAME=VALUE.",
         "SHELL=/bin/sh",
     ]
     for job in jobs:
@@ -41,6 +42,16 @@ def crontab(jobs: Sequence[Job], folder: str) -> str:
         lines.append(f"# the clock is that of {job.zone}")
         lines += made
     return "\n".join(lines) + "\n"
+
+
+def next_steps(path: str, user: str) -> Iterator[str]:
+    """What an administrator types to have this file work."""
+    whose = f" -u {shlex.quote(user)}" if user else ""
+    yield f"crontab{whose} -l    # what is there: if anything, add these lines to it by crontab{whose} -e; else:"
+    yield f"crontab{whose} {shlex.quote(path)}"
+    if not user:
+        yield "it runs as whoever types that: a user who can read the fleet, and owns its .immy"
+    yield "cron sets few variables: those that hold secrets stand above the lines, as NAME=VALUE"
 
 
 def _lines(job: Job, folder: str) -> list[str]:

@@ -6,6 +6,7 @@ lines, `%` and `$` doubled), systemd.timer(5).
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -15,20 +16,20 @@ from immy_nornir.service.exports.jobs import Job, by_hours
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def units(jobs: Sequence[Job], service: Sequence[str], folder: str) -> dict[str, str]:
-    """File -> text; `service` is the command of the service, `folder` where commands run."""
-    files = {"immy-schedule.service": _service(service, folder)}
+def units(jobs: Sequence[Job], service: Sequence[str], folder: str, user: str = "") -> dict[str, str]:
+    """File -> text; `service` is the command of the service, `folder` where commands run, `user` as whom."""
+    files = {"immy-schedule.service": _service(service, folder, user)}
     for job in jobs:
         head = [f"# {_line(one)}" for one in (job.title, f"when: {job.schedule.when}", *job.remarks)]
         if job.refused:
             files[f"immy-{job.name}.timer"] = _text(*head, f"# not exported: {_line(job.refused)}")
         else:
             files[f"immy-{job.name}.timer"] = _text(*head, *_timer(job))
-            files[f"immy-{job.name}.service"] = _text(*head, *_started(job, folder))
+            files[f"immy-{job.name}.service"] = _text(*head, *_started(job, folder, user))
     return files
 
 
-def _service(command_: Sequence[str], folder: str) -> str:
+def _service(command_: Sequence[str], folder: str, user: str) -> str:
     return _text(
         "# The service: it begins what is due, and needs none of the timers. Enable either this, or timers.",
         "[Unit]",
@@ -37,6 +38,7 @@ def _service(command_: Sequence[str], folder: str) -> str:
         "",
         "[Service]",
         "Type=exec",
+        *_as(user),
         f"WorkingDirectory={_path(folder)}",
         f"ExecStart={command(command_)}",
         "# The first signal lets nothing new begin; what runs on computers goes on there.",
@@ -58,15 +60,38 @@ def _timer(job: Job) -> Iterator[str]:
     yield from ("Persistent=false", "", "[Install]", "WantedBy=timers.target")
 
 
-def _started(job: Job, folder: str) -> Iterator[str]:
+def _started(job: Job, folder: str, user: str) -> Iterator[str]:
     yield from ("[Unit]", f"Description={_path(_line(job.title))}", *_AFTER_NETWORK, "", "[Service]")
     yield "# While it is at work the timer starts no second one."
-    yield from ("Type=oneshot", f"WorkingDirectory={_path(folder)}", f"ExecStart={command(job.words)}")
+    yield from ("Type=oneshot", *_as(user), f"WorkingDirectory={_path(folder)}", f"ExecStart={command(job.words)}")
     yield "# Deferred sessions are left, and computers that were away, are no failures."
     yield "SuccessExitStatus=5 6"
 
 
 _AFTER_NETWORK: Final = ("Wants=network-online.target", "After=network-online.target")
+
+
+def _as(user: str) -> Iterator[str]:
+    """As whom it runs: the history and the secrets are that user's."""
+    if user:
+        yield f"User={_path(user)}"
+    else:
+        yield "# Without User= it runs as root, who then owns the history. Say the user who runs immy here by hand."
+        yield "#User=NAME"
+    yield "# Variables that hold secrets, one NAME=VALUE in a line, in a file that only its owner can read:"
+    yield "#EnvironmentFile=/etc/immy/environment"
+
+
+def next_steps(folder: str, names: Sequence[str], user: str) -> Iterator[str]:
+    """What an administrator types to have these files, in `folder`, work."""
+    if not user:
+        yield "choose as whom they run (who can read the fleet, and owns its .immy), and export again with --user NAME"
+    yield f"sudo cp {shlex.quote(folder)}/immy-* /etc/systemd/system/"
+    yield "sudo systemctl daemon-reload"
+    yield "sudo systemctl enable --now immy-schedule.service    # the service: it needs no timer"
+    if timers := [name for name in names if name.endswith(".timer")]:
+        yield f"or, instead of it: sudo systemctl enable --now {' '.join(timers)}"
+    yield "references such as env:NAME need their variables there: EnvironmentFile= in the units"
 
 
 def calendar_events(job: Job) -> Iterator[str]:

@@ -18,8 +18,8 @@ from immy_nornir.service.exports.jobs import MOST_TRIGGERS, Job
 _SPACE: Final = "http://schemas.microsoft.com/windows/2004/02/mit/task"
 
 
-def tasks(jobs: Sequence[Job], folder: str, now: float) -> dict[str, str]:
-    """File -> text, which has to be written as UTF-16."""
+def tasks(jobs: Sequence[Job], folder: str, now: float, user: str = "") -> dict[str, str]:
+    """File -> text, which has to be written as UTF-16; `user` is as whom they run."""
     files = {}
     for job in jobs:
         triggers, remarks, refused = _triggers(job, now)
@@ -28,7 +28,7 @@ def tasks(jobs: Sequence[Job], folder: str, now: float) -> dict[str, str]:
             text = f"{job.title}\nwhen: {job.schedule.when}\nnot exported: {refused}\n"
             files[f"{name}.txt"] = text
         else:
-            files[f"{name}.xml"] = _task(job, triggers, [*job.remarks, *remarks], folder)
+            files[f"{name}.xml"] = _task(job, triggers, [*job.remarks, *remarks], folder, user)
     return files
 
 
@@ -86,7 +86,7 @@ def _listed(name: str, words: Iterator[str]) -> str:
     return f"<{name}>{''.join(f'<{word} />' for word in words)}</{name}>"
 
 
-def _task(job: Job, triggers: Sequence[str], remarks: Sequence[str], folder: str) -> str:
+def _task(job: Job, triggers: Sequence[str], remarks: Sequence[str], folder: str, user: str) -> str:
     about = _clean("; ".join([job.title, f"when: {job.schedule.when}", *remarks]))
     arguments = " ".join(argument(word) for word in job.words[1:])
     lines = [
@@ -96,6 +96,7 @@ def _task(job: Job, triggers: Sequence[str], remarks: Sequence[str], folder: str
         "  <Triggers>",
         *(f"    {one}" for one in triggers),
         "  </Triggers>",
+        *_principal(user),
         "  <Settings>",
         "    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>",
         "    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>",
@@ -104,7 +105,7 @@ def _task(job: Job, triggers: Sequence[str], remarks: Sequence[str], folder: str
         "    <RunOnlyIfNetworkAvailable>true</RunOnlyIfNetworkAvailable>",
         "    <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>",
         "  </Settings>",
-        "  <Actions>",
+        '  <Actions Context="Author">' if user else "  <Actions>",
         f"    <Exec><Command>{_clean(job.words[0])}</Command>",
         f"      <Arguments>{_clean(arguments)}</Arguments>",
         f"      <WorkingDirectory>{_clean(folder)}</WorkingDirectory></Exec>",
@@ -112,6 +113,27 @@ def _task(job: Job, triggers: Sequence[str], remarks: Sequence[str], folder: str
         "</Task>",
     ]
     return "\r\n".join(lines) + "\r\n"
+
+
+def _principal(user: str) -> list[str]:
+    """As whom it runs; with a password that the import asks for, so that it runs with nobody logged on."""
+    if not user:
+        return []
+    who = f"<UserId>{_clean(user)}</UserId><LogonType>Password</LogonType><RunLevel>LeastPrivilege</RunLevel>"
+    return [f'  <Principals><Principal id="Author">{who}</Principal></Principals>']
+
+
+def next_steps(folder: str, names: Sequence[str], user: str) -> Iterator[str]:
+    """What an administrator types to have these files, in `folder`, work."""
+    whom = user or "DOMAIN\\USER"
+    for name in names:
+        if name.endswith(".xml"):
+            path = argument(f"{folder}\\{name}")
+            yield f"schtasks /create /tn {name.removesuffix('.xml')} /xml {path} /ru {argument(whom)} /rp *"
+    yield "it asks for the password; with it the task runs when nobody is logged on"
+    if not user:
+        yield "choose as whom it runs: who can read the fleet, and owns its .immy; --user writes it into the files"
+    yield "references such as env:NAME need variables of that user or of the system: setx /m NAME VALUE"
 
 
 def _clean(text: str) -> str:

@@ -20,6 +20,7 @@ from immy_nornir.history import codec
 from immy_nornir.model.places import Place
 from immy_nornir.model.playbooks import Play, Stage
 from immy_nornir.session.before.specs import NAMES, Asking, asked_of, specs_of
+from immy_nornir.text.plain import and_more
 
 if TYPE_CHECKING:
     from immy_nornir.decide.steps.state import State
@@ -76,7 +77,7 @@ def changes(engine: Engine, state: State, today: SessionSpec) -> str:
         said += _of_items(engine, state, today)
     if not said:
         return ""
-    more = f" and {len(said) - _TOLD} more" if said[_TOLD:] else ""
+    more = and_more(len(said) - _TOLD)
     return f"{', '.join(said[:_TOLD])}{more} changed in the files since it was planned"
 
 

@@ -23,7 +23,7 @@ from immy_nornir.model.items import ItemKind, Platform, RebootNeed, Software
 from immy_nornir.model.playbooks import ActionType, Reboot
 from immy_nornir.session.before.inputs import candidates_of
 from immy_nornir.session.before.specs import asked_of
-from immy_nornir.text.plain import counted
+from immy_nornir.text.plain import and_more, counted
 
 if TYPE_CHECKING:
     from immy_nornir.decide.steps.state import State
@@ -146,7 +146,7 @@ def warnings(engine: Engine, specs: Iterable[SessionSpec]) -> Iterator[str]:
             if found is not None and not found.fits:
                 told.setdefault(found.text, []).append(spec.computer)
     for text, names in list(told.items())[:_TOLD]:
-        more = f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
+        more = and_more(len(names) - _NAMED)
         yield f"{', '.join(names[:_NAMED])}{more}: {text}"
     if len(told) > _TOLD:
         yield f"and {len(told) - _TOLD} more such warnings"

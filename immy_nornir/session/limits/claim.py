@@ -7,9 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from immy_nornir.decide.steps.room import Room, kept
+from immy_nornir.decide.steps.room import Room, kept, left_behind
 from immy_nornir.decide.steps.step import Do, Take, Wait
-from immy_nornir.model.record.entries import ActionEnded, Entry, RebootEnded, RetryLater
+from immy_nornir.model.record.entries import (
+    ActionEnded,
+    Entry,
+    JobEnded,
+    JobSeen,
+    JobWithdrawn,
+    RebootEnded,
+    RetryLater,
+)
 from immy_nornir.model.record.session import WaitKind
 
 if TYPE_CHECKING:
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
 
 _BRIEF_SECONDS = 10.0
 """A turn to connect that comes so soon is not worth an entry."""
-_FREES = (ActionEnded, RetryLater, RebootEnded)
+_FREES = (ActionEnded, JobWithdrawn, RetryLater, RebootEnded)
 
 
 class Surroundings(Protocol):
@@ -47,6 +55,7 @@ class Claim:
     _files: int = -1
     """By which reading of the files its needs are known."""
     _asked: bool = False
+    _settled: bool = False
 
     def now(self) -> Room:
         """What it needs by the files of the moment, and has."""
@@ -80,7 +89,14 @@ class Claim:
             self.room = replace(self.room, may_connect=False)
 
     def after(self, state: State, entry: Entry) -> None:
-        """Give back what has come to its end."""
+        """Give back what has come to its end, what was left on this computer by a session before it as well.
+
+        A computer begins no job of a session while one of another is at work there.
+        """
+        begun = isinstance(entry, JobSeen) or (isinstance(entry, JobEnded) and entry.result is not None)
+        if begun and not self._settled:
+            self._settled = True
+            self.engine.limiter.settled(self.spec.id, self.spec.computer)
         if self.room.held and isinstance(entry, _FREES):
             held = self.engine.limiter.keep(self.spec.id, kept(state, self.room, None))
             self.room = replace(self.room, held=held)
@@ -104,9 +120,9 @@ class Claim:
             self.room.pacing and wait.kind is WaitKind.SLOT and wait.until - self.engine.clock.now() <= _BRIEF_SECONDS
         )
 
-    def leave(self) -> None:
-        """Give everything back."""
+    def leave(self, state: State | None = None) -> None:
+        """Give everything back but what is at work on the computer still."""
         if self._asked:
             self._asked = False
-            self.engine.limiter.leave(self.spec.id)
+            self.engine.limiter.leave(self.spec.id, None if state is None else left_behind(state, self.room))
             self.room = replace(self.room, held=frozenset(), refused="", may_connect=False)

@@ -6,11 +6,12 @@ processes of it; every other limit is the process's own. No call waits, but for 
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
-from immy_nornir.decide.steps.room import AFTER
+from immy_nornir.decide.steps.room import AFTER, Left
 from immy_nornir.decide.steps.step import Take
 from immy_nornir.model.protocols import Clock
 from immy_nornir.session.limits.pace import Pace
@@ -33,6 +34,14 @@ class Shared(Protocol):
         """Give back all but these."""
         ...
 
+    def leave_slots(self, session: str, computer: str, keys: Collection[str], until: float) -> None:
+        """Give back all but these, which are used until then by what was left on the computer."""
+        ...
+
+    def settle_slots(self, session: str, computer: str) -> None:
+        """Give back what sessions but this one left on the computer."""
+        ...
+
 
 class Limiter:
     """Every method may be called from any thread."""
@@ -51,6 +60,8 @@ class Limiter:
         """Session -> slots of it that the history knows of."""
         self._refused: set[str] = set()
         """Sessions that have all they need here, and that another process keeps waiting."""
+        self._left: dict[str, float] = {}
+        """Sessions that have gone, and until when slots that are this process's alone count as theirs."""
 
     def take(self, who: str, computer: str, step: Take) -> tuple[frozenset[str], str, float]:
         """What it has now, and where it has not all that it asked for: why, and when to ask again.
@@ -58,10 +69,11 @@ class Limiter:
         Raises HistoryError where only the history could say whether it may.
         """
         now = self._clock.now()
+        self._forget_left(lambda name, until: until <= now or self._names[name] == computer)
         with self._lock:
             self._names[who] = computer
             if not self._table.ask(who, step.slots, step.after, force=step.by_force):
-                return self._own(who), self._why(who), now + LOOK_AGAIN_SECONDS
+                return self._own(who), self._why(who), min(now + LOOK_AGAIN_SECONDS, *self._left.values(), math.inf)
             known = self._elsewhere.get(who, set())
             new = {slot.key: slot.most for slot in step.slots if slot.shared and slot.key not in known}
         if new:
@@ -112,19 +124,40 @@ class Limiter:
         with self._lock:
             self._calls.pop(who, None)
 
-    def leave(self, who: str) -> None:
-        """It has ended here, or waits for something that comes much later: it has nothing any more."""
+    def leave(self, who: str, left: Left | None = None) -> None:
+        """It has ended here, or waits for something that comes much later: it has nothing but what it left at work."""
         with self._lock:
             if who not in self._names:
                 return
-            del self._names[who]
+            computer = self._names.pop(who)
             self._calls.pop(who, None)
             shared = bool(self._elsewhere.pop(who, None)) or who in self._refused
             self._refused.discard(who)
             self._pace.forget(who)
-            calls = self._woken(self._table.leave(who))
-        if shared:
+            mine = [] if left is None else [one.key for one in left.slots if not one.shared]
+            woken = self._table.keep(who, mine) if mine else self._table.leave(who)
+            if left is not None and mine:
+                self._names[who], self._left[who] = computer, left.until
+            calls = self._woken(woken)
+        everybodys = [] if left is None else [one.key for one in left.slots if one.shared]
+        if left is not None and everybodys:
+            self._shared.leave_slots(who, computer, everybodys, left.until)
+        elif shared:
             self._shared.keep_slots(who, ())
+        _call(calls)
+
+    def settled(self, who: str, computer: str) -> None:
+        """Nothing of others is at work on a computer: it has begun a job of this session."""
+        self._forget_left(lambda name, _: self._names[name] == computer)
+        self._shared.settle_slots(who, computer)
+
+    def _forget_left(self, gone: Callable[[str, float], bool]) -> None:
+        with self._lock:
+            woken: list[str] = []
+            for name in [name for name, until in self._left.items() if gone(name, until)]:
+                del self._left[name], self._names[name]
+                woken += self._table.leave(name)
+            calls = self._woken(woken)
         _call(calls)
 
     def come(self, seat: str, groups: Iterable[str]) -> None:

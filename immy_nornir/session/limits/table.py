@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from immy_nornir.model.control.limits import Slot
+from immy_nornir.text.plain import and_more
 
 _NAMED = 3
 
@@ -226,5 +227,5 @@ class Table:
 
 def listed(names: Sequence[str]) -> str:
     """A few names, and how many more."""
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    more = and_more(len(names) - _NAMED)
     return f"{', '.join(names[:_NAMED])}{more}"

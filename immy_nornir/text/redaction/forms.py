@@ -7,6 +7,7 @@ everywhere in ordinary texts.
 from __future__ import annotations
 
 import base64
+import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -141,6 +142,10 @@ def _layers(text: str) -> Iterator[str]:
         if text == before:
             return
         yield text
+
+
+for _name in ("utf-8", "utf-16-le", "utf-16-be", "latin-1", "cp1252"):
+    codecs.lookup(_name)  # a codec is a file, which nobody may be able to open in the middle of the work
 
 
 def _encoded(value: str, encoding: str) -> bytes:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from immy_nornir.decide.plan.order import CycleError, OrderKey, sort
 from immy_nornir.model.items import OrderClass, OrderPlace
+from tests.samples import examples
 
 P, S, C, Z = OrderClass
 FIRST, NORMAL, LAST = OrderPlace
@@ -85,7 +86,7 @@ _KEYS = st.lists(
 _NAMES = st.sampled_from("abcdefgh")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(_KEYS, st.sets(st.tuples(_NAMES, _NAMES)), st.dictionaries(_NAMES, _NAMES), st.randoms(use_true_random=False))
 def test_every_sort_is_complete_stable_and_keeps_dependencies(
     keys: list[OrderKey], pairs: set[tuple[str, str]], follows: dict[str, str], chance: object

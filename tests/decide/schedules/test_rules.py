@@ -16,6 +16,7 @@ from immy_nornir.decide.schedules import next_occasion, occasions, rule_of
 from immy_nornir.decide.schedules.calendars import DAYS, LAST, MONTHS, Calendar, ScheduleError, words_of
 from immy_nornir.model.control.schedules import Schedule
 from immy_nornir.model.places import Place
+from tests.samples import examples
 
 START = datetime(2026, 1, 1)  # noqa: DTZ001 - a wall clock
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -52,7 +53,7 @@ CRON = st.tuples(
 
 
 @given(CRON)
-@settings(max_examples=60, deadline=None, phases=QUICK)
+@settings(max_examples=examples(60), phases=QUICK)
 def test_cron_fields_mean_what_cronsim_makes_of_them(fields: tuple[str, ...]) -> None:
     text = " ".join(fields)
     try:
@@ -109,7 +110,7 @@ def rrules(draw: st.DrawFn) -> tuple[str, str]:
 
 
 @given(rrules())
-@settings(max_examples=60, deadline=None, phases=QUICK)
+@settings(max_examples=examples(60), phases=QUICK)
 def test_rules_of_rfc_5545_mean_what_dateutil_makes_of_them(said: tuple[str, str]) -> None:
     start, rule = said
     library = rule.replace("UNTIL=20270101", "UNTIL=20270101T235900")
@@ -148,7 +149,7 @@ KINDS = st.one_of(
 
 
 @given(CALENDARS, KINDS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_what_is_told_in_words_is_read_as_the_same(one: Calendar, kind: dict[str, frozenset[int]]) -> None:
     import dataclasses
 
@@ -282,7 +283,7 @@ WORDS = (
     | st.text("0123456789*/,-#L fri:;=", max_size=40)
     | st.lists(st.sampled_from(WORDS)).map(" ".join)
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_any_text_is_a_rule_or_refused(text: str) -> None:
     try:
         rule = rule_of(text)

@@ -196,6 +196,7 @@ def some_of_it(dice: random.Random) -> Any:
 
 
 @pytest.mark.parametrize("block", range(10))
+@pytest.mark.sampled(3)
 def test_in_any_world_nothing_begins_that_was_not_approved(block: int) -> None:
     for seed in range(block * 40, block * 40 + 40):
         begun = asked(random_session(seed), some_of_it(random.Random(seed)))  # noqa: S311 - repeatable worlds

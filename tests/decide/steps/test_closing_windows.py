@@ -143,6 +143,7 @@ def test_a_job_that_was_intended_in_the_window_is_not_begun_after_its_end() -> N
 
 
 @pytest.mark.parametrize("seed", range(60))
+@pytest.mark.sampled(15)
 def test_nothing_begins_after_the_end_whatever_goes_wrong(seed: int) -> None:
     actions = act("a", reboot=RebootNeed.AFTER), act("b", "a"), act("c"), act("d", "b"), act("z", always=True)
     codes = {"a": [3010], "c": [1618, 0], "b": [1641]}

@@ -13,7 +13,7 @@ from immy_nornir.model.control.holds import Hold, HoldKind
 from immy_nornir.model.items import RebootNeed
 from immy_nornir.model.playbooks import Offline, Reboot, WindowOver
 from immy_nornir.model.record.entries import Interrupted, JobIntended
-from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason, Status, WaitKind
+from immy_nornir.model.record.session import ByHand, EndReason, Outcome, OutcomeReason, Status, Trial, WaitKind
 from tests.decide.steps.test_gate import ACTS, eventful
 from tests.decide.steps.world import Session, act, random_faults, session
 
@@ -56,6 +56,22 @@ def test_in_a_blackout_nothing_begins_and_afterwards_everything_does() -> None:
     assert (wait.until, wait.deferred) == (MONDAY_NOON + 4 * HOUR, True)
     assert wait.about == "the computer is blacked out until 2030-01-07 16:00 UTC: year's end (file:3:1)"
     assert end(done) == (Status.PASSED, EndReason.ACTIONS)
+
+
+@pytest.mark.parametrize("word", [{"by_hand": ByHand(("x",))}, {"trial": Trial("task/a")}])
+@pytest.mark.parametrize("frozen", [True, False])
+def test_what_was_typed_to_be_done_now_is_refused_and_not_left_for_later(word: dict[str, Any], frozen: bool) -> None:
+    begun = at("now", act("a"), options=MISS, spec=word)
+    if frozen:
+        begun.frozen = "the fleet is frozen"
+    else:
+        held(begun, blackout(-1, 5))
+    done = begun.go()
+    assert (end(done), done.waits) == ((Status.MISSED, EndReason.HELD), [])
+    assert ("the fleet is frozen" if frozen else "blacked out until 2030-01-07 16:00 UTC") in message(done)
+    waits = held(at("now", act("a"), spec=word), blackout(-1, 5)).go()
+    assert waits.waits[0].kind is WaitKind.HOLD
+    assert end(waits) == (Status.PASSED, EndReason.ACTIONS)
 
 
 def test_what_is_under_way_when_a_blackout_begins_ends_and_the_rest_waits() -> None:
@@ -135,6 +151,7 @@ def test_freezes_that_cannot_be_read_are_waited_for_by_whoever_is_there() -> Non
 
 
 @pytest.mark.parametrize("block", range(3))
+@pytest.mark.sampled(1)
 def test_nothing_begins_in_a_blackout_wherever_it_comes(block: int) -> None:
     dice = random.Random(block)  # noqa: S311 - repeatable moments
     for seed in range(block * 30, block * 30 + 30):

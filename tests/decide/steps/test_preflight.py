@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from immy_nornir.decide.steps.holding.preflight import held
+from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.state import State, fold_all
 from immy_nornir.decide.steps.step import Do, Note, Perform, Wait
 from immy_nornir.model.deployments import TaskMode
@@ -54,6 +55,7 @@ def waits(at: float) -> tuple[float, Entry]:
         pytest.param(90, [(100.0, Detected(said(YES)))], LOOK, id="so is one of a clock that was set back"),
         pytest.param(300, [(100.0, Detected(())), (250.0, ReadyLooked(said(YES)))], None, id="a later yes counts"),
         pytest.param(100, [(100.0, Detected(said(NO)))], 700.0, id="a no waits"),
+        pytest.param(90, [(100.0, Detected(said(NO)))], LOOK, id="one of a clock that was set back does not"),
         pytest.param(100, [(100.0, Detected(said(UNKNOWN)))], 700.0, id="unknown is no"),
         pytest.param(100, [(100.0, Detected(()))], 700.0, id="what nobody looked at is no"),
         pytest.param(700, [(100.0, Detected(said(NO))), waits(100.0)], LOOK, id="and is looked at again"),
@@ -88,7 +90,7 @@ def waits(at: float) -> tuple[float, Entry]:
     ],
 )
 def test_before_the_first_effect(now: float, entries: list[tuple[float, Entry]], wanted: object) -> None:
-    match held(state(*entries), now):
+    match held(state(*entries), Moment(now)):
         case Wait(WaitKind.PREFLIGHT, until, about, True):
             assert until == wanted
             assert "task/quiet" in about
@@ -100,7 +102,7 @@ def test_before_the_first_effect(now: float, entries: list[tuple[float, Entry]],
 
 def test_nobody_is_held_who_has_no_preflight_or_whose_option_is_off() -> None:
     no = (100.0, Detected(said(NO)))
-    assert held(state(no, desires=(OTHER,)), 100) is None
-    assert held(state(no, preflight=Preflight.OFF), 100) is None
-    assert held(state(no, desires=(replace(GATE, not_applicable="not for linux"),)), 100) is None
-    assert isinstance(held(state(no, desires=(replace(GATE, error="no such item"),)), 100), Wait)
+    assert held(state(no, desires=(OTHER,)), Moment(100)) is None
+    assert held(state(no, preflight=Preflight.OFF), Moment(100)) is None
+    assert held(state(no, desires=(replace(GATE, not_applicable="not for linux"),)), Moment(100)) is None
+    assert isinstance(held(state(no, desires=(replace(GATE, error="no such item"),)), Moment(100)), Wait)

@@ -28,7 +28,7 @@ from immy_nornir.model.record.entries import (
     StageFailed,
     StopAsked,
 )
-from immy_nornir.model.record.session import Outcome, OutcomeReason, Status, WaitKind
+from immy_nornir.model.record.session import ByHand, Outcome, OutcomeReason, Status, WaitKind
 from tests.decide.builders import software
 from tests.decide.steps.world import LOST, Fault, Session, World, act, random_faults, resume, session
 
@@ -144,6 +144,9 @@ def test_a_first_contact_that_fails_for_a_moment_is_tried_a_few_times(lost: Cont
     assert status(never) is Status.MISSED
     assert sum(step == Perform(Do.CONNECT) for step in never.steps) == CONNECT_TRIES
     assert never.world.now - 1000.0 < 20
+    typed = session(act("a"), faults=at(Do.CONNECT, lost, times=99), spec={"by_hand": ByHand(("x",))}).go()
+    assert status(typed) is Status.MISSED
+    assert typed.world.now - 1000.0 < (3 if lost.kind == "unreachable" else 20)
 
 
 def test_those_that_were_turned_away_together_do_not_come_back_together() -> None:
@@ -468,6 +471,7 @@ def random_session(seed: int) -> Session:
 
 
 @pytest.mark.parametrize("block", range(10))
+@pytest.mark.sampled(3)
 def test_any_world_comes_to_an_end_with_an_outcome_for_every_action(block: int) -> None:
     for seed in range(block * 40, block * 40 + 40):
         done = random_session(seed).go(3000)
@@ -481,6 +485,7 @@ def test_any_world_comes_to_an_end_with_an_outcome_for_every_action(block: int) 
 
 
 @pytest.mark.parametrize("block", range(5))
+@pytest.mark.sampled(2)
 def test_no_job_begins_before_the_one_before_it_has_ended(block: int) -> None:
     for seed in range(block * 40, block * 40 + 40):
         done = random_session(seed).go(3000)
@@ -503,6 +508,7 @@ def test_no_job_begins_before_the_one_before_it_has_ended(block: int) -> None:
 
 
 @pytest.mark.parametrize("block", range(4))
+@pytest.mark.sampled(1)
 def test_random_worlds_interrupted_anywhere_lose_nothing(block: int) -> None:
     dice = random.Random(block)  # noqa: S311 - repeatable worlds
     for seed in range(block * 10, block * 10 + 10):

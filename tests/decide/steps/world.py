@@ -128,7 +128,7 @@ class World:
     def told(self, job_id: str, *, seen: bool) -> list[Entry]:
         job = self.jobs.get(job_id)
         if job is None:
-            return [JobEnded(job_id, None, message="the computer knows nothing of it")]
+            return [JobEnded(job_id, None, message="the computer knows nothing of it", unknown=True)]
         if job.code == LOST or (self.now < job.ends_at and job.boot != self.boot):
             return [JobEnded(job_id, None, message="it left no result")]
         if self.now < job.ends_at:
@@ -331,7 +331,9 @@ class Session:
         entries = self.world.perform(self.state, step)
         for entry in entries:
             self.append(entry)
-        if not entries:
+        if not entries and step.do is Do.LOOK_READY:
+            self.contact = self.contact.ready_as_before(self.world.now)
+        elif not entries:
             self.contact = self.contact.looked(self.world.now, achieved=step.do in (Do.POLL_JOB, Do.HEAR_ANSWERS))
 
     def _park(self, wait: Wait) -> None:

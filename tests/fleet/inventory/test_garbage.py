@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from immy_nornir.decide.resolve.patterns import select
 from immy_nornir.errors import PatternError
 from immy_nornir.fleet.inventory.load import load_inventory
+from tests.samples import examples
 
 _TOKENS = st.sampled_from(
     [
@@ -53,7 +54,7 @@ _TOKENS = st.sampled_from(
 _TEXTS = st.lists(_TOKENS, max_size=40).map("".join)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(text=_TEXTS, ending=st.sampled_from(["", ".yml", ".ini", ".json"]))
 def test_no_text_makes_loading_fail(text: str, ending: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -66,7 +67,7 @@ def test_no_text_makes_loading_fail(text: str, ending: str) -> None:
     assert all(problem.place.file and problem.advice for problem in problems), problems
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(data=st.binary(max_size=60), ending=st.sampled_from(["", ".yml", ".ini"]))
 def test_no_bytes_make_loading_fail(data: bytes, ending: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +76,7 @@ def test_no_bytes_make_loading_fail(data: bytes, ending: str) -> None:
         load_inventory([path])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(pattern=st.text(st.sampled_from("ab1:,!&~*?[]-. @(){}^"), max_size=12))
 def test_no_pattern_fails_otherwise_than_with_a_pattern_error(pattern: str) -> None:
     inventory, _ = load_inventory([Path("a1,b1,")])

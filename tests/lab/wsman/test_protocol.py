@@ -11,6 +11,7 @@ import requests
 import winrm
 from winrm.exceptions import InvalidCredentialsError, WinRMOperationTimeoutError, WSManFaultError
 
+from immy_nornir.errors import UsageError
 from immy_nornir.lab import ComputerSpec, Knobs, Lab
 from tests.lab.client import BOOTSTRAP, ask, command_line, encode, frames_of, protocol, run
 
@@ -96,6 +97,29 @@ def test_a_wrong_password_is_refused(transport: str) -> None:
 def test_an_unknown_address_resets() -> None:
     with Lab([PC1], https_port=None) as lab, pytest.raises(requests.exceptions.ConnectionError):
         protocol(lab, replace(PC1, address="127.1.0.99")).open_shell()
+
+
+@pytest.mark.parametrize(("listen", "free"), [(None, True), ("0.0.0.0", False)])  # noqa: S104 - the word of the option
+def test_it_listens_at_its_computers_addresses_only(listen: str | None, free: bool) -> None:
+    with Lab([PC1], https_port=None, listen=listen) as lab, socket.socket() as other:
+        protocol(lab, PC1).open_shell()
+        if free:
+            other.bind(("127.1.0.99", lab.port))
+        else:
+            with pytest.raises(OSError, match="in use"):
+                other.bind(("127.1.0.99", lab.port))
+
+
+def test_a_port_that_is_taken_and_an_address_that_is_not_there_are_named() -> None:
+    elsewhere = ComputerSpec("pc2", "203.0.113.7")
+    with socket.socket() as taken:
+        taken.bind(("127.1.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match=f"port {port} of 127.1.0.1 cannot be had"), Lab([PC1], port=port):
+            pass
+        with pytest.raises(UsageError, match="is no address of this machine"), Lab([PC1, elsewhere]):
+            pass
 
 
 def test_computers_with_ports_of_their_own_share_an_address(free_ports: tuple[int, int]) -> None:

@@ -15,25 +15,32 @@ from pathlib import Path
 import pytest
 
 from immy_nornir.model.values import Json
-from immy_nornir.model.wire import JobResult, JobState, Read, ReadOperation
+from immy_nornir.model.wire import JobResult, JobSpec, JobState, Read, ReadOperation
+from immy_nornir.remote import local
 from immy_nornir.remote.posix.connection import PosixConnection
 from tests.waiting import ENOUGH, turns
 
-from .conftest import ROOT, job, job_of, script
+from .conftest import ROOT, RealClock, job, job_of, script
 
 PACKAGE = "immy-test-hello"
 
 
-def result(connection: PosixConnection, kind: str, work: dict[str, Json], **more: object) -> JobResult:
-    spec = job_of(kind, work, **more)
+def ended(connection: PosixConnection, spec: JobSpec) -> tuple[JobResult, str]:
+    """What a job came to and put out, however long it takes."""
     status = connection.start_job(spec, 20)
+    output = status.output
     for _ in turns("the job's end"):
         if status.state not in (JobState.STARTING, JobState.RUNNING):
             break
-        status = connection.wait_job(spec.job_id, 0, 20)
+        status = connection.wait_job(spec.job_id, status.next_offset, 20)
+        output += status.output
     assert status.state is JobState.FINISHED, status
     assert status.result is not None
-    return status.result
+    return status.result, output
+
+
+def result(connection: PosixConnection, kind: str, work: dict[str, Json], **more: object) -> JobResult:
+    return ended(connection, job_of(kind, work, **more))[0]
 
 
 # --- declared resources -------------------------------------------------------------------------------------
@@ -230,12 +237,16 @@ def test_a_package_is_installed_upgraded_and_removed(connection: PosixConnection
 
 @pytest.mark.usefixtures("dpkg")
 @pytest.mark.slow
-def test_a_package_that_is_nowhere_fails_with_the_managers_exit_code(connection: PosixConnection) -> None:
+def test_a_package_that_is_nowhere_fails_with_the_managers_exit_code(spool: Path, tmp_path: Path) -> None:
+    # With no source there is no network to wait for.
+    (tmp_path / "lists").mkdir()
+    settings = {"Etc::SourceList": "/dev/null", "Etc::SourceParts": "/dev/null", "State::Lists": f"{tmp_path}/lists"}
+    (tmp_path / "apt.conf").write_text("".join(f'Dir::{name} "{value}";\n' for name, value in settings.items()))
+    here = local.LocalTransport(("env", f"APT_CONFIG={tmp_path}/apt.conf", "sh"))
     work: dict[str, Json] = {"manager": "apt", "name": "dpkg", "action": "install", "version": "0.0.no-such"}
-    status = connection.start_job(job_of("package", work), 20)
-    assert status.result is not None
-    assert status.result.exit_code == 100
-    assert "0.0.no-such" in status.output
+    done, output = ended(PosixConnection(here, RealClock(), spool=str(spool)), job_of("package", work))
+    assert done.exit_code == 100
+    assert "0.0.no-such" in output
 
 
 # --- installers ---------------------------------------------------------------------------------------------
@@ -292,19 +303,17 @@ def test_a_script_replaces_starting_the_installer(connection: PosixConnection, t
     work: dict[str, Json] = {"url": f"file://{tmp_path}/a%20file.bin", "file_name": "a.bin", "type": "exe"}
     text = 'wc -c <"$IMMY_INSTALLER"; basename "$IMMY_INSTALLER"; echo "$IMMY_KEY"; exit 9'
     spec = job_of("installer", {**work, "script": text, "language": "sh", "params": {"key": "ü"}})
-    status = connection.start_job(spec, 20)
-    assert status.output.split() == ["6", "a.bin", "ü"]
-    assert status.result is not None
-    assert status.result.exit_code == 9
+    done, output = ended(connection, spec)
+    assert output.split() == ["6", "a.bin", "ü"]
+    assert done.exit_code == 9
 
 
 def test_an_installer_without_a_first_line_is_a_script_of_sh(connection: PosixConnection, tmp_path: Path) -> None:
     (tmp_path / "install.sh").write_text('echo "got $1"; exit 4')
     work: dict[str, Json] = {"url": f"file://{tmp_path}/install.sh", "type": "script", "arguments": "x"}
-    status = connection.start_job(job_of("installer", work), 20)
-    assert status.output == "got x\n"
-    assert status.result is not None
-    assert status.result.exit_code == 4
+    done, output = ended(connection, job_of("installer", work))
+    assert output == "got x\n"
+    assert done.exit_code == 4
 
 
 # --- users --------------------------------------------------------------------------------------------------
@@ -313,17 +322,16 @@ def test_an_installer_without_a_first_line_is_a_script_of_sh(connection: PosixCo
 @pytest.mark.skipif(not ROOT or shutil.which("runuser") is None, reason="needs root and runuser")
 def test_a_job_of_a_user_runs_as_that_user(connection: PosixConnection) -> None:
     text = 'id -un; echo "$HOME"; echo "$IMMY_WORD-$IMMY_HIDDEN"; exit 6'
-    status = connection.start_job(
-        job(text, context="user:nobody", params={"word": "it's"}, secrets={"hidden": "s"}, deadline_seconds=20), 20
+    done, output = ended(
+        connection,
+        job(text, context="user:nobody", params={"word": "it's"}, secrets={"hidden": "s"}, deadline_seconds=ENOUGH),
     )
     home = connection.read([script("echo ~nobody")])["s"].result
-    assert status.output == f"nobody\n{home}\nit's-s\n"
-    assert status.result is not None
-    assert status.result.exit_code == 6
+    assert output == f"nobody\n{home}\nit's-s\n"
+    assert done.exit_code == 6
 
 
 def test_a_job_of_a_user_who_is_not_there_runs_as_nobody_else(connection: PosixConnection) -> None:
-    status = connection.start_job(job("echo ran", context="user:no-such-user"), 10)
-    assert status.result is not None
-    assert (status.result.exit_code, status.output) == (None, "")
-    assert "no-such-user" in status.result.error
+    done, output = ended(connection, job("echo ran", context="user:no-such-user"))
+    assert (done.exit_code, output) == (None, "")
+    assert "no-such-user" in done.error

@@ -18,6 +18,8 @@ from tests.waiting import ENOUGH, eventually
 
 from .conftest import RealClock, alive, script
 
+pytestmark = pytest.mark.slow
+
 TIME_OUTS = (1, 5, 25, 125)
 """What has to be under way when its time is over: the next longer one is tried where a machine was too slow."""
 

@@ -22,6 +22,8 @@ from tests.waiting import ENOUGH, eventually, turns
 
 from .conftest import SIGKILL, NoSecrets, RealClock, address, alive, job, job_of, script
 
+pytestmark = pytest.mark.slow
+
 
 def finish(connection: PosixConnection, spec: JobSpec) -> JobStatus:
     """Start a job and wait for its end, with its whole output."""

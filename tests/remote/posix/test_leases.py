@@ -18,6 +18,8 @@ from tests.waiting import eventually
 
 from .conftest import NoSecrets, RealClock, address, job
 
+pytestmark = pytest.mark.slow
+
 
 def lease(session: str, epoch: int = 1, history: str = "h1", seconds: float = 900.0) -> Lease:
     return Lease(history, session, epoch, f"session {session} of somebody", seconds)

@@ -22,6 +22,8 @@ from tests.waiting import ENOUGH
 
 from .conftest import script
 
+pytestmark = pytest.mark.slow
+
 LINUX = pytest.mark.skipif(platform.system() != "Linux", reason="reads /proc")
 DPKG = pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="there is no dpkg")
 

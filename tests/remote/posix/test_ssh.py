@@ -19,6 +19,7 @@ from immy_nornir.errors import (
     CertificateError,
     DroppedError,
     GarbledError,
+    NoRoomError,
     NotAcceptedError,
     RefusedError,
     TransportError,
@@ -326,6 +327,11 @@ def test_become_runs_as_another_user(server: Server) -> None:
         ("Timeout, server x not responding.", DroppedError),
         ("Connection to x closed by remote host.", DroppedError),
         ("", DroppedError),
+        ("socket: Too many open files\nssh: connect to host x port 22: failure", NoRoomError),
+        ("ssh: Could not resolve hostname x: Too many open files", NoRoomError),
+        ("ssh_askpass: fork: Resource temporarily unavailable\nPermission denied (password).", NoRoomError),
+        ('Load key "/k": Cannot allocate memory\r\nroot@x: Permission denied (publickey).', NoRoomError),
+        ("sh: 1: fork: Resource temporarily unavailable\nConnection to x closed by remote host.", DroppedError),
     ],
 )
 def test_what_ssh_can_say(said: str, kind: type[TransportError]) -> None:

@@ -205,6 +205,7 @@ def _alive(mark: str) -> bool:
     return subprocess.run(["pgrep", "-f", mark], capture_output=True, check=False, timeout=ENOUGH).returncode == 0
 
 
+@pytest.mark.sampled(1)
 def test_time_outs_end_what_can_be_ended_and_send_the_rest_to_a_new_process(machine: Machine) -> None:
     mark = f"31{time.time_ns() % 10**9}"
     transport = machine.transport()
@@ -270,6 +271,7 @@ def test_a_spoiled_answer_is_never_an_answer(tmp_path: Path, spoil: Any, reason:
         connection.read([ReadOperation("software", Read.SOFTWARE)])
 
 
+@pytest.mark.sampled(1)
 def test_a_spoiled_request_runs_nothing(machine: Machine) -> None:
     mark = machine.folder / "mark"
     for spoil_request in (lambda raw: raw[:-200] + b"\n", lambda raw: raw.replace(b"A", b"B", 1), lambda _: b"hello"):
@@ -308,6 +310,7 @@ REGISTRY = {"HKLM": {"SOFTWARE\\Microsoft\\Cryptography": {"MachineGuid": GUID}}
         ({"uuid": GUID, "name": "somebody-else"}, False),
     ],
 )
+@pytest.mark.sampled
 def test_a_request_goes_on_only_on_the_computer_that_is_expected(
     tmp_path: Path, edition: str, expected: dict[str, str], goes_on: bool
 ) -> None:
@@ -321,6 +324,7 @@ def test_a_request_goes_on_only_on_the_computer_that_is_expected(
     assert {name: answer.result for name, answer in answers.items()} == ({"s": 7} if goes_on else {})
 
 
+@pytest.mark.sampled(1)
 def test_a_script_that_ends_the_process_does_not_hide_who_it_was(machine: Machine) -> None:
     connection = machine.connection()
     identity, answers = connection.meet(
@@ -335,6 +339,7 @@ BLOCKING = "[pscustomobject]@{ a = 1 } | Add-Member ScriptProperty Slow { Start-
 COUNTING = "[pscustomobject]@{ a = 1 } | Add-Member ScriptProperty Twice { $this.a * 2 } -PassThru"
 
 
+@pytest.mark.sampled(1)
 def test_a_property_that_is_a_script_is_told_and_one_that_blocks_costs_only_its_own_result(machine: Machine) -> None:
     transport = machine.transport()
     operations = [script("before", "1"), script("blocking", BLOCKING, timeout=2), script("counting", COUNTING)]
@@ -346,6 +351,7 @@ def test_a_property_that_is_a_script_is_told_and_one_that_blocks_costs_only_its_
     assert value(rest["counting"]) == {"a": 1, "Twice": 2}
 
 
+@pytest.mark.sampled(1)
 def test_an_identity_that_came_before_the_deadline_counts(machine: Machine) -> None:
     """A request that never ends: what was flushed of it says who the computer is."""
 

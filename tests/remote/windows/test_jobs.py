@@ -25,7 +25,8 @@ from tests.powershell import PWSH, needs_pwsh
 from tests.remote.windows.processes import Machine
 from tests.waiting import eventually, turns
 
-pytestmark = [needs_pwsh, pytest.mark.slow]
+# Where the editions differ, reading and isolation show it; the full counts do everything in both.
+pytestmark = [needs_pwsh, pytest.mark.slow, pytest.mark.sampled(1)]
 
 BOOT_ID = "SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Memory Management\\PrefetchParameters"
 SID = "S-1-5-21-1-2-3-1001"
@@ -114,6 +115,7 @@ def _running(machine: Machine, job_id: str) -> int:
     return int(json.loads(started.read_text())["pid"])
 
 
+@pytest.mark.sampled
 def test_a_script_job_leaves_its_output_value_and_exit_code(machine: Machine, connection: PowerShellConnection) -> None:
     text = """param([string]$Name)
 Write-Host "hällo $Name"; [Console]::Error.WriteLine('on stderr'); & sh -c 'exit 4'
@@ -133,6 +135,7 @@ Write-Host "hällo $Name"; [Console]::Error.WriteLine('on stderr'); & sh -c 'exi
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", "null", '{"exit_code": null, "error": ""}', '{"exit_code": "0"}'])
+@pytest.mark.sampled(3)
 def test_a_result_without_its_form_is_none(machine: Machine, connection: PowerShellConnection, text: str) -> None:
     job_id = f"s1/torn-{len(text)}/1"
     _finish(connection, _script(job_id, "1"))
@@ -325,6 +328,7 @@ def test_installers_are_downloaded_checked_and_started(machine: Machine, connect
     assert result.exit_code == 42
 
 
+@pytest.mark.sampled
 def test_declared_resources_are_set_where_they_differ(machine: Machine, connection: PowerShellConnection) -> None:
     file = machine.folder / "made" / "a.txt"
     key = "HKLM\\SOFTWARE\\Policies\\X"

@@ -18,7 +18,8 @@ from tests.remote.windows.test_jobs import _finish as finish
 from tests.remote.windows.test_jobs import _running as running
 from tests.remote.windows.test_jobs import _script as script_job
 
-pytestmark = [needs_pwsh, pytest.mark.slow]
+# Where the editions differ, reading and isolation show it; the full counts do everything in both.
+pytestmark = [needs_pwsh, pytest.mark.slow, pytest.mark.sampled(1)]
 
 
 def _lease(session: str, epoch: int = 1, history: str = "h1", seconds: float = 900.0) -> Lease:

@@ -69,6 +69,7 @@ CASES: Mapping[str, tuple[str, str, str, Mapping[str, object], str]] = {
 
 
 @needs_pwsh
+@pytest.mark.slow
 @pytest.mark.parametrize("edition", ["5.1", "7"])
 def test_in_powershell(tmp_path: Path, edition: str) -> None:
     """One process for all cases: each in a runspace of its own would say the same and take a minute."""

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from immy_nornir.model.facts import Identity
 from immy_nornir.model.values import Json
 from immy_nornir.model.wire import Answer, AnswerStatus, Read, ReadOperation
 from immy_nornir.remote.windows import bundle
@@ -291,12 +290,28 @@ def test_without_a_name_in_the_registry_the_zone_is_what_dotnet_says(tmp_path: P
     assert identity.system["time_zone"] == "Asia/Kolkata"
 
 
-def test_an_empty_registry_gives_an_identity_without_pending_reboots(edition: str, tmp_path: Path) -> None:
-    identity = Machine(tmp_path, edition).connection().identify()
-    assert isinstance(identity, Identity)
-    assert identity.name
-    assert identity.pending_reboots == ()
-    assert (identity.uuid, identity.uuid_source) == ("", "")
+@pytest.fixture(scope="module")
+def bare(edition: str, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Answer]:
+    """What a computer with an empty registry answers."""
+    return (
+        Machine(tmp_path_factory.mktemp("bare"), edition)
+        .connection()
+        .read(
+            [
+                ReadOperation("identity", Read.IDENTITY),
+                ReadOperation("hive", Read.REGISTRY, {"values": [{"key": "HKCU\\Software\\A", "name": "x"}]}),
+                ReadOperation("winget", Read.PACKAGES, {"manager": "winget", "names": ["x"]}),
+            ]
+        )
+    )
+
+
+def test_an_empty_registry_gives_an_identity_without_pending_reboots(bare: Mapping[str, Answer]) -> None:
+    told = value(bare["identity"])
+    assert told["name"]
+    assert told["pending_reboots"] == []
+    assert not told["uuid"]
+    assert not told["uuid_source"]
 
 
 def test_installed_software_comes_from_both_views_and_every_users_hive(answers: Mapping[str, Answer]) -> None:
@@ -473,17 +488,13 @@ def test_an_entry_that_nobody_may_read_is_told_among_the_others(edition: str, tm
     assert why in driver
 
 
-def test_nobodys_hive_is_told_as_nobodys(edition: str, tmp_path: Path) -> None:
-    values: list[Json] = [{"key": "HKCU\\Software\\A", "name": "x"}]
-    told = Machine(tmp_path, edition).connection().read([ReadOperation("r", Read.REGISTRY, {"values": values})])
-    assert value(told["r"])[0]["users"] == {}
+def test_nobodys_hive_is_told_as_nobodys(bare: Mapping[str, Answer]) -> None:
+    assert value(bare["hive"])[0]["users"] == {}
 
 
-def test_a_missing_package_manager_is_an_error_of_that_operation(edition: str, tmp_path: Path) -> None:
-    operation = ReadOperation("p", Read.PACKAGES, {"manager": "winget", "names": ["x"]})
-    answer = Machine(tmp_path, edition).connection().read([operation])["p"]
-    assert answer.status is AnswerStatus.FAILED
-    assert "winget is not installed" in answer.error
+def test_a_missing_package_manager_is_an_error_of_that_operation(bare: Mapping[str, Answer]) -> None:
+    assert bare["winget"].status is AnswerStatus.FAILED
+    assert "winget is not installed" in bare["winget"].error
 
 
 def test_facts_come_by_section(answers: Mapping[str, Answer]) -> None:

@@ -273,6 +273,7 @@ def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], ready: Collection[st
     """The sessions that are meant; those of computers that the inventory has no more are told and left."""
     from immy_nornir.history.queries import OPEN, Asked
     from immy_nornir.model.record.session import WaitKind
+    from immy_nornir.model.record.words import process_of
 
     with engine.history.read() as reader:
         if ids:
@@ -280,7 +281,7 @@ def _left(engine: Engine, fleet: Fleet, ids: Sequence[str], ready: Collection[st
             for row in rows:
                 if row.status in OPEN and row.owner:
                     raise UsageError(
-                        f"session {row.id} of {row.computer} is {row.status}: {row.owner} is at it",
+                        f"session {row.id} of {row.computer} is {row.status}: {process_of(row.owner)} is at it",
                         "wait for its end, or stop that process",
                     )
         else:
@@ -330,7 +331,7 @@ def _resume(
 ) -> int:
     from immy_nornir.cli.approving.answers import Asker
     from immy_nornir.cli.commands.run import watched
-    from immy_nornir.cli.summary import end_runs, exit_code, record_code, show_summary
+    from immy_nornir.cli.summary import RESUMED, end_runs, exit_code, record_code, show_summary
     from immy_nornir.plugins import batches
     from immy_nornir.session.approving.approvals import Approvals
 
@@ -343,7 +344,7 @@ def _resume(
             say(f"immy: the end of run {run.state.spec.id} was not written down: {run.unwritten}", err=True)
     reports = end_runs(engine, [live.spec.run_id for live in lives])
     with streams.outlived():
-        show_summary(engine, "resumed", lives, reports, form)
+        show_summary(engine, RESUMED, lives, reports, form)
     return record_code(engine, exit_code(lives, False))
 
 

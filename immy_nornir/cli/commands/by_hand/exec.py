@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from immy_nornir.cli import completing, options, startup, streams
+from immy_nornir.cli.commands.by_hand.held import code_of, end_held, held_now
 from immy_nornir.cli.commands.run import begin, refuse_frozen, reports_of, work_on
 from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.summary import exit_code, record_code
@@ -68,7 +69,11 @@ _LONGEST = 1_000_000
     show_default=True,
     help="What to do about computers that are off.",
 )
-@click.option("--wait", is_flag=True, help="Stay until deferred sessions (window, computer off) have ended.")
+@click.option(
+    "--wait",
+    is_flag=True,
+    help="Stay until deferred sessions (window, computer off, held) have ended. [default: held computers are left out]",
+)
 @options.workers
 @click.option("--per-tenant", type=click.IntRange(0), default=0, help="At most so many of one tenant at the same time.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before it is run on several computers.")
@@ -151,10 +156,11 @@ def _begin(engine: Engine, root: Path, play: PlayRun, hand: ByHand, given: Any) 
     from immy_nornir.session.taking import taking_up
 
     run_id = new_id(engine.clock.now())
-    asking = Asking({"reboot": "skip", "window": given["window"], "offline": given["offline"]})
+    asking = Asking({"reboot": "skip", "window": given["window"], "offline": given["offline"], **_over(given)})
     taking_up.make_specs(engine, run_id, [play], asking)
     play.specs = [dataclasses.replace(spec, by_hand=hand) for spec in play.specs]
-    by = ask(play.specs, hand, yes=given["yes"])
+    held = held_now(engine, play.specs)
+    by = ask([one for one in play.specs if one.computer not in held], hand, yes=given["yes"])
     user, machine = startup.who()
     spec = RunSpec(
         run_id,
@@ -167,7 +173,16 @@ def _begin(engine: Engine, root: Path, play: PlayRun, hand: ByHand, given: Any) 
         options=asking.options,
         pace=Pace(given["workers"], given["per_tenant"], wait=given["wait"]),
     )
-    return begin(engine, spec, [play], Approved(by, len(play.specs)), yes=True, quiet=given["quiet"])
+    approved = Approved(by, len(play.specs) - len(held))
+    run = begin(engine, spec, [play], approved, yes=True, quiet=given["quiet"])
+    end_held(run.sessions.values(), held)
+    return run
+
+
+def _over(given: Any) -> dict[str, str]:
+    """Without a word about later it is done now or not at all."""
+    now = given["window"] == "now" and given["offline"] == "skip" and not given["wait"]
+    return {"window_over": "miss"} if now else {}
 
 
 def ask(specs: Sequence[SessionSpec], hand: ByHand, *, yes: bool) -> str:
@@ -206,4 +221,4 @@ def _run(engine: Engine, run: LiveRun, form: str, *, quiet: bool, verbose: bool)
             say(f"run {run.state.spec.id}: {total}: {said.counts_of(outcomes)}", err=True)
             for line in said.next_lines(outcomes):
                 say(line, err=True)
-    return record_code(engine, exit_code(sessions, False))
+    return record_code(engine, code_of(exit_code(sessions, False), sessions))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from immy_nornir.cli import completing, options, startup, streams
 from immy_nornir.cli.door import say
 from immy_nornir.errors import UsageError
 from immy_nornir.model.record.status import Status
+from immy_nornir.text.plain import and_more
 
 if TYPE_CHECKING:
     from immy_nornir.history.queries import Reader, SessionRow
@@ -110,7 +112,7 @@ def _refuse(engine: Engine, fleet: Fleet, rows: Sequence[SessionRow]) -> None:
     going = [row for row in rows if row.status not in TERMINAL]
     if going:
         told = ", ".join(f"{row.id} of {row.computer} is {row.status}" for row in going[:_TOLD])
-        more = f" and {len(going) - _TOLD} more" if going[_TOLD:] else ""
+        more = and_more(len(going) - _TOLD)
         left = any(row.status is Status.INTERRUPTED for row in going)
         advice = (
             f"immy sessions resume {going[0].id}" if left else f"wait for its end: immy sessions log -f {going[0].id}"
@@ -174,6 +176,7 @@ def _again(engine: Engine, root: Path, old_run: str, wanted: Sequence[Again], gi
     """One new run; its exit code."""
     from immy_nornir.cli.approving.approval import approve
     from immy_nornir.cli.commands.by_hand.exec import ask
+    from immy_nornir.cli.commands.by_hand.held import code_of, end_held, held_now
     from immy_nornir.cli.commands.run import begin, refuse_frozen, reports_of, work_on
     from immy_nornir.cli.summary import exit_code, record_code, show_summary
     from immy_nornir.history.store import new_id
@@ -186,24 +189,31 @@ def _again(engine: Engine, root: Path, old_run: str, wanted: Sequence[Again], gi
     if old is None:
         raise UsageError(f"run {old_run} is from before runs were records: what it was asked is not known")
     run_id = new_id(engine.clock.now())
+    if given["wait"] and all(one.state.spec.by_hand is not None for one in wanted):
+        kept = {name: value for name, value in old.options.items() if name != "window_over"}
+        old = dataclasses.replace(old, options=kept)
     plays = plays_again(engine, old, run_id, wanted)
     if not old.check and any(one.type.executes for one in plays):
         refuse_frozen(root, "remove the file first")
     specs = [spec for one in plays for spec in one.specs]
+    held = held_now(engine, specs)
     approved = approve(preview(engine, specs), yes=given["yes"], quiet=given["quiet"])
     by_hand = specs[0].by_hand
     if by_hand is not None:
-        approved = Approved(ask(specs, by_hand, yes=given["yes"]), len(specs))
+        free = [one for one in specs if one.computer not in held]
+        approved = Approved(ask(free, by_hand, yes=given["yes"]), len(free))
     spec = _spec(run_id, root, old, given)
     run = begin(engine, spec, plays, approved, yes=given["yes"], quiet=given["quiet"])
     lives = list(run.sessions.values())
+    end_held(lives, held)
     if not given["quiet"]:
         say(f"run {run_id} repeats {len(specs)} of run {old_run}", err=True)
     work_on(engine, run, quiet=given["quiet"], verbose=given["verbose"])
     reports = reports_of(engine, run, wanted=by_hand is None)
     with streams.outlived():
         show_summary(engine, run_id, lives, reports, given["form"], planned=old.check, verbose=given["verbose"])
-    return record_code(engine, exit_code(lives, old.check))
+    code = exit_code(lives, old.check)
+    return record_code(engine, code if by_hand is None else code_of(code, lives))
 
 
 def _spec(run_id: str, root: Path, old: RunSpec, given: Any) -> RunSpec:

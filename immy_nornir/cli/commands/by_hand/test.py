@@ -116,6 +116,7 @@ def _play(fleet: Any, computer: str, trial: Trial) -> PlayRun:
 
 def _work(engine: Engine, root: Path, play: PlayRun, trial: Trial, given: Any) -> LiveRun:
     from immy_nornir.cli.approving.approval import approve
+    from immy_nornir.cli.commands.by_hand.held import held_now
     from immy_nornir.cli.commands.run import begin, reports_of, work_on
     from immy_nornir.cli.extra_vars import given_variables, without_values
     from immy_nornir.history.store import new_id
@@ -125,10 +126,11 @@ def _work(engine: Engine, root: Path, play: PlayRun, trial: Trial, given: Any) -
     from immy_nornir.session.taking import taking_up
 
     run_id = new_id(engine.clock.now())
-    options_ = {"reboot": given["reboot"], "window": "now", "offline": "skip"}
+    options_ = {"reboot": given["reboot"], "window": "now", "offline": "skip", "window_over": "miss"}
     asking = Asking(options_, (), given_variables(given["extra"]))
     taking_up.make_specs(engine, run_id, [play], asking)
     play.specs = [dataclasses.replace(spec, trial=trial) for spec in play.specs]
+    held_now(engine, play.specs, "--only detect looks, and changes nothing")
     approved = approve(preview(engine, play.specs), yes=given["yes"], quiet=True)
     user, machine = startup.who()
     command = shlex.join(["immy", *without_values(sys.argv[1:])])

@@ -123,7 +123,8 @@ def _show(freezes: Sequence[Freeze], form: str) -> None:
         return
     zone = Zone(moment for one in freezes for moment in (one.at, one.until, one.lifted_at))
     rows = [
-        (str(one.id), one.pattern, zone.when(one.until) or "lifted", _state(one), one.by, one.reason) for one in freezes
+        (str(one.id), one.pattern, zone.when(one.until) or "it is lifted", _state(one), one.by, one.reason)
+        for one in freezes
     ]
     table.show(("FREEZE", "PATTERN", f"UNTIL ({zone.offset})", "STATE", "BY", "REASON"), rows)
 

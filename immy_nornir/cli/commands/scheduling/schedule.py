@@ -1,4 +1,4 @@
-"""`immy schedule list|preview|export`: when schedules are due, and how others can start their work.
+"""`immy schedule list|preview`: when schedules are due, and what became of them.
 
 The group finds commands in other modules by MORE, so that they know this one and not the other way round.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import datetime
 import importlib
-import shutil
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,16 +19,19 @@ import click
 from immy_nornir.cli import options, startup, table
 from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.times import Zone
-from immy_nornir.errors import FilesError, HistoryError, UsageError
+from immy_nornir.errors import HistoryError, UsageError
 from immy_nornir.text import json
+from immy_nornir.text.plain import and_more
 
 if TYPE_CHECKING:
     from immy_nornir.decide.schedules import Member
     from immy_nornir.model.control.schedules import KnownOccasion, Occasion, Schedule
+    from immy_nornir.model.places import Problem
     from immy_nornir.model.playbooks import Fleet, Play
 
 SCHEMA_VERSION = 1
 MORE: Mapping[str, tuple[str, str]] = {
+    "export": ("immy_nornir.cli.commands.scheduling.schedule_export", "export"),
     "run": ("immy_nornir.cli.commands.scheduling.schedule_run", "run"),
     "status": ("immy_nornir.cli.commands.scheduling.schedule_run", "status"),
 }
@@ -83,7 +84,9 @@ class Scheduled:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Known:
+    """The schedules of a fleet, with what the history knows of them."""
+
     root: Path
     fleet: Fleet
     schedules: tuple[Scheduled, ...]
@@ -91,20 +94,14 @@ class _Known:
     counts: Mapping[str, Mapping[Any, int]]
 
 
-def _known(ctx: click.Context, sources: Sequence[Path]) -> _Known:
+def known_of(ctx: click.Context, sources: Sequence[Path]) -> Known:
     """The fleet's schedules, with what the history knows. Raises FilesError for errors in the files."""
-    from immy_nornir.fleet.checks.fleet import errors_of
-    from immy_nornir.fleet.checks.schedules import check_schedules
     from immy_nornir.fleet.load import load_scheduled
     from immy_nornir.history.queries import FILE, Reader
 
     root = startup.root_of(ctx)
-    fleet, _ = startup.load(root, sources)
-    problems: list[Any] = []
-    books = load_scheduled(root, fleet, problems)
-    problems += check_schedules(fleet, books.values(), time.time(), read_file=startup.read_lines)
-    if found := errors_of(sorted(set(problems))):
-        raise FilesError(found)
+    fleet, _ = startup.load(root, sources, scheduled=lambda read: judged(root, read, books=True))
+    books = load_scheduled(root, fleet, [])
     try:
         reader = Reader(startup.state_of(ctx, root) / FILE)
     except HistoryError:
@@ -117,7 +114,22 @@ def _known(ctx: click.Context, sources: Sequence[Path]) -> _Known:
     finally:
         if reader is not None:
             reader.close()
-    return _Known(root, fleet, scheduled, last, counts)
+    return Known(root, fleet, scheduled, last, counts)
+
+
+def judged(root: Path, fleet: Fleet, *, books: bool) -> list[Problem]:
+    """What is wrong with the schedules of a fleet, as lint tells it; `books`: and with the playbooks that they name."""
+    from immy_nornir.fleet.checks.schedules import check_schedules
+    from immy_nornir.fleet.load import load_playbook, playbook_files
+    from immy_nornir.model.places import Level
+
+    named, read, problems = {one.playbook for one in fleet.schedules}, [], []
+    for file in playbook_files(root):
+        book, found = load_playbook(root, file)
+        read.append(book)
+        problems += found if books and book.file in named else []
+    problems += check_schedules(fleet, read, time.time(), read_file=startup.read_lines)
+    return [one for one in problems if one.level is Level.ERROR]
 
 
 def _scheduled(one: Schedule, fleet: Fleet, books: Mapping[str, Any], reader: Any) -> Scheduled:
@@ -160,7 +172,7 @@ def list_(ctx: click.Context, sources: tuple[Path, ...], form: str) -> None:
     """List the schedules: when each is due next, by its own clock and here, and what became of it last."""
     from immy_nornir.decide.schedules import next_occasion, rule_of
 
-    known, now = _known(ctx, sources), time.time()
+    known, now = known_of(ctx, sources), time.time()
     due = {one.schedule.name: next_occasion(one.schedule, one.asked, now) for one in known.schedules}
     if form == "json":
         listed = [_listed(one, due[one.schedule.name], known) for one in known.schedules]
@@ -209,12 +221,12 @@ def _unknown_zones(schedules: Sequence[Scheduled]) -> list[str]:
     names = sorted({member.name for one in own for member in one.members if not member.zone})
     if not names:
         return []
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    more = and_more(len(names) - 5)
     told = f"nobody knows the zone of {', '.join(names[:5])}{more}"
     return [f"{told}: {FALLBACK_ZONE} is taken until they report one, or immy_time_zone says it"]
 
 
-def _listed(one: Scheduled, coming: Any, known: _Known) -> dict[str, object]:
+def _listed(one: Scheduled, coming: Any, known: Known) -> dict[str, object]:
     from immy_nornir.decide.schedules import rule_of
 
     plan, last = one.schedule, known.last.get(one.schedule.name)
@@ -272,7 +284,7 @@ def preview(
     """Show every time at which the schedules, or the one called NAME, are due, with what clock changes do to it."""
     from immy_nornir.decide.schedules.due import remarked
 
-    known = _known(ctx, sources)
+    known = known_of(ctx, sources)
     chosen = named(known.schedules, name)
     start = time.time() if first is None else first.timestamp()
     paused = [one.schedule for one in chosen if one.schedule.paused]
@@ -327,71 +339,3 @@ def _show_preview(shown: Sequence[tuple[Occasion, str, Scheduled]]) -> None:
         for occasion, remark, one in shown
     ]
     table.show(("DUE", f"HERE ({zone.offset})", "SCHEDULE", "COMPUTERS", "TENANTS", "REMARK"), rows)
-
-
-# --- export -------------------------------------------------------------------------------------------------------
-
-
-@schedule.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--to", "kind", type=click.Choice(["systemd", "cron", "windows"]), required=True, help="For whom.")
-@click.option("--out", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Write files into DIR.")
-@options.sources
-@options.vault
-@click.pass_context
-def export(ctx: click.Context, names: tuple[str, ...], kind: str, out: Path | None, sources: tuple[Path, ...]) -> None:
-    """Write the schedules, or those called NAME, for systemd, cron or the Windows Task Scheduler.
-
-    They call `immy run` with the same arguments. For systemd there is also the unit of `immy schedule run`, which needs
-    none of the others. What such a scheduler cannot do is said in the files.
-    """
-    from immy_nornir.service.exports import jobs as jobs_
-    from immy_nornir.service.exports.cron import crontab
-    from immy_nornir.service.exports.systemd import units
-    from immy_nornir.service.exports.windows import tasks
-
-    known, now = _known(ctx, sources), time.time()
-    chosen = [one for name in names for one in named(known.schedules, name)] if names else list(known.schedules)
-    program, folder = _program(ctx), str(known.root.absolute())
-    more = tuple(word for one in sources for word in ("-i", str(one.absolute())))
-    made = (
-        jobs_.jobs_of(one.schedule, one.parts, program, now, more, _groups(known.fleet, one.members)) for one in chosen
-    )
-    jobs = jobs_.unlike([job for each in made for job in each])
-    if kind == "systemd":
-        files = units(jobs, [*program, "schedule", "run", *more], folder)
-    elif kind == "cron":
-        files = {"immy.crontab": crontab(jobs, folder)}
-    else:
-        files = tasks(jobs, folder, now)
-    for name, text in files.items():
-        if out is None:
-            if len(files) > 1:
-                say(f"# --- {name}" if kind != "windows" else f"<!-- {name} -->")
-            say(text.replace("\r\n", "\n"), nl=False)
-            continue
-        out.mkdir(parents=True, exist_ok=True)
-        path = out / name
-        path.write_text(text, encoding="utf-16" if name.endswith(".xml") else "utf-8", newline="")
-        say(str(path))
-    for job in jobs:
-        if job.refused:
-            say(f"immy: not exported: {job.title}: {job.refused}", err=True)
-
-
-def _groups(fleet: Fleet, members: Sequence[Member]) -> dict[str, set[str]]:
-    """The groups of some computers, with those of them that each holds."""
-    found: dict[str, set[str]] = {}
-    for one in members:
-        computer = fleet.inventory.computers.get(one.name)
-        for group in computer.groups if computer is not None else ():
-            found.setdefault(group, set()).add(one.name)
-    return found
-
-
-def _program(ctx: click.Context) -> list[str]:
-    """The command that runs immy, as another program has to call it."""
-    found = shutil.which("immy")
-    words = [found] if found is not None else [sys.executable, "-m", "immy_nornir"]
-    state = ctx.obj.get("state") if ctx.obj else None
-    return [*words, "--state", str(state)] if state is not None else words

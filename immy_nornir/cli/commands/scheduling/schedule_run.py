@@ -17,14 +17,15 @@ import click
 from immy_nornir.cli import options, startup
 from immy_nornir.cli.door import say, say_json
 from immy_nornir.cli.times import Zone
-from immy_nornir.errors import FilesError, HistoryError, ImmyError, UsageError
+from immy_nornir.errors import HistoryError, ImmyError, UsageError
 from immy_nornir.text import json
+from immy_nornir.text.plain import and_more
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from immy_nornir.decide.resolve.winning_deployments import Targets
     from immy_nornir.model.control.schedules import Schedule
+    from immy_nornir.model.places import Problem
     from immy_nornir.model.playbooks import Fleet, Playbook
     from immy_nornir.service.loop import AtWork, Health
     from immy_nornir.service.served import Served
@@ -89,7 +90,7 @@ def _wait_for_turn(state: Path, *, wait: bool) -> Any:
 
     make_folder(state)
     lock, stopped, told = SoleLock(state / LOCK), [False], False
-    restore = startup.on_interrupt([lambda: stopped.__setitem__(0, True)])
+    restore = startup.on_interrupt([lambda _by: stopped.__setitem__(0, True)])
     try:
         while not lock.take():
             if stopped[0]:
@@ -123,7 +124,7 @@ def _served(root: Path, state: Path, ref: str, sources: Sequence[Path]) -> Serve
         except ImmyError as error:
             return error.message
         errors = [one for one in found if one.level is Level.ERROR]
-        more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
+        more = and_more(len(errors) - 1)
         return f"{errors[0]}{more}" if errors else ""
 
     served = Served(root, ref, state.absolute() / "served", check, SystemClock(), _tell)
@@ -161,7 +162,7 @@ def _serve(
             around = _surroundings(engine, state, root, served)
             service = Service(engine, crew, works, around, pace, takes_up=given["due"])
             names = ", ".join(one.name for one in engine.fleet.schedules) or "none"
-            _tell(f"serves {startup.near(root)}; schedules: {names}")
+            _tell(f"serves {root.absolute()}; schedules: {names}")
             sound = service.once() if given["once"] else service.serve()
     finally:
         if served is not None:
@@ -177,31 +178,14 @@ def _serve(
 
 def _engine(root: Path, state: Path, sources: Sequence[Path]) -> Engine:
     """The engine of a service: errors of the schedules stop it as those of all other files do."""
-    fleet, _ = startup.load(root, sources)
-    _refuse(root, fleet)
-    engine: Engine = startup.engine_of(root, state, fleet, {}, sources)
-    read = engine.reload
+    from immy_nornir.cli.commands.scheduling.schedule import judged
 
-    def reload() -> tuple[Fleet, Targets] | None:
-        found = read()
-        if found is not None:
-            _refuse(root, found[0])
-        return found
+    def scheduled(fleet: Fleet) -> list[Problem]:
+        return judged(root, fleet, books=False)
 
-    engine.reload = reload
+    fleet, _ = startup.load(root, sources, scheduled=scheduled)
+    engine: Engine = startup.engine_of(root, state, fleet, {}, sources, scheduled=scheduled)
     return engine
-
-
-def _refuse(root: Path, fleet: Fleet) -> None:
-    """Raise FilesError for errors of the schedules, as lint tells them."""
-    from immy_nornir.fleet.checks.schedules import check_schedules
-    from immy_nornir.fleet.load import load_playbook, playbook_files
-    from immy_nornir.model.places import Level
-
-    books = [load_playbook(root, file)[0] for file in playbook_files(root)]
-    problems = check_schedules(fleet, books, time.time(), read_file=startup.read_lines)
-    if any(one.level is Level.ERROR for one in problems):
-        raise FilesError([one for one in problems if one.level is not Level.NOTE])
 
 
 def _watch_ref(engine: Engine, served: Served) -> None:
@@ -246,7 +230,7 @@ def _surroundings(engine: Engine, state: Path, root: Path, served: Served | None
     )
 
 
-def _stops(engine: Engine) -> list[Callable[[], None]]:
+def _stops(engine: Engine) -> list[Callable[[str], None]]:
     from immy_nornir.cli.commands.run import stops
 
     return stops(engine)
@@ -336,8 +320,8 @@ def status(ctx: click.Context, form: str) -> None:
     if not alive:
         ended = "it was stopped" if health.get("ended") else "it has died" if health else "it never ran here"
         problems = [f"no service is at work: {ended}; immy schedule run begins it"]
-    elif not health:
-        problems = ["it has not taken a turn yet"]
+    elif not health or health.get("ended"):  # what is written down is of the one before
+        health, problems = {}, ["it is starting: its first turn is under way"]
     elif time.time() - float(health["at"]) > STALE_SECONDS:
         problems.insert(0, f"it has not taken a turn for {(time.time() - float(health['at'])) / 60:.0f} minutes")
     healthy = not problems
@@ -367,10 +351,9 @@ def _show(health: dict[str, Any], problems: Sequence[str], *, alive: bool) -> No
 def _simulate(ctx: click.Context, root: Path, sources: Sequence[Path], form: str, given: dict[str, Any]) -> None:
     from immy_nornir.decide.agenda import Begin, simulate
 
-    fleet, _ = startup.load(root, sources)
     begin = _time(given["start"])
     end = begin + given["days"] * 86400.0
-    engine: Engine = startup.engine_of(root, startup.state_of(ctx, root), fleet, {}, sources)
+    engine = _engine(root, startup.state_of(ctx, root), sources)
     try:
         works = _works(engine, root)
         found = works.now()

@@ -13,7 +13,7 @@ from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.step import Note
 from immy_nornir.model.playbooks import Stage
-from immy_nornir.model.record.entries import ActionEnded, StageFailed, TimeOver
+from immy_nornir.model.record.entries import ActionEnded, JobWithdrawn, StageFailed, TimeOver
 from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason
 
 
@@ -47,6 +47,8 @@ def end(state: State, moment: Moment) -> Note | None:
     job = state.job
     if job is None or job.over or not state.current or state.actions[state.current].plan.always:
         return None
+    if job.unsent:
+        return Note(JobWithdrawn(job.id, state.over))
     left = "its job was still at work, and was left on the computer"
     told = left if job.seen else "whether its job was begun is not known"
     return Note(ActionEnded(state.current, Outcome.FAILED, OutcomeReason.TIME_OVER, f"{state.over}; {told}"))
