@@ -26,7 +26,8 @@ class Detail:
     session: Followed
     what: str
     actions: Sequence[ActionRow]
-    events: Sequence[Event]
+    log: Sequence[str] = ()
+    """What was done, and what jobs wrote."""
 
 
 def detail_of(one: Detail, now: float, height: int, back: int = 0, *, whole: bool = False) -> View:
@@ -37,7 +38,7 @@ def detail_of(one: Detail, now: float, height: int, back: int = 0, *, whole: boo
     if whole:
         start = max(0, min(back, len(rows) - room))
         return View(0, 0, heads, "", tuple(rows[start : start + room]))
-    lines = log_lines(one.events)
+    lines = list(one.log)
     most = max(room // 3, room - len(lines), _FEWEST)
     shown = _pressing(one.actions, rows, most)
     free = max(room - len(shown), 1)

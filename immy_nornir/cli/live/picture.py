@@ -56,8 +56,8 @@ class View:
     rows: tuple[Row, ...]
     lines: tuple[str, ...] = ()
     """What is shown below the rows as it is."""
-    foot: str = ""
-    """What the keys do."""
+    foot: tuple[str, ...] = ()
+    """What the keys do; at the bottom."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,6 +222,53 @@ def show(view: View) -> None:
     Console().print(drawn(view))
 
 
+class FullScreen:
+    """A terminal's other screen, on which views are drawn whole; what was there before comes back at the end."""
+
+    def __init__(self) -> None:
+        self._console: Any = None
+        self._live: Any = None
+
+    def __enter__(self) -> FullScreen:
+        from rich.console import Console
+
+        self._console = Console()
+        self._begin()
+        return self
+
+    def _begin(self) -> None:
+        from rich.live import Live as RichLive
+
+        self._live = RichLive(
+            console=self._console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+        )
+        self._live.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):  # the terminal may have gone away
+            self._live.__exit__(None, None, None)
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """The usual screen meanwhile."""
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._begin()
+
+    def draw(self, view: View, size: tuple[int, int]) -> None:
+        """Draw a view on a terminal of so many columns and lines, with its last line at the bottom."""
+        from rich.layout import Layout
+        from rich.text import Text
+
+        self._console.size = size
+        whole = Layout()
+        foot = Text("\n".join(map(visible, view.foot)), style="bold", no_wrap=True, overflow="ellipsis")
+        whole.split_column(Layout(drawn(view), name="view"), Layout(foot, size=max(len(view.foot), 1), name="foot"))
+        self._live.update(whole, refresh=True)
+
+
 def progress_for(
     total: int,
     runs: Sequence[Callable[[], RunState]] = (),

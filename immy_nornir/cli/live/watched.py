@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from immy_nornir.cli.live.detail import Detail
+from immy_nornir.cli.live.detail import Detail, log_lines
+from immy_nornir.cli.live.looking import TENANT
 from immy_nornir.cli.live.picture import Here, Row, Seen, row_of, where
 from immy_nornir.cli.times import clock
 from immy_nornir.decide.runs.exit_code import Became, exit_code
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 _OPEN = (Status.CREATED, Status.RUNNING, Status.WAITING)
 _TIMED = (WaitKind.WINDOW, WaitKind.HOLD, WaitKind.RETRY)
 """Waits whose time is known; of others it is known only when somebody looks again."""
-_EVENTS = 2000
-"""So many events of one computer are kept to scroll through."""
+_LINES = 5000
+"""So many lines of one computer are kept to scroll through."""
 _FAILED = 100
 """So many of those that ended badly are kept for the picture."""
 _RANKS = (Status.RUNNING, Status.WAITING, Status.FAILED, Status.PARTIALLY_PASSED, Status.INTERRUPTED, Status.MISSED)
@@ -68,6 +69,7 @@ class Watched:
         self._bad: dict[str, float] = {}
         self._reboots = 0
         self._order: list[str] | None = None
+        self._filtered: tuple[str, list[str]] | None = None
         self._run: RunRow | None = None
         self._waves = None if spec is None else RunState(spec)
         self._since = 0.0
@@ -231,11 +233,25 @@ class Watched:
         return Row(one.computer, elapsed, word(one.status), one.reason, failed=failed)
 
     def listed(self, filter_: str) -> list[str]:
-        """Ids of the sessions that a text stands in: those at work first, then those that wait, then the ended ones."""
+        """Ids of the sessions that a text stands in: those at work first, then those that wait, then the ended ones.
+
+        `tenant:NAME` means exactly this tenant.
+        """
         if self._order is None:
-            self._order = sorted(self._told, key=self._rank)
-        wanted = filter_.casefold()
-        return [id_ for id_ in self._order if wanted in self._words(self._told[id_])] if wanted else self._order
+            self._order, self._filtered = sorted(self._told, key=self._rank), None
+        if not filter_:
+            return self._order
+        if self._filtered is None or self._filtered[0] != filter_:
+            tenant, wanted = filter_.removeprefix(TENANT), filter_.casefold()
+            exact = filter_.startswith(TENANT)
+            told = self._told
+            found = [
+                one
+                for one in self._order
+                if (told[one].tenant == tenant if exact else wanted in self._words(told[one]))
+            ]
+            self._filtered = filter_, found
+        return self._filtered[1]
 
     def _rank(self, id_: str) -> tuple[int, float, str]:
         one = self._told[id_]
@@ -252,12 +268,12 @@ class Watched:
             raise KeyError(id_)
         known = self._detail
         if known is None or known.session.id != one.id:
-            known = Detail(one, "", (), ())
+            known = Detail(one, "", ())
             self._seen = 0
         if known.session != one or not known.actions:
             events, self._seen = self.following.of_session(one.id, self._seen)
             actions = self._reader.actions(one.id)
-            known = Detail(one, self.what(one), actions, [*known.events, *events][-_EVENTS:])
+            known = Detail(one, self.what(one), actions, [*known.log, *log_lines(events)][-_LINES:])
         self._detail = known
         return known
 

@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING
 import click
 
 from immy_nornir.cli import completing, screens, startup
+from immy_nornir.cli.approving.choice import Chosen as Sessions
 from immy_nornir.cli.approving.choice import find
 from immy_nornir.cli.door import say
 from immy_nornir.errors import UsageError
 
 if TYPE_CHECKING:
-    from immy_nornir.cli.live.watched import Watch
+    from pathlib import Path
+
+    from immy_nornir.cli.live.screen import Chosen
+    from immy_nornir.cli.live.watched import Watch, Watched
     from immy_nornir.history.queries import Reader, RunRow
+    from immy_nornir.model.control.orders import OrderKind
 
 
 @click.command()
@@ -54,9 +59,34 @@ def watch(ctx: click.Context, what: str | None, after: str | None, form: str, *,
             told.tell_json(watched, cursor, once=once)
         elif once:
             told.tell_once(watched)
+        elif cursor is None and is_screen():
+            ctx.exit(_on_screen(root, state, watched))
         else:
             told.tell_lines(watched, cursor)
         ctx.exit(0 if once else watched.code)
+
+
+def _on_screen(root: Path, state: Path, watched: Watched) -> int:
+    """Watch on the terminal; the exit code."""
+    from immy_nornir.cli.approving.from_screen import order_from_screen
+    from immy_nornir.cli.live import told
+    from immy_nornir.cli.live.screen import watch_on_screen
+
+    def order(kind: OrderKind, chosen: Chosen) -> None:
+        order_from_screen(root, state, kind, chosen.name, _meant(watched.watch, chosen))
+
+    over = watch_on_screen(watched, order)
+    told.tell_once(watched)
+    if over:
+        return watched.code
+    say(f"it goes on; {startup.command(f'watch {watched.watch.name}')} shows it again")
+    return 0
+
+
+def _meant(watch: Watch, chosen: Chosen) -> Sessions:
+    if chosen.session:
+        return Sessions((chosen.session,))
+    return Sessions(run=watch.run, tenant=chosen.tenant or None)
 
 
 def _named(reader: Reader, what: str | None) -> Watch:
