@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from immy_nornir.decide.health.stuck import OpenSession
     from immy_nornir.decide.onboarding import Onboarded
     from immy_nornir.decide.runs.run_state import RunState
-    from immy_nornir.history.following import Following
     from immy_nornir.history.tables.about import About
+    from immy_nornir.history.tables.following import Following
     from immy_nornir.model.control.holds import Freeze
     from immy_nornir.model.control.orders import Order
     from immy_nornir.model.control.schedules import KnownOccasion
@@ -434,7 +434,7 @@ class Reader:
 
     def following(self, run_id: str = "", sessions: Iterable[str] = ()) -> Following:
         """What changes in a run, or in these sessions; sees nothing new where a copy of the history is read."""
-        from immy_nornir.history.following import Following
+        from immy_nornir.history.tables.following import Following
 
         owners = self._path.parent / "owners"
         return Following(self._rows, self._path, lambda owner: locks.is_alive(owners, owner), run_id, sessions)

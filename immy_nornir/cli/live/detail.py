@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from immy_nornir.cli.live.picture import Row, View
 from immy_nornir.cli.times import clock, offset_of
-from immy_nornir.history.following import Event, Followed
 from immy_nornir.history.rows import ActionRow
+from immy_nornir.history.tables.following import Event, Followed
 from immy_nornir.model.playbooks import ActionType
 from immy_nornir.model.record.session import Outcome
 from immy_nornir.model.record.words import STATES, said, word

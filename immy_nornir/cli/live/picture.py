@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FEWEST_FOR_AN_END = 0.1
 """Before this part has ended nobody can say how long the rest takes."""
+_AT_WORK = (None, WaitKind.JOB)
 _FIXED = 6
 """Lines that are no rows: the bar, three of figures, one that stops, one for the rest."""
 
@@ -68,13 +69,9 @@ class Here:
     stage: str
     what: str
     waits: WaitKind | None
+    """None: something is done on its computer."""
     until: float | None = None
     """When what it waits for is expected, where that is to be told."""
-
-    @property
-    def at_work(self) -> bool:
-        """Whether something is done on its computer."""
-        return self.waits in (None, WaitKind.JOB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +95,8 @@ class Seen:
 
 def view_of(seen: Seen, now: float, height: int) -> View:
     """What is to be seen on a screen of so many lines."""
-    return View(
-        seen.total, sum(seen.ended.values()), heads_of(seen), stopping_words(seen.stopping), _rows(seen, now, height)
-    )
+    done = sum(seen.ended.values())
+    return View(seen.total, done, heads_of(seen), stopping_words(seen.stopping), _rows(seen, now, height))
 
 
 def heads_of(seen: Seen) -> tuple[str, ...]:
@@ -111,7 +107,7 @@ def heads_of(seen: Seen) -> tuple[str, ...]:
     if not halts and seen.total > done >= max(1, seen.total * FEWEST_FOR_AN_END):
         pace = seen.elapsed / done if seen.pace is None else seen.pace
         parts.append(f"about {_about(pace * (seen.total - done))} left")
-    at_work = sum(one.at_work for one in here.values())
+    at_work = sum(one.waits in _AT_WORK for one in here.values())
     standing = [f"{at_work:,} at work", f"{len(here) - at_work:,} waiting"]
     if (rest := seen.total - done - len(here)) > 0:
         standing.append(f"{rest:,} {word(Status.CREATED)}")
@@ -204,8 +200,8 @@ def _rows(seen: Seen, now: float, height: int) -> tuple[Row, ...]:
     """Those that ended badly last, those at work, those that wait: these together where there are many of them."""
     room = max(height - _FIXED, 4)
     shown = seen.failed[-max(2, room // 3) :]
-    busy = [(name, one) for name, one in seen.here.items() if one.at_work]
-    idle = [(name, one) for name, one in seen.here.items() if not one.at_work]
+    busy = [(name, one) for name, one in seen.here.items() if one.waits in _AT_WORK]
+    idle = [(name, one) for name, one in seen.here.items() if one.waits not in _AT_WORK]
     left = room - len(shown)
     if len(busy) + len(idle) <= left:
         return (*shown, *(row_of(name, one, now) for name, one in (*busy, *idle)))

@@ -17,7 +17,7 @@ from immy_nornir.text import json
 
 if TYPE_CHECKING:
     from immy_nornir.cli.live.watched import Watched
-    from immy_nornir.history.following import Cursor, Event
+    from immy_nornir.history.tables.following import Cursor, Event
 
 SCHEMA_VERSION = 1
 LOOK_SECONDS = 0.5

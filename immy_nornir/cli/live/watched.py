@@ -1,7 +1,7 @@
 """What is watched from another process: rows of the history -> what is to be seen, with the words of the live picture.
 
-Reads through `history.following`; decides and draws nothing. What a session does is read for those that are at work,
-and only when it has changed.
+Reads through `history.tables.following`; decides and draws nothing. What a session does is read for those that are at
+work, and only when it has changed.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from immy_nornir.model.record.status import TERMINAL
 from immy_nornir.model.record.words import said, waits, word
 
 if TYPE_CHECKING:
-    from immy_nornir.history.following import Followed
     from immy_nornir.history.queries import Reader, RunRow
+    from immy_nornir.history.tables.following import Followed
 
 _OPEN = (Status.CREATED, Status.RUNNING, Status.WAITING)
 _TIMED = (WaitKind.WINDOW, WaitKind.HOLD, WaitKind.RETRY)
@@ -65,6 +65,8 @@ class Watched:
         self._told: dict[str, Followed] = {}
         """The rows that the figures below are of."""
         self._here: dict[str, Here] = {}
+        """By the names that they are shown with."""
+        self._names: dict[str, str] = {}
         self._ended: Counter[Status] = Counter()
         self._bad: dict[str, float] = {}
         self._reboots = 0
@@ -126,7 +128,7 @@ class Watched:
         if before is not None:
             self._ended[before.status] -= 1
             self._reboots -= before.reboots
-            self._here.pop(one.id, None)
+            self._here.pop(self._names.pop(one.id, ""), None)
             self._bad.pop(one.id, None)
         if one.status is Status.SUPERSEDED:  # another one follows it, or it is nobody's business
             self._told.pop(one.id, None)
@@ -135,7 +137,9 @@ class Watched:
         self._ended[one.status] += 1
         self._reboots += one.reboots
         if one.status in (Status.RUNNING, Status.WAITING):
-            self._here[one.id] = self.here(one)
+            name = one.computer if one.computer not in self._here else f"{one.computer} ({one.id})"
+            self._names[one.id] = name
+            self._here[name] = self.here(one)
         elif one.status not in (Status.PASSED, Status.CREATED):
             self._bad[one.id] = one.ended_at or 0.0
 
@@ -191,10 +195,6 @@ class Watched:
 
     def seen(self, now: float) -> Seen:
         """All sessions, for the picture."""
-        here: dict[str, Here] = {}
-        for id_, one in self._here.items():
-            name = self._told[id_].computer
-            here[name if name not in here else f"{name} ({id_})"] = one
         ended = {status: number for status, number in self._ended.items() if status not in _OPEN and number}
         failed = [self.row(one, now) for one in heapq.nlargest(_FAILED, self._bad, self._bad.__getitem__)[::-1]]
         run = self._run
@@ -202,7 +202,7 @@ class Watched:
         ends = now if run is None or run.ended_at is None or not self.over else run.ended_at
         place = where(self._waves) if self._waves is not None else ""
         pace = self._pace(max(self._since, began), ends)
-        return Seen(len(self._told), here, ended, failed, self._reboots, place, ends - began, 0, pace, self.over)
+        return Seen(len(self._told), self._here, ended, failed, self._reboots, place, ends - began, 0, pace, self.over)
 
     def _pace(self, since: float, ends: float) -> float | None:
         """Seconds for each session that has ended since the run was begun, or taken up again."""

@@ -47,8 +47,8 @@ def watch(ctx: click.Context, what: str | None, after: str | None, form: str, *,
     """
     from immy_nornir.cli.live import told
     from immy_nornir.cli.live.watched import Watched
-    from immy_nornir.history.following import cursor_of
     from immy_nornir.history.queries import FILE, Reader
+    from immy_nornir.history.tables.following import cursor_of
 
     root = startup.root_of(ctx)
     state = startup.state_of(ctx, root)

@@ -11,7 +11,7 @@ import itertools
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ MOST = 2000
 SWEEP_LOOKS = 8
 """Every so many looks at a history that changes, rows are looked at that no entry tells of."""
 _SOME = 500
-_STATUSES = frozenset(Status)
+_STATUSES: Mapping[object, Status] = {one.value: one for one in Status}
 _INSIDE = ("JobSeen", "JobEnded", "ActionEnded", "Waiting", "Finished")
 """Kinds of entries of which more is told than their sentence."""
 _CURSOR = re.compile(r"([0-9a-f]{8})-(\d{1,18})-(\d{1,18})", re.ASCII)
@@ -134,9 +134,9 @@ class Following:
         """By id."""
         self.history = str(ask("SELECT value FROM meta WHERE name='history_id'", ())[0][0])[:8]
         self._seen = self.newest()
-        self._read(sessions)
         if run:
             self._take(ask(f"SELECT {_COLUMNS} FROM sessions WHERE run_id=? ORDER BY number", (run,)))  # noqa: S608 - constants
+        self._read([one for one in sessions if one not in self._raw])
         self._heirs()
         self._stand(set(self._raw))
 
@@ -200,13 +200,13 @@ class Following:
         taken: set[str] = set()
         for row in rows:
             damage: list[str] = []
-            one = whole(Followed, dict(row), damage.append)
-            if one.status not in _STATUSES:
+            one = whole(Followed, {**dict(row), "status": _STATUSES.get(row["status"], row["status"])}, damage.append)
+            if row["status"] not in _STATUSES:
                 damage.append(f"status is {one.status!r:.60}")
             if damage:
                 told = f"its record is damaged: {'; '.join(damage[:3])}"
                 one = replace(one, status=Status.FAILED, reason=told)
-            self._raw[one.id] = replace(one, status=Status(one.status))
+            self._raw[one.id] = one
             taken.add(one.id)
             if one.superseded_by and one.superseded_by not in self._raw:
                 self._left.add(one.superseded_by)
