@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from immy_nornir.decide.steps.state import State, fold
 from immy_nornir.errors import HistoryError, UsageError
 from immy_nornir.history.store import FILE, History
 from immy_nornir.history.tables import following
-from immy_nornir.history.tables.following import Cursor, cursor_of
+from immy_nornir.history.tables.following import Cursor, Event, cursor_of
 from immy_nornir.model.control.orders import OrderKind
 from immy_nornir.model.plan import Plan
 from immy_nornir.model.record.entries import (
@@ -266,6 +266,14 @@ def test_who_is_at_a_session_is_seen_without_an_entry_and_what_a_dead_process_le
         assert (watched.over, watched.code) == (True, 130)
 
 
+def numbers(events: Sequence[Event]) -> dict[str, list[int]]:
+    """The entries of each record in the order in which they came."""
+    found: dict[str, list[int]] = {}
+    for one in events:
+        found.setdefault(one.session, []).append(one.seq)
+    return found
+
+
 def test_events_come_once_each_in_parts_of_any_size_whatever_else_is_written(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,8 +310,10 @@ def test_events_come_once_each_in_parts_of_any_size_whatever_else_is_written(
                 if end == at:
                     break
                 at = end
-            assert rest == told[number + 1 :]
-        assert list(lines_of(told[-2], alone=True))[-2:] == ["         | out", "         | put"]
+            assert numbers(rest) == numbers(told[number + 1 :])
+        seen = next(one for one in told if one.kind == "JobSeen")
+        assert list(lines_of(seen, alone=True)) == ["         | out", "         | put"]
+        assert list(lines_of(seen, alone=False)) == []
         assert cursor_of(str(told[0].cursor)) == told[0].cursor
         with pytest.raises(UsageError, match="another history"):
             found.check(Cursor("00000000"))
