@@ -16,11 +16,13 @@ from immy_nornir.model.control.orders import How, OrderKind
 def order_from_screen(root: Path, state: Path, kind: OrderKind, name: str, chosen: Chosen) -> None:
     """Ask and order as `immy sessions cancel|pause|resume` do, and wait until the answers are read.
 
-    What cannot be ordered is said; nothing is raised but KeyboardInterrupt's end of the question.
+    What cannot be ordered is said, and Ctrl-C ends the question only.
     """
     try:
         _order(root, state, kind, name, chosen)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
+        if type(stopped) is not KeyboardInterrupt:  # the process is to end, not the question
+            raise
         say("\nnothing more is ordered", err=True)
     except FilesError as error:
         for problem in error.problems:

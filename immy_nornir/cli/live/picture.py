@@ -229,5 +229,5 @@ def _groups(idle: Sequence[tuple[str, Here]]) -> list[Row]:
 
 def row_of(name: str, one: Here, now: float) -> Row:
     """A session that somebody is at, or that waits, as a row."""
-    until = "" if one.until is None or one.until <= now else f"in {clock(one.until - now)}"
+    until = "" if one.until is None or one.until < now + 1 else f"in {clock(one.until - now)}"
     return Row(name, clock(now - one.began), one.stage, one.what, until=until)

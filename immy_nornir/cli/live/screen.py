@@ -55,6 +55,10 @@ def watch_on_screen(watched: Watched, order: Order) -> bool:
             return shown.run()
 
 
+class Ended(KeyboardInterrupt):
+    """The process is to end, whatever the operator is being asked."""
+
+
 class _Screen:
     def __init__(self, watched: Watched, order: Order, keys: Keys, screen: FullScreen) -> None:
         self._watched = watched
@@ -187,7 +191,7 @@ def _size() -> tuple[int, int]:
 
 def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of handlers
     """End by an exception, so that the terminal is put back before."""
-    raise KeyboardInterrupt
+    raise Ended
 
 
 @contextlib.contextmanager

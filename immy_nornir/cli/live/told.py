@@ -14,6 +14,7 @@ from immy_nornir.cli.live.picture import Row, View, heads_of, view_of
 from immy_nornir.cli.live.progress import is_worth_a_line
 from immy_nornir.cli.times import offset_of
 from immy_nornir.text import json
+from immy_nornir.text.visible import visible
 
 if TYPE_CHECKING:
     from immy_nornir.cli.live.watched import Watched
@@ -56,7 +57,7 @@ def tell_once(watched: Watched) -> None:
         show(view)
         return
     for line in plain_lines(view):
-        say(line)
+        say(visible(line))
 
 
 def tell_lines(watched: Watched, after: Cursor | None) -> None:
@@ -67,7 +68,7 @@ def tell_lines(watched: Watched, after: Cursor | None) -> None:
         tell_once(watched)
     for event in _events(watched, seen):
         for line in lines_of(event, alone=watched.session is not None):
-            say(line)
+            say(visible(line))
         sys.stdout.flush()
     if watched.session is not None:
         tell_once(watched)
