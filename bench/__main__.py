@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.measure import BenchError
 from bench.table import Settings
 
-NAMES = ("detection", "cpu", "reboots", "scale", "recording", "waiting", "budgets")
+NAMES = ("detection", "cpu", "reboots", "scale", "recording", "waiting", "watching", "budgets")
 
 
 def main() -> int:

@@ -22,7 +22,11 @@ from rich.text import Text
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 _IMMY = Path(sys.executable).with_name("immy")
-_SIZES = {80: 28, 120: 34}
+_SIZES = {80: 28, 120: 34, 160: 40}
+_RUNS = (80, 120)
+"""Columns at which the live picture of a run is drawn."""
+_WATCHED = {"watch-80": (80, "watch"), "watch-160": (160, "watch sd-laptop-1")}
+"""Pictures of watching a run: their columns, and the command."""
 _OVER = "[all is drawn]"
 _PAGES = {"operator": (1, 3), "customer": (1, 2)}
 """The pages in print that are shown."""
@@ -38,7 +42,7 @@ def main() -> None:
         sys.exit(f"pictures need {', '.join(missing)}: apt-get install tmux chromium poppler-utils pngquant")
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        fleets = {columns: Path(folder) / f"fleet-{columns}" for columns in _SIZES}
+        fleets = {columns: Path(folder) / f"fleet-{columns}" for columns in _RUNS}
         for fleet in fleets.values():
             _do(_IMMY, "init", fleet)
         _screens(fleets)
@@ -60,30 +64,45 @@ def _screens(fleets: dict[int, Path]) -> None:
     try:
         for columns, fleet in fleets.items():
             _open(tmux, f"run-{columns}", columns, fleet, "immy demo")  # one after the other: a lab has its ports alone
-            frames = _watch(tmux, f"run-{columns}")
+            beside = _WATCHED if columns == _RUNS[0] else {}
+            for name, (width, what) in beside.items():  # from other shells, as soon as there is something to be seen
+                there = f"until immy {what} --once >/dev/null 2>&1; do sleep 1; done"
+                _open(tmux, name, width, fleet, f"{there}; immy {what}")
+            frames, others = _watch(tmux, f"run-{columns}", *beside)
+            for name, (width, what) in beside.items():
+                best = max(others[name], key=_worth if what == "watch" else _rich)
+                _draw(best, width, PICTURES / f"{name}.svg", f"immy {what}")
             _draw(max(frames, key=_worth), columns, PICTURES / f"run-{columns}.svg", "immy run playbooks/full.yml")
         for command, name in (("sessions list --run last -n 8", "list"), ("sessions show sd-laptop-1", "show")):
             _open(tmux, name, 120, fleets[120], f"immy {command} | head -n 26")
-            _draw(_watch(tmux, name)[-1], 120, PICTURES / f"{name}-120.svg", f"immy {command}")
+            _draw(_watch(tmux, name)[0][-1], 120, PICTURES / f"{name}-120.svg", f"immy {command}")
     finally:
         _do(*tmux, "kill-server")
 
 
+def _rich(screen: str) -> tuple[bool, int]:
+    """How much there is to be seen of one computer."""
+    text = _plain(screen)
+    return "under way" in text and "q quit" in text, len(text.split())
+
+
 def _open(tmux: tuple[str, ...], name: str, columns: int, fleet: Path, command: str) -> None:
-    shell = f"cd {fleet} && PATH={_IMMY.parent}:$PATH {command}; echo '{_OVER}'; sleep 1000"
+    shell = f"cd {fleet} && export PATH={_IMMY.parent}:$PATH; {command}; echo '{_OVER}'; sleep 1000"
     _do(*tmux, "new-session", "-d", "-s", name, "-x", str(columns), "-y", str(_SIZES[columns]), shell)
 
 
-def _watch(tmux: tuple[str, ...], name: str) -> list[str]:
-    """What the terminal showed, second by second, until its command had ended."""
+def _watch(tmux: tuple[str, ...], name: str, *beside: str) -> tuple[list[str], dict[str, list[str]]]:
+    """What a terminal showed, second by second, until its command had ended, and what others beside it did."""
     frames: list[str] = []
+    others: dict[str, list[str]] = {one: [] for one in beside}
     began = time.monotonic()
     while time.monotonic() - began < _LONGEST:
         time.sleep(0.5)
-        frames.append(_do(*tmux, "capture-pane", "-p", "-e", "-t", name))
+        for one, seen in (*others.items(), (name, frames)):
+            seen.append(_do(*tmux, "capture-pane", "-p", "-e", "-t", one))
         if _OVER in _plain(frames[-1]):
             break
-    return frames
+    return frames, others
 
 
 def _worth(screen: str) -> tuple[bool, int]:

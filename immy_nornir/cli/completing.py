@@ -123,6 +123,19 @@ def runs(ctx: click.Context, incomplete: str) -> Iterator[tuple[str, str]]:  # n
 
 
 @_offering
+def watched(ctx: click.Context, incomplete: str) -> Iterator[tuple[str, str]]:  # noqa: ARG001 - as all of them
+    """The newest runs, and the computers of the newest sessions."""
+    from immy_nornir.history.queries import Asked
+
+    with _reader(ctx) as reader:
+        runs, rows = reader.runs(_NEWEST), reader.sessions(Asked(limit=_NEWEST))
+    for row in runs:
+        yield row.id, row.command
+    for one in rows:
+        yield one.computer, "its newest session"
+
+
+@_offering
 def tenants(ctx: click.Context, incomplete: str) -> Iterator[str]:  # noqa: ARG001 - as all of them
     """Tenants of the inventory."""
     yield from sorted({one.tenant for one in _inventory(ctx).computers.values()})

@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "freeze": "Change nothing on computers, a tenant's for instance, until a time or until `immy unfreeze`.",
     "unfreeze": "Lift freezes; sessions that somebody stays for go on by themselves, the others when they are resumed.",
     "sessions": "Look at maintenance sessions, give them orders, and take up interrupted ones.",
+    "watch": "Watch a run, or a computer, that is at work in any process, until it has ended.",
     "runs": "Look at runs: the sessions that one command started together.",
     "doctor": "Look computers over, from their name to pending reboots: what is wrong, and what to type.",
     "computers": "Say something of single computers.",
@@ -48,7 +49,7 @@ _FOLDERS = {
     **dict.fromkeys(("freeze", "unfreeze"), "holding"),
     **dict.fromkeys(("init", "new", "schema", "lint"), "files"),
     "schedule": "scheduling",
-    "sessions": "at_sessions",
+    **dict.fromkeys(("sessions", "watch"), "at_sessions"),
 }
 """Commands whose modules lie in a folder of their own."""
 

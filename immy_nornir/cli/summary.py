@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from immy_nornir.cli import startup
 from immy_nornir.cli.approving.plan import plan_lines, plan_of
 from immy_nornir.cli.door import say, say_json
+from immy_nornir.decide.runs import exit_code as exit_codes
 from immy_nornir.errors import HistoryError
-from immy_nornir.model.record.session import EndReason, Status
+from immy_nornir.model.record.session import Status
 from immy_nornir.model.record.words import word
 from immy_nornir.report.words import count
 from immy_nornir.text import json
@@ -26,37 +27,20 @@ _OPEN = (Status.CREATED, Status.RUNNING, Status.WAITING, Status.INTERRUPTED)
 
 
 def exit_code(sessions: Sequence[LiveSession], check: bool) -> int:
-    """The command's exit code by the statuses of its sessions; of several the first of 130, 1, 6, 5, 4, 0."""
-    # Who is excluded or held on purpose has not failed: else no run over a fleet with such a computer could be fine. A
-    # session whose place another took says nothing.
-    outside = (EndReason.EXCLUDED, EndReason.HELD, EndReason.SUPERSEDED)
-    sessions = [live for live in sessions if live.recap.reason not in outside]
-    # Another process is at work on these computers; that one says what becomes of them.
-    ours = [live for live in sessions if live.refused is None or live.recap.reason is not None]
-    # A computer that is off, or that somebody else is at work on, did not fail: nothing was done to it.
-    away = (EndReason.AWAY, EndReason.BUSY)
-    reached = [live for live in ours if live.recap.status is not Status.MISSED or live.recap.reason not in away]
-    statuses = [live.recap.status for live in reached]
-    if Status.INTERRUPTED in statuses:
-        return 130
-    if _denied(reached):
-        return 2
-    if any(one not in (Status.PASSED, Status.WAITING) for one in statuses):
-        return 1
-    if len(reached) < len(ours):
-        return 6
-    if any(live.recap.deferred for live in sessions) or len(ours) < len(sessions):
-        return 5
-    if check and any(_pending(live) for live in sessions):
-        return 4
-    return 0
+    """The command's exit code by the statuses of its sessions."""
+    return exit_codes.exit_code([_became(live) for live in sessions], check=check)
 
 
-def _denied(sessions: Sequence[LiveSession]) -> bool:
-    """Whether somebody, or a brake, said no, and nothing was done."""
-    recaps = [live.recap for live in sessions]
-    done = any(one.attempted for recap in recaps for one in recap.actions) or any(recap.reboots for recap in recaps)
-    return not done and any(recap.reason is EndReason.NOT_APPROVED for recap in recaps)
+def _became(live: LiveSession) -> exit_codes.Became:
+    recap = live.recap
+    return exit_codes.Became(
+        recap.status,
+        recap.reason,
+        elsewhere=live.refused is not None and recap.reason is None,
+        deferred=recap.deferred,
+        did=any(one.attempted for one in recap.actions) or recap.reboots > 0,
+        pending=_pending(live),
+    )
 
 
 def record_code(engine: Engine, code: int) -> int:
@@ -82,7 +66,7 @@ def write_report(engine: Engine, run_id: str, session_ids: Sequence[str]) -> Pat
 
     engine.history.flush(_REPORT_SECONDS)
     with engine.history.read() as reader:
-        run = reader.runs(only=run_id)[0]
+        run = reader.runs(run_id=run_id)[0]
         rows = reader.sessions(Asked(run_id), actions=True)
         others = sorted(set(session_ids) - {row.id for row in rows})  # of earlier runs, taken up again
         rows += reader.sessions_of(others, actions=True)

@@ -6,7 +6,6 @@ Nothing outside this package sees SQL.
 from __future__ import annotations
 
 import dataclasses
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from immy_nornir.history.rows import JobRow as JobRow  # noqa: PLC0414
 from immy_nornir.history.rows import LogRow as LogRow  # noqa: PLC0414
 from immy_nornir.history.rows import RunRow as RunRow  # noqa: PLC0414
 from immy_nornir.history.rows import SessionRow as SessionRow  # noqa: PLC0414
-from immy_nornir.history.rows import whole, wrong_words
+from immy_nornir.history.rows import known, whole, wrong_words
 from immy_nornir.model.record.status import Status
 
 # What reads whole records is imported where that is done: a list of sessions takes a third of the time without it.
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from immy_nornir.decide.onboarding import Onboarded
     from immy_nornir.decide.runs.run_state import RunState
     from immy_nornir.history.tables.about import About
+    from immy_nornir.history.tables.following import Following
     from immy_nornir.model.control.holds import Freeze
     from immy_nornir.model.control.orders import Order
     from immy_nornir.model.control.schedules import KnownOccasion
@@ -87,19 +87,6 @@ def open_sessions(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     )
 
 
-def _known(value: Any) -> Any:
-    """What is asked with; a word of the command line holds its bytes where the locale could not read them."""
-    if not isinstance(value, str) or value.isascii():
-        return value
-    return value.encode("utf-8", "surrogateescape" if not _HALVES.search(value) else "replace").decode(
-        "utf-8", "replace"
-    )
-
-
-_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
-"""Halves of characters that stand for no byte."""
-
-
 class Reader:
     """A reading connection for one thread at a time. Use as a context manager."""
 
@@ -127,7 +114,7 @@ class Reader:
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         try:
-            return self._connection.execute(sql, [_known(one) for one in values]).fetchall()
+            return self._connection.execute(sql, [known(one) for one in values]).fetchall()
         except sqlite3.Error as error:
             raise troubles.refusal(self._path, "read", error) from error
 
@@ -138,11 +125,11 @@ class Reader:
         rows = self._rows(records.ALL_FREEZES) if now is None else self._rows(records.FREEZES_IN_FORCE, (now,))
         return [records.freeze_of(tuple(row)) for row in rows]
 
-    def runs(self, limit: int | None = None, only: str = "") -> list[RunRow]:
-        """Runs, newest first, or the one of this id; one whose process died is 'interrupted'."""
-        found, one_run = [], "WHERE id=?" if only else ""
-        sql = f"SELECT {_RUN_COLUMNS}, owner FROM runs {one_run} ORDER BY started_at DESC LIMIT ?"  # noqa: S608 - constants
-        for row in self._rows(sql, (*filter(None, [only]), limit or -1)):
+    def runs(self, limit: int | None = None, run_id: str | None = None) -> list[RunRow]:
+        """Runs, newest first, or one of them; one whose process died is 'interrupted'."""
+        found = []
+        sql = f"SELECT {_RUN_COLUMNS}, owner FROM runs WHERE ?1 IS NULL OR id=?1 ORDER BY started_at DESC LIMIT ?2"  # noqa: S608 - constants
+        for row in self._rows(sql, (run_id, limit or -1)):
             damage: list[str] = []
             one = whole(RunRow, {name: row[name] for name in RunRow.__dataclass_fields__}, damage.append)
             if damage:
@@ -285,6 +272,10 @@ class Reader:
             ),
             phases=_phases((one.id, one.phase) for one in actions if one.phase is not None),
         )
+
+    def actions(self, session_id: str) -> list[ActionRow]:
+        """A session's actions in their order, as far as they are whole."""
+        return self._actions(session_id, [])
 
     def _reboots(self, session_id: str) -> list[tuple[str, str]]:
         sql = "SELECT why, outcome FROM reboots WHERE session_id=? ORDER BY number"
@@ -438,6 +429,13 @@ class Reader:
             counts, status = found.setdefault(row["run_id"], {}), self._status(row, alive)
             counts[status] = counts.get(status, 0) + row["n"]
         return found
+
+    def following(self, run_id: str = "", sessions: Iterable[str] = ()) -> Following:
+        """What changes in a run, or in these sessions; sees nothing new where a copy of the history is read."""
+        from immy_nornir.history.tables.following import Following
+
+        owners = self._path.parent / "owners"
+        return Following(self._rows, self._path, lambda owner: locks.is_alive(owners, owner), run_id, sessions)
 
     def run_state(self, run_id: str) -> RunState | None:
         """How far a run is in its plays and waves; None where that is no record."""

@@ -5,6 +5,7 @@ SQLite keeps what it is given: a text where a number belongs, a word that nobody
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -182,3 +183,16 @@ def whole(kind: type[T], values: Mapping[str, Any], damage: Callable[[str], obje
             elif field.type == "bool":
                 made[name] = bool(values[name])
     return kind(**made)
+
+
+def known(value: Any) -> Any:
+    """What is asked with; a word of the command line holds its bytes where the locale could not read them."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("utf-8", "surrogateescape" if not _HALVES.search(value) else "replace").decode(
+        "utf-8", "replace"
+    )
+
+
+_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Halves of characters that stand for no byte."""

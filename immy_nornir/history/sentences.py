@@ -64,6 +64,16 @@ from immy_nornir.model.record.question_entries import (
     Said,
     UsersLooked,
 )
+from immy_nornir.model.record.run import (
+    Approved,
+    RunEnded,
+    RunEntry,
+    RunHalted,
+    RunLeft,
+    RunTakenUp,
+    WaveBegan,
+    WaveEnded,
+)
 from immy_nornir.model.record.words import process_of, word
 
 
@@ -191,5 +201,26 @@ def _order(entry: OrderEntry | JobStopAsked) -> str:
             return f"a reboot was ordered{how}: by {ordered}"
         case JobStopAsked(job_id):
             return f"job {job_id}: told to stop"
+        case _ as never:
+            assert_never(never)
+
+
+def run_sentence(entry: RunEntry) -> str:
+    """An entry of a run's record for people."""
+    match entry:
+        case Approved(by, changes, reboots):
+            return f"approved by {by}: {_count(changes, 'change')}, {_count(reboots, 'reboot')}"
+        case RunTakenUp(owner):
+            return f"taken up by {owner}"
+        case WaveBegan(play, wave):
+            return f"play {play + 1}: wave {wave + 1} began"
+        case WaveEnded(play, wave, settled, bad):
+            return f"play {play + 1}: wave {wave + 1} ended: {_count(settled, 'computer')}, {bad} failed"
+        case RunHalted(play, why):
+            return f"{f'play {play + 1}' if play is not None else 'the run'} is halted: {why}"
+        case RunLeft(why):
+            return f"left: {why}"
+        case RunEnded(message):
+            return f"ended: {message}" if message else "ended"
         case _ as never:
             assert_never(never)

@@ -6,6 +6,7 @@ import os
 import re
 import select
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from tests.waiting import ENOUGH, turns
 
 from .fleets import Fleet
+
+if sys.platform != "win32":
+    import termios
 
 QUESTION = "Go on?"
 
@@ -24,6 +28,8 @@ class Terminal:
     process: subprocess.Popen[bytes]
     ours: int
     shown: str = ""
+    raw: str = ""
+    """With what rules a terminal."""
     _looked: int = 0
 
     def expect(self, text: str) -> str:
@@ -40,6 +46,19 @@ class Terminal:
     def type(self, text: str) -> None:
         """Type a line."""
         os.write(self.ours, f"{text}\n".encode())
+
+    def press(self, keys: str) -> None:
+        """Press keys, one after the other."""
+        os.write(self.ours, keys.encode())
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Make the terminal so large."""
+        termios.tcsetwinsize(self.ours, (lines, columns))
+
+    def reads_lines(self) -> bool:
+        """Whether what is typed is shown, and given line by line, as a shell wants it."""
+        both = termios.ICANON | termios.ECHO
+        return bool(termios.tcgetattr(self.ours)[3] & both == both)
 
     def hang_up(self) -> None:
         """Let the terminal go away."""
@@ -60,17 +79,22 @@ class Terminal:
             return False
         with suppress(OSError):  # nobody has the other end any more
             data = os.read(self.ours, 65536)
-            self.shown += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", data.decode("utf-8", "replace")).replace("\r", "")
+            text = data.decode("utf-8", "replace")
+            self.raw += text
+            self.shown += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "")
             return bool(data)
         return False
 
 
 @contextmanager
-def terminal(one: Fleet, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[Terminal]:
-    """`immy` with standard input and error on a terminal."""
+def terminal(
+    one: Fleet, *arguments: str, environment: Mapping[str, str] | None = None, whole: bool = False
+) -> Iterator[Terminal]:
+    """`immy` with standard input and error on a terminal; `whole`: standard output too."""
     ours, its = os.openpty()
+    termios.tcsetwinsize(its, (24, 80) if whole else (0, 0))
     one.environment = {**one.environment, "TERM": "xterm", "COLUMNS": "160", **(environment or {})}
-    process = one.start(*arguments, stdin=its, stderr=its)
+    process = one.start(*arguments, stdin=its, stderr=its, **({"stdout": its} if whole else {}))
     os.close(its)
     screen = Terminal(process, ours)
     try:

@@ -97,7 +97,7 @@ def order(root: Path, state: Path, chosen: Chosen, wish: Wish) -> int:
     if not rows:
         return show([], {}, wish.form)
     if chosen.many and len(rows) > 1 and not wish.yes:
-        _ask(wish.kind, rows)
+        ask(wish.kind, rows)
     with _history(state) as history:
         engines = _Engines(root, wish, history)
         ids = place(history, rows, wish)
@@ -191,7 +191,7 @@ def lift(state: Path, chosen: Chosen, wish: Wish) -> tuple[int, list[str] | None
     left = [row for row in rows if nobody_at(row) or (chosen.names and row.status not in NOT_ENDED)]
     paused = [row for row in left if is_paused(row)]
     if chosen.many and len(living) + len(paused) > 1 and not wish.yes:
-        _ask(wish.kind, [*living, *paused])
+        ask(wish.kind, [*living, *paused])
     if not living and not paused:
         return 0, [row.id for row in left]
     with _history(state) as history:
@@ -256,7 +256,7 @@ def refuse_strangers(state: Path) -> None:
         raise UsageError(f"the history in {startup.near(state)} is {name}'s", f"order as {name}, or as root")
 
 
-def _ask(kind: OrderKind, rows: Sequence[SessionRow]) -> None:
+def ask(kind: OrderKind, rows: Sequence[SessionRow]) -> None:
     """Ask before many sessions are touched. Raises: UsageError for no, and where nobody can be asked."""
     statuses = Counter(row.status for row in rows)
     told = ", ".join(f"{statuses[one]:,} {STATUSES[one]}" for one in STATUSES if statuses[one])

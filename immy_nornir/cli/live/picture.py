@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FEWEST_FOR_AN_END = 0.1
 """Before this part has ended nobody can say how long the rest takes."""
+_AT_WORK = (None, WaitKind.JOB)
 _FIXED = 6
 """Lines that are no rows: the bar, three of figures, one that stops, one for the rest."""
 
@@ -41,6 +42,8 @@ class Row:
     stage: str
     what: str
     failed: bool = False
+    until: str = ""
+    """When what it waits for is expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +55,65 @@ class View:
     heads: tuple[str, ...]
     stopping: str
     rows: tuple[Row, ...]
+    lines: tuple[str, ...] = ()
+    """What is shown below the rows as it is."""
+    foot: tuple[str, ...] = ()
+    """What the keys do; at the bottom."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Here:
-    """A session that this process is at."""
+class Here:
+    """A session that somebody is at, or that waits."""
 
     began: float
     stage: str
     what: str
     waits: WaitKind | None
+    """None: something is done on its computer."""
+    until: float | None = None
+    """When what it waits for is expected, where that is to be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What sessions come to at one moment; whoever looks has made it of entries, or of the history."""
+
+    total: int
+    here: Mapping[str, Here]
+    ended: Mapping[Status, int]
+    failed: Sequence[Row]
+    """Those that ended badly, the last one last."""
+    reboots: int
+    where: str
+    elapsed: float
+    stopping: int = 0
+    pace: float | None = None
+    """Seconds for each computer that has ended; None: as long as all has taken until now."""
+    over: bool = False
+    """Nobody is at them any more."""
+
+
+def view_of(seen: Seen, now: float, height: int) -> View:
+    """What is to be seen on a screen of so many lines."""
+    done = sum(seen.ended.values())
+    return View(seen.total, done, heads_of(seen), stopping_words(seen.stopping), _rows(seen, now, height))
+
+
+def heads_of(seen: Seen) -> tuple[str, ...]:
+    """How far all is, in figures; no estimate before a tenth has ended."""
+    done, here = sum(seen.ended.values()), seen.here
+    parts = [f"{done:,} of {count(seen.total, 'computer')}", count(seen.reboots, "reboot"), took(seen.elapsed)]
+    halts = seen.stopping or seen.over
+    if not halts and seen.total > done >= max(1, seen.total * FEWEST_FOR_AN_END):
+        pace = seen.elapsed / done if seen.pace is None else seen.pace
+        parts.append(f"about {_about(pace * (seen.total - done))} left")
+    at_work = sum(one.waits in _AT_WORK for one in here.values())
+    standing = [f"{at_work:,} at work", f"{len(here) - at_work:,} waiting"]
+    if (rest := seen.total - done - len(here)) > 0:
+        standing.append(f"{rest:,} {word(Status.CREATED)}")
+    said = [f"{seen.ended[status]:,} {word(status)}" for status in _ORDER if seen.ended.get(status)]
+    heads = [", ".join(parts), seen.where, "; ".join(", ".join(some) for some in (standing, said) if some)]
+    return tuple(filter(None, heads))
 
 
 class Picture:
@@ -73,7 +125,7 @@ class Picture:
         self._runs = runs
         self._stopping = stopping
         self._lock = threading.Lock()
-        self._here: dict[str, _Here] = {}
+        self._here: dict[str, Here] = {}
         self._ended: Counter[Status] = Counter()
         self._failed: list[Row] = []
         self._reboots = 0
@@ -88,7 +140,7 @@ class Picture:
             if not isinstance(entry, Finished | Interrupted):
                 began = stamped.at if here is None else here.began
                 waits = None if state.waiting is None else state.waiting.kind
-                self._here[name] = _Here(began, stage_of(state), _what(state, stamped), waits)
+                self._here[name] = Here(began, stage_of(state), _what(state, stamped), waits)
                 return
             self._here.pop(name, None)
             status, reason = status_of(state)
@@ -104,19 +156,9 @@ class Picture:
         """What is to be seen at a moment, after `elapsed` seconds of work, on a screen of so many lines."""
         with self._lock:
             here, failed, ended, reboots = dict(self._here), self._failed[-height:], dict(self._ended), self._reboots
-        done, level = sum(ended.values()), self._stopping()
-        parts = [f"{done:,} of {count(self._total, 'computer')}", count(reboots, "reboot"), took(elapsed)]
-        if not level and self._total > done >= max(1, self._total * FEWEST_FOR_AN_END):
-            parts.append(f"about {_about(elapsed / done * (self._total - done))} left")
-        at_work = sum(one.waits in (None, WaitKind.JOB) for one in here.values())
-        standing = [f"{at_work:,} at work", f"{len(here) - at_work:,} waiting"]
-        if (rest := self._total - done - len(here)) > 0:
-            standing.append(f"{rest:,} not begun")
         wave = next(filter(None, (where(one()) for one in self._runs)), "")
-        said = [f"{ended[status]:,} {word(status)}" for status in _ORDER if status in ended]
-        heads = [", ".join(parts), wave, "; ".join(", ".join(some) for some in (standing, said) if some)]
-        rows = tuple(_rows(here, failed, now, height - _FIXED))
-        return View(self._total, done, tuple(filter(None, heads)), stopping_words(level), rows)
+        seen = Seen(self._total, here, ended, failed, reboots, wave, elapsed, self._stopping())
+        return view_of(seen, now, height)
 
 
 def where(run: RunState) -> str:
@@ -154,24 +196,23 @@ def _what(state: State, stamped: Stamped) -> str:
     return waits(told(state, waiting.about))
 
 
-def _rows(here: dict[str, _Here], failed: list[Row], now: float, room: int) -> list[Row]:
+def _rows(seen: Seen, now: float, height: int) -> tuple[Row, ...]:
     """Those that ended badly last, those at work, those that wait: these together where there are many of them."""
-    room = max(room, 4)
-    shown = failed[-max(2, room // 3) :]
-    busy = [(name, one) for name, one in here.items() if one.waits in (None, WaitKind.JOB)]
-    idle = [(name, one) for name, one in here.items() if one.waits not in (None, WaitKind.JOB)]
-    rows = [_row(name, one, now) for name, one in busy]
-    waiting = [_row(name, one, now) for name, one in idle]
+    room = max(height - _FIXED, 4)
+    shown = seen.failed[-max(2, room // 3) :]
+    busy = [(name, one) for name, one in seen.here.items() if one.waits in _AT_WORK]
+    idle = [(name, one) for name, one in seen.here.items() if one.waits not in _AT_WORK]
     left = room - len(shown)
-    if len(rows) + len(waiting) <= left:
-        return [*shown, *rows, *waiting]
+    if len(busy) + len(idle) <= left:
+        return (*shown, *(row_of(name, one, now) for name, one in (*busy, *idle)))
     groups = _groups(idle)
     places = max(1, left - len(groups))
-    more = [Row(f"and {len(rows) - places + 1:,} more", "", "", "at work")] if len(rows) > places else []
-    return [*shown, *rows[: places - len(more)], *more, *groups]
+    more = [Row(f"and {len(busy) - places + 1:,} more", "", "", "at work")] if len(busy) > places else []
+    rows = [row_of(name, one, now) for name, one in busy[: places - len(more)]]
+    return (*shown, *rows, *more, *groups)
 
 
-def _groups(idle: Sequence[tuple[str, _Here]]) -> list[Row]:
+def _groups(idle: Sequence[tuple[str, Here]]) -> list[Row]:
     """A row for each kind of wait, most computers first."""
     kinds: dict[WaitKind, dict[str, list[str]]] = {}
     for name, one in idle:
@@ -186,5 +227,7 @@ def _groups(idle: Sequence[tuple[str, _Here]]) -> list[Row]:
     return rows
 
 
-def _row(name: str, one: _Here, now: float) -> Row:
-    return Row(name, clock(now - one.began), one.stage, one.what)
+def row_of(name: str, one: Here, now: float) -> Row:
+    """A session that somebody is at, or that waits, as a row."""
+    until = "" if one.until is None or one.until < now + 1 else f"in {clock(one.until - now)}"
+    return Row(name, clock(now - one.began), one.stage, one.what, until=until)

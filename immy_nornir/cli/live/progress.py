@@ -43,25 +43,28 @@ if TYPE_CHECKING:
     from immy_nornir.decide.runs.run_state import RunState
     from immy_nornir.decide.steps.state import State
 
-_TOLD = (
-    CancelAsked,
-    JobStopAsked,
-    PauseAsked,
-    PauseLifted,
-    RebootOrdered,
-    ContactLost,
-    Determined,
-    Finished,
-    Interrupted,
-    JobIntended,
-    Noted,
-    Planned,
-    RebootAsked,
-    RebootEnded,
-    RebootIntended,
-    QuestionEnded,
-    RetryLater,
-    Verified,
+_TOLD = frozenset(
+    one.__name__
+    for one in (
+        CancelAsked,
+        JobStopAsked,
+        PauseAsked,
+        PauseLifted,
+        RebootOrdered,
+        ContactLost,
+        Determined,
+        Finished,
+        Interrupted,
+        JobIntended,
+        Noted,
+        Planned,
+        RebootAsked,
+        RebootEnded,
+        RebootIntended,
+        QuestionEnded,
+        RetryLater,
+        Verified,
+    )
 )
 _TOLD_WAITS = (
     WaitKind.WINDOW,
@@ -77,11 +80,17 @@ _TOLD_WAITS = (
 
 def worth_a_line(entry: object) -> bool:
     """Whether an entry is told in a pipe: what was done and decided, not every no-op."""
-    if isinstance(entry, ActionEnded):
-        return entry.outcome not in (Outcome.NOTHING, Outcome.LEFT, Outcome.NOT_COMPLIANT)
-    if isinstance(entry, Waiting):
-        return entry.kind in _TOLD_WAITS
-    return isinstance(entry, _TOLD)
+    about = entry.outcome if isinstance(entry, ActionEnded) else entry.kind if isinstance(entry, Waiting) else ""
+    return is_worth_a_line(type(entry).__name__, about)
+
+
+def is_worth_a_line(kind: str, about: str) -> bool:
+    """As `worth_a_line`, of an entry as the history has it; `about` is an action's outcome, or the kind of a wait."""
+    if kind == ActionEnded.__name__:
+        return about not in (Outcome.NOTHING, Outcome.LEFT, Outcome.NOT_COMPLIANT)
+    if kind == Waiting.__name__:
+        return about in _TOLD_WAITS
+    return kind in _TOLD
 
 
 def _is_superseded(entry: object) -> bool:
@@ -192,6 +201,9 @@ def drawn(view: View) -> Any:
     table.add_column("elapsed", no_wrap=True, justify="right")
     table.add_column("stage", no_wrap=True, min_width=9)
     table.add_column("what", no_wrap=True, overflow="ellipsis", ratio=1)
+    untils = any(row.until for row in view.rows)
+    if untils:
+        table.add_column("until", no_wrap=True, justify="right")
     for row in view.rows:
         style = "red" if row.failed else ""
         table.add_row(
@@ -199,9 +211,65 @@ def drawn(view: View) -> Any:
             row.elapsed,
             Text(row.stage, style=style or "cyan"),
             Text(visible(row.what)),
+            *([row.until] if untils else []),
         )
-    bar = Padding(ProgressBar(total=max(view.total, 1), completed=view.ended), 0)
-    return Group(bar, *heads, table)
+    bars = [Padding(ProgressBar(total=view.total, completed=view.ended), 0)] if view.total else []
+    lines = [Text(visible(line), no_wrap=True, overflow="ellipsis") for line in view.lines]
+    return Group(*bars, *heads, *([table] if view.rows else []), *lines)
+
+
+def show(view: View) -> None:
+    """Print a view once on standard output, as wide as the terminal is."""
+    from rich.console import Console
+
+    Console().print(drawn(view))
+
+
+class FullScreen:
+    """A terminal's other screen, on which views are drawn whole; what was there before comes back at the end."""
+
+    def __init__(self) -> None:
+        self._console: Any = None
+        self._live: Any = None
+
+    def __enter__(self) -> FullScreen:
+        from rich.console import Console
+
+        self._console = Console()
+        self._begin()
+        return self
+
+    def _begin(self) -> None:
+        from rich.live import Live as RichLive
+
+        self._live = RichLive(
+            console=self._console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+        )
+        self._live.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):  # the terminal may have gone away
+            self._live.__exit__(None, None, None)
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """The usual screen meanwhile."""
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._begin()
+
+    def draw(self, view: View, size: tuple[int, int]) -> None:
+        """Draw a view on a terminal of so many columns and lines, with its last line at the bottom."""
+        from rich.layout import Layout
+        from rich.text import Text
+
+        self._console.size = size
+        whole = Layout()
+        foot = Text("\n".join(map(visible, view.foot)), style="bold", no_wrap=True, overflow="ellipsis")
+        whole.split_column(Layout(drawn(view), name="view"), Layout(foot, size=max(len(view.foot), 1), name="foot"))
+        self._live.update(whole, refresh=True)
 
 
 def progress_for(
