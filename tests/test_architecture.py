@@ -100,7 +100,7 @@ MODULE_LINES = 440
 FUNCTION_LINES = 50
 """The aims are 400 and 40 without the docstring; a little more does not break the house."""
 LARGE_MODULES: dict[str, tuple[int, str]] = {
-    "session/live.py": (540, "one class, the only one that changes a session's state"),
+    "session/live.py": (555, "one class, the only one that changes a session's state"),
     "decide/steps/state.py": (525, "one fold over all kinds of entries"),
     "history/store.py": (470, "one class, the only one that writes"),
     "history/queries.py": (450, "one class, the only one that reads"),
