@@ -106,7 +106,7 @@ LARGE_MODULES: dict[str, tuple[int, str]] = {
     "history/queries.py": (450, "one class, the only one that reads"),
 }
 LARGE_FUNCTIONS: dict[str, tuple[int, str]] = {
-    "decide/steps/state.py:_fold": (100, "one match with a case for each kind of entry"),
+    "decide/steps/state.py:_fold": (105, "one match with a case for each kind of entry"),
     "history/sentences.py:sentence": (80, "one match with a sentence for each kind of entry"),
 }
 

@@ -33,7 +33,7 @@ from immy_nornir.model.values import Value, texts_of
 from immy_nornir.session.limits.limiter import Limiter
 from immy_nornir.session.reins.holds import Holds
 from immy_nornir.session.reins.orders import Orders
-from immy_nornir.session.taking.settling import Settling
+from immy_nornir.session.reins.settling import Settling
 from immy_nornir.text.redaction.redact import Redactor
 
 LOOK_SECONDS = 5.0

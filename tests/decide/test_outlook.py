@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from immy_nornir.decide.outlook import Estimate, by_actions, by_sessions, lasting, outlook
+from immy_nornir.decide.plan.outlook import Estimate, by_actions, by_sessions, lasting, outlook
 from immy_nornir.decide.times.windows import parse_business_hours
 from immy_nornir.model.control.holds import Hold, HoldKind
 

@@ -20,7 +20,7 @@ from winrm.exceptions import WinRMError, WinRMTransportError
 from winrm.protocol import Protocol
 from winrm.transport import Transport as PywinrmTransport
 
-from immy_nornir.decide import winrm_settings
+from immy_nornir.decide.health import winrm_settings
 from immy_nornir.errors import AuthenticationError, CertificateError, RefusedError, UsageError
 from immy_nornir.model.values import SecretRef
 from immy_nornir.model.words import ADVICE, NEITHER, yes_or_no

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from immy_nornir.decide.detect.facts import facts_for, known_names, presumed
 from immy_nornir.decide.holds import in_force, sentence
-from immy_nornir.decide.outlook import LAST, Estimate, by_actions, by_sessions, outlook
+from immy_nornir.decide.plan.outlook import LAST, Estimate, by_actions, by_sessions, outlook
 from immy_nornir.decide.resolve.winning_deployments import choose
 from immy_nornir.decide.steps.state import reported_zone
 from immy_nornir.decide.times import windows

@@ -106,14 +106,15 @@ def callers(name: str, *folders: str) -> set[str]:
     [
         # The question is asked at one place, and only there are the times and the freeze looked at.
         ("may_begin", {"decide/steps/next_step.py"}),
-        ("window", {"decide/steps/gate.py"}),
+        # Whether a time that people may choose lies in it is the other one who asks.
+        ("window", {"decide/steps/gate.py", "decide/steps/holding/asking.py"}),
         ("business_hours", {"decide/steps/gate.py"}),
         ("next_step", {"session/live.py"}),
         # Intents are made where the steps are chosen, and nowhere else.
         ("JobIntended", {"decide/steps/execution.py"}),
         ("RebootIntended", {"decide/steps/execution.py", "decide/steps/reboots.py"}),
         # What reaches the computer is sent by one operation each, which the loop performs when the step says so.
-        ("start_job", {"session/effects.py", "session/hearing/heard.py"}),
+        ("start_job", {"session/effects.py", "session/hearing/asking.py", "session/hearing/heard.py"}),
         ("reboot", {"session/effects.py", "session/hearing/heard.py"}),
         ("perform", {"session/operations.py"}),
         ("attempt", {"session/live.py"}),

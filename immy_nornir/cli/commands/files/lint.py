@@ -12,7 +12,7 @@ import click
 from immy_nornir.cli import options, vault
 from immy_nornir.cli.door import say, say_in_colours, say_json
 from immy_nornir.cli.startup import root_of
-from immy_nornir.decide import winrm_settings
+from immy_nornir.decide.health import winrm_settings
 from immy_nornir.fleet.checks.addresses import shared_addresses
 from immy_nornir.fleet.checks.fleet import check_fleet
 from immy_nornir.fleet.checks.holds import past_holds
