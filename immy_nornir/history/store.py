@@ -16,6 +16,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from immy_nornir.decide.agenda import Watch
 from immy_nornir.decide.runs.run_state import RunState, fold_run_all
@@ -47,6 +48,7 @@ from immy_nornir.model.record.run import RunSpec, RunStamped
 from immy_nornir.model.record.session import SessionSpec
 
 FILE = queries.FILE
+T = TypeVar("T")
 _GUARD = (
     "SELECT 1 FROM active WHERE computer=? AND session_id=? AND owner=? "
     "AND NOT EXISTS (SELECT 1 FROM entries WHERE session_id=? AND seq=?)"
@@ -109,6 +111,14 @@ class History:
             self.close()
             raise
         self._writer.be_patient()
+
+    def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """What a function of a table's module (history.tables) answers, in a transaction of its own."""
+        return self._writer.call(question)
+
+    def is_alive(self, owner: str) -> bool:
+        """Whether the process that owns something by this name still runs."""
+        return locks.is_alive(self.owners, owner)
 
     @property
     def owners(self) -> Path:
