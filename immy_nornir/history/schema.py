@@ -172,6 +172,7 @@ def m011_tellings(db: Database) -> None:
         "title TEXT NOT NULL, text TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', "
         "tries INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL DEFAULT 0, owner TEXT NOT NULL DEFAULT '', told_at REAL, "
         "outcome TEXT NOT NULL DEFAULT '', UNIQUE (channel, key));\n"
+        "CREATE INDEX tellings_of_run ON tellings(run_id) WHERE run_id <> '';\n"
         "CREATE INDEX tellings_waiting ON tellings(channel) WHERE state = 'waiting';\n"
         "CREATE TABLE tickets (key TEXT PRIMARY KEY, tenant TEXT NOT NULL, computer TEXT NOT NULL, item TEXT NOT NULL, "
         "reason TEXT NOT NULL, opened_at REAL NOT NULL, opened_by TEXT NOT NULL, seen_at REAL NOT NULL, seen_by TEXT NOT NULL, "

@@ -182,7 +182,7 @@ class _Collector:
         ours = [one for one in rows if matches(one.tenant, tenant)]
         told = about if not tenant else dataclasses.replace(about, others=everybody.but(tenant))
         report = build(run, ours, generated_at=self._now, only_tenant=tenant, about=told)
-        number = 1 + self._history.ask(lambda connection: table.digests(connection, run.id, tenant))
+        number = 1 + self._history.ask(lambda connection: table.times_told(connection, run.id, tenant))
         return News(
             report,
             number,

@@ -24,7 +24,8 @@ def check_channels(fleet: Fleet) -> list[Problem]:
                 problems.append(Problem(place, Level.WARNING, f"'{glob}' is no tenant of the inventory", advice))
         reached = {name for glob in channel.tenants for name in _matching(tenants, glob)}
         if channel.audience is Audience.CUSTOMER and channel.apprise is not None and len(reached) > 1:
-            shown = ", ".join(sorted(reached)[:3])
+            more = f" and {len(reached) - 3} more" if len(reached) > 3 else ""
+            shown = ", ".join(sorted(reached)[:3]) + more
             message = f"one address is told of {len(reached)} customers: {shown}"
             advice = "make a channel for each, or use a command, which is told in 'tenant' whose it is"
             problems.append(Problem(place, Level.WARNING, message, advice))

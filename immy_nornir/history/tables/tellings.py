@@ -275,13 +275,10 @@ def _keep_change(connection: sqlite3.Connection, change: TicketChange, now: floa
             connection.execute(sql, (now, change.session, change.why, ticket.key))
 
 
-def digests(connection: sqlite3.Connection, run_id: str, tenant: str) -> int:
-    """The number of the newest digest of a run and tenant, whichever channel it is for; 0 without any."""
-    sql = "SELECT key FROM tellings WHERE run_id=? AND tenant=? AND event IN ('digest', 'run_ended')"
-    numbers = [
-        str(key).rpartition("/")[2] for (key,) in connection.execute(sql, (_storable(run_id), _storable(tenant)))
-    ]
-    return max((int(one) for one in numbers if one.isdecimal()), default=0)
+def times_told(connection: sqlite3.Connection, run_id: str, tenant: str) -> int:
+    """How often anything was made of a run for a tenant, or for all: each time all its messages at one moment."""
+    sql = "SELECT count(DISTINCT at) FROM tellings WHERE run_id=? AND tenant=?"
+    return int(connection.execute(sql, (_storable(run_id), _storable(tenant))).fetchone()[0])
 
 
 # --- sending --------------------------------------------------------------------------------------------------------
