@@ -105,8 +105,8 @@ FUNCTION_LINES = 50
 LARGE_MODULES: dict[str, tuple[int, str]] = {
     "session/live.py": (525, "one class, the only one that changes a session's state"),
     "decide/steps/state.py": (490, "one fold over all kinds of entries"),
-    "history/store.py": (472, "one class, the only one that writes"),
-    "history/queries.py": (462, "one class, the only one that reads"),
+    "history/store.py": (475, "one class, the only one that writes"),
+    "history/queries.py": (460, "one class, the only one that reads"),
 }
 LARGE_FUNCTIONS: dict[str, tuple[int, str]] = {
     "decide/steps/state.py:_fold": (95, "one match with a case for each kind of entry"),

@@ -24,6 +24,7 @@ from immy_nornir.model.playbooks import Stage
 from immy_nornir.model.record.session import Outcome, Status
 from immy_nornir.report import words
 from immy_nornir.report.build import build
+from immy_nornir.telling.asking import asked
 from immy_nornir.telling.messages import Clean, News, message_of, messages_of
 from immy_nornir.telling.scopes import matches, tenants_for
 
@@ -51,11 +52,11 @@ def collect(history: History, known: Known, now: float, clean: Clean) -> int:
     """Store messages of what has ended or happened since; how many. Raises: HistoryError."""
     kinds = [one.__name__ for one in RUN_KINDS]
     for _ in range(_TIMES):
-        found = history.ask(lambda connection: table.unheard(connection, kinds, history.is_alive, now))
+        found = asked(history, lambda connection: table.unheard(connection, kinds, history.is_alive, now))
         if found is None or not found.anything:
             return 0
         heard = _Collector(history, known, found, now, clean).heard()
-        if history.ask(lambda connection: table.keep(connection, found, heard, now)):  # noqa: B023 - called at once
+        if asked(history, lambda connection: table.keep(connection, found, heard, now)):  # noqa: B023 - called at once
             return len(heard.messages)
     return 0  # others are quicker: they tell it
 
@@ -95,7 +96,7 @@ class _Collector:
     def _of_work(self) -> Iterator[Message]:
         for run_id, stamped in self._found.run_entries:
             events = [one for one in tellings_of_run(run_id, stamped) if self._is_wanted(one)]
-            tenants = self._history.ask(lambda it: table.tenants_of(it, run_id)) if events else ()  # noqa: B023 - at once
+            tenants = asked(self._history, lambda it: table.tenants_of(it, run_id)) if events else ()  # noqa: B023 - at once
             for event in events:
                 yield from self._each(event, tenants)
         for known in self._found.skipped:
@@ -126,8 +127,8 @@ class _Collector:
 
     def _seen(self, rows: Sequence[SessionRow], standing: set[Ticket]) -> list[Seen]:
         open_on = {one.computer for one in standing}
-        asked = [one.id for one in rows if one.computer in open_on]
-        specs = self._history.ask(lambda connection: table.specs(connection, asked)) if asked else {}
+        ids = [one.id for one in rows if one.computer in open_on]
+        specs = asked(self._history, lambda connection: table.specs(connection, ids)) if ids else {}
         found = []
         for row in rows:
             spec = specs.get(row.id)
@@ -151,7 +152,7 @@ class _Collector:
             for one in rows
         }
         kinds = [one.__name__ for one in SESSION_KINDS]
-        entries = self._history.ask(lambda connection: [*table.entries_of(connection, list(about), kinds)])
+        entries = asked(self._history, lambda connection: [*table.entries_of(connection, list(about), kinds)])
         return [event for session, stamped in entries for event in tellings_of(about[session], stamped)]
 
     def _of_run(self, run: RunRow, rows: Sequence[SessionRow], changes: Sequence[TicketChange]) -> Iterator[Message]:
@@ -160,7 +161,7 @@ class _Collector:
         events = self._events(rows)
         with self._history.read() as reader:
             about = reader.about(rows)
-        everybody = self._history.ask(table.everybody)
+        everybody = asked(self._history, table.everybody)
         tenants = sorted({one.tenant for one in rows} | {one.ticket.tenant for one in changes})
         made: dict[str, News] = {}
         for channel in self._known.channels:
@@ -182,7 +183,7 @@ class _Collector:
         ours = [one for one in rows if matches(one.tenant, tenant)]
         told = about if not tenant else dataclasses.replace(about, others=everybody.but(tenant))
         report = build(run, ours, generated_at=self._now, only_tenant=tenant, about=told)
-        number = 1 + self._history.ask(lambda connection: table.times_told(connection, run.id, tenant))
+        number = 1 + asked(self._history, lambda connection: table.times_told(connection, run.id, tenant))
         return News(
             report,
             number,

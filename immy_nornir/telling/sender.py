@@ -16,6 +16,7 @@ from immy_nornir.decide.runs.telling.sending import MOST_TRIES, RETRIES, STRIKES
 from immy_nornir.errors import ImmyError
 from immy_nornir.history.tables import tellings as table
 from immy_nornir.model.control.telling import Channel, Telling, ToldState
+from immy_nornir.telling.asking import asked
 from immy_nornir.telling.channels import tell
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Sender:
         """Send what is due. When `stop` is set, or `stopping` says so, what is left waits. Raises: HistoryError."""
         engine, sent = self._engine, Sent()
         by_channel: dict[str, list[Telling]] = {}
-        for one in engine.history.ask(table.waiting):
+        for one in asked(engine.history, table.waiting):
             by_channel.setdefault(one.message.channel, []).append(one)
         channels = {one.name: one for one in engine.fleet.channels}
         self._drop([one for name, its in by_channel.items() if name not in channels for one in its], sent)
@@ -64,10 +65,10 @@ class Sender:
     def send_one(self, channel: Channel, one: Telling) -> Telling:
         """Send a message once, whatever the hour."""
         history = self._engine.history
-        history.ask(lambda connection: table.claim(connection, one, history.owner, history.is_alive))
+        asked(history, lambda connection: table.claim(connection, one, history.owner, history.is_alive))
         after = self._tried(channel, one, threading.Event())
         after = replace(after, state=ToldState.GIVEN_UP) if after.state is ToldState.WAITING else after
-        history.ask(lambda connection: table.settle(connection, after))
+        asked(history, lambda connection: table.settle(connection, after))
         return after
 
     def _is_resting(self, name: str) -> bool:
@@ -99,7 +100,7 @@ class Sender:
             if quiet:
                 self._settle(replace(one, next_at=quiet, outcome="waits for the end of the quiet hours"))
                 continue
-            if not history.ask(lambda it: table.claim(it, one, history.owner, history.is_alive)):  # noqa: B023 - at once
+            if not asked(history, lambda it: table.claim(it, one, history.owner, history.is_alive)):  # noqa: B023 - at once
                 continue
             after = self._tried(channel, one, stop)
             self._settle(after)
@@ -139,7 +140,7 @@ class Sender:
         return replace(one, tries=tries, next_at=again, outcome=said)
 
     def _settle(self, after: Telling) -> None:
-        self._engine.history.ask(lambda connection: table.settle(connection, after))
+        asked(self._engine.history, lambda connection: table.settle(connection, after))
 
 
 def _wait(threads: Sequence[threading.Thread], stop: threading.Event, stopping: Callable[[], bool]) -> None:

@@ -17,6 +17,8 @@ from immy_nornir.decide.runs.telling.tellings import RUN_KINDS
 from immy_nornir.errors import ImmyError
 from immy_nornir.history.tables import tellings as table
 from immy_nornir.model.control.telling import ToldState
+from immy_nornir.model.inventory import Computer
+from immy_nornir.telling.asking import asked
 from immy_nornir.telling.collecting import Known, collect
 from immy_nornir.telling.sender import Sender, Sent, said_of
 from immy_nornir.text.plain import counted
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 
 _TURN_SECONDS = 0.1
+_HERE = Computer("localhost")
+"""It is there, though no file names it."""
 
 
 @dataclass(slots=True)
@@ -56,9 +60,9 @@ class Teller:
         engine = self.engine
         with self._guarded():
             if engine.fleet.channels:
-                engine.history.ask(lambda connection: table.begin(connection, engine.clock.now()))
+                asked(engine.history, lambda connection: table.begin(connection, engine.clock.now()))
             else:
-                engine.history.ask(table.end)
+                engine.history.tell_nobody()
             engine.run_listener = self._heard
 
     def _heard(self, state: RunState, stamped: RunStamped) -> None:  # noqa: ARG002 - a listener's signature
@@ -99,9 +103,10 @@ class Teller:
         engine, channels = self.engine, self.engine.fleet.channels
         if not channels:
             return Sent()
-        engine.history.ask(lambda connection: table.begin(connection, engine.clock.now()))
-        engine.history.flush()
-        computers = frozenset((one.tenant, one.name) for one in engine.fleet.inventory.computers.values())
+        asked(engine.history, lambda connection: table.begin(connection, engine.clock.now()))
+        engine.history.flush(table.SECONDS)
+        known = [*engine.fleet.inventory.computers.values(), *engine.names.values(), _HERE]
+        computers = frozenset((one.tenant, one.name) for one in known)
         collect(
             engine.history,
             Known(channels, computers if self.whole else None),

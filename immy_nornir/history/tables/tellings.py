@@ -22,7 +22,10 @@ from immy_nornir.model.record.run import RunStamped
 from immy_nornir.model.record.session import SessionSpec
 from immy_nornir.text import json
 
+Statement = tuple[str, tuple[object, ...]]
 _META = "telling"
+END: Statement = ("DELETE FROM meta WHERE name=?", (_META,))
+"""Nobody is told anything any more: what happens until there is somebody again is not told later."""
 _CHUNK = 500
 _LOOKBACK_SECONDS = 15 * 86400.0
 """An occasion is skipped at most so long after it was due (decide.agenda looks back less, and staggers a week)."""
@@ -30,6 +33,8 @@ _COLUMNS = (
     "id, at, channel, key, event, run_id, tenant, lane, title, text, body, state, tries, next_at, told_at, outcome"
 )
 Alive = Callable[[str], bool]
+SECONDS = 15.0
+"""So long these questions wait for another program that holds the file: telling can be done later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +72,6 @@ def begin(connection: sqlite3.Connection, now: float) -> None:
     if _read_to(connection) is None:
         last = connection.execute("SELECT coalesce(max(id), 0) FROM run_entries").fetchone()[0]
         _write(connection, ReadTo(now, 0, int(last), now))
-
-
-def end(connection: sqlite3.Connection) -> None:
-    """Nobody is told anything any more: what happens until there is somebody again is not told later."""
-    connection.execute("DELETE FROM meta WHERE name=?", (_META,))
 
 
 def _read_to(connection: sqlite3.Connection) -> ReadTo | None:

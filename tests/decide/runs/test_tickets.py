@@ -62,6 +62,11 @@ CASES: dict[str, tuple[set[Ticket], list[Seen], dict[Ticket, str]]] = {
         [seen(status=Status.FAILED, end="reboot")],
         {OWN: OTHER, replace(OWN, reason="reboot"): "opened"},
     ),
+    "on a computer that is excluded nothing is wanted": (
+        {OPEN, OWN},
+        [seen(status=Status.CANCELLED, end="excluded")],
+        {OPEN: UNWANTED, OWN: UNWANTED},
+    ),
     "failed and mended within one run is none": (set(), [seen(FAILED), seen(DONE)], {}),
     "mended and failed again is still": ({OPEN}, [seen(DONE), seen(FAILED)], {OPEN: "still"}),
     "two plays that fail open it once": (set(), [seen(FAILED), seen(FAILED)], {OPEN: "opened"}),

@@ -105,6 +105,8 @@ def _own_reason(one: Seen) -> str:
 
 def _resolved(its: Collection[Ticket], one: Seen) -> list[tuple[Ticket, str]]:
     """The open tickets of its computer that a session ends, with the reason."""
+    if one.end_reason == EndReason.EXCLUDED:
+        return [(ticket, UNWANTED) for ticket in its]
     own = _own_reason(one)
     ended = one.status in _CAME_TO_AN_END or (one.status is Status.FAILED and one.end_reason == EndReason.ACTIONS)
     items = {item.item: item for item in one.items}
