@@ -5,10 +5,15 @@ The one door to them beside the runners of computers (remote): a variable of the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
-from collections.abc import Sequence
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from immy_nornir.errors import ImmyError
@@ -94,3 +99,86 @@ _USER_INFO = re.compile(r"//[^\s'\"]*@")
 def run_ours(command: Sequence[str], *, quiet: bool = False) -> int:
     """Run immy itself, which needs the secrets of its environment; its exit code."""
     return subprocess.run(command, check=False, stdout=subprocess.DEVNULL if quiet else None).returncode
+
+
+# --- programs that are fed ------------------------------------------------------------------------------------------
+
+_TAIL = 2000
+"""So much of what a fed program says at its end is kept, in bytes."""
+_TURN_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """How a program ended that was fed."""
+
+    code: int | None
+    """None where it was ended here: its time was over, or somebody stops."""
+    said: str
+    """The last that it wrote to its error stream."""
+
+
+def feed(
+    words: Sequence[str],
+    data: bytes,
+    seconds: float,
+    folder: Path,
+    more: Mapping[str, str] | None = None,
+    stopped: threading.Event | None = None,
+) -> Fed:
+    """Run a program, give it bytes on its standard input, and wait for its end, at most so many seconds.
+
+    What it writes to its standard output is dropped, however much it is. When its time is over, or `stopped` is set, it
+    is ended with all that it has started (on Windows alone). Raises: ImmyError where it cannot be started.
+    """
+    try:
+        process = subprocess.Popen(
+            list(words),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=clean_environment() | dict(more or {}),
+            cwd=folder,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "its words cannot be those of a program"
+        raise ImmyError(f"'{words[0]}' cannot be started: {str(reason).lower()}") from None
+    tail = bytearray()
+
+    def write() -> None:
+        assert process.stdin is not None  # noqa: S101 - asked for above
+        with contextlib.suppress(OSError), process.stdin as pipe:  # who does not read it may still do what it should
+            pipe.write(data)
+
+    def read() -> None:
+        assert process.stderr is not None  # noqa: S101 - asked for above
+        with process.stderr as pipe:
+            for piece in iter(lambda: os.read(pipe.fileno(), 65536), b""):
+                tail.extend(piece)
+                del tail[:-_TAIL]
+
+    # A child of it may keep the pipes open: nobody waits for these.
+    threads = [threading.Thread(target=one, daemon=True) for one in (write, read)]
+    for one in threads:
+        one.start()
+    code = _end_of(process, seconds, stopped)
+    threads[1].join(_TURN_SECONDS)
+    return Fed(code, bytes(tail).decode("utf-8", "replace"))
+
+
+def _end_of(process: subprocess.Popen[bytes], seconds: float, stopped: threading.Event | None) -> int | None:
+    left = seconds
+    try:
+        while left > 0 and not (stopped is not None and stopped.is_set()):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(min(left, _TURN_SECONDS))
+            left -= _TURN_SECONDS
+        return None
+    finally:
+        if process.poll() is None:
+            if sys.platform != "win32":
+                with contextlib.suppress(OSError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
+            process.wait()

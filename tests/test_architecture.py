@@ -35,6 +35,7 @@ LAYERS: list[set[str]] = [
     {"report"},
     {"remote"},
     {"session"},
+    {"telling"},
     {"plugins"},
     {"service"},
     {"lab"},
@@ -65,6 +66,7 @@ OWNERS: dict[str, str] = {
     "re2": r"text/regex",
     "nornir": r"plugins/\w+",
     "nornir_utils": r"plugins/\w+",
+    "apprise": r"telling/apprise_program",
     "rich": r"cli/live/progress",
     "click": r"cli/(?:\w+/)*\w+",
 }
@@ -94,6 +96,7 @@ IMPURE = {
 MAY_EXIT = {
     "lab/backed/processes.py": "the forked child of a simulated computer ends itself",
     "lab/backed/task.py": "a program of its own, which backed computers start",
+    "telling/apprise_program.py": "a program of its own, which hands a message to apprise",
 }
 
 MODULE_LINES = 440
@@ -102,8 +105,8 @@ FUNCTION_LINES = 50
 LARGE_MODULES: dict[str, tuple[int, str]] = {
     "session/live.py": (555, "one class, the only one that changes a session's state"),
     "decide/steps/state.py": (545, "one fold over all kinds of entries"),
-    "history/store.py": (470, "one class, the only one that writes"),
-    "history/queries.py": (450, "one class, the only one that reads"),
+    "history/store.py": (475, "one class, the only one that writes"),
+    "history/queries.py": (460, "one class, the only one that reads"),
 }
 LARGE_FUNCTIONS: dict[str, tuple[int, str]] = {
     "decide/steps/state.py:_fold": (105, "one match with a case for each kind of entry"),

@@ -139,3 +139,11 @@ def watched(ctx: click.Context, incomplete: str) -> Iterator[tuple[str, str]]:  
 def tenants(ctx: click.Context, incomplete: str) -> Iterator[str]:  # noqa: ARG001 - as all of them
     """Tenants of the inventory."""
     yield from sorted({one.tenant for one in _inventory(ctx).computers.values()})
+
+
+@_offering
+def channels(ctx: click.Context, incomplete: str) -> Iterator[str]:  # noqa: ARG001 - as all of them
+    """Channels of playbooks/telling.yml."""
+    from immy_nornir.fleet.load import load_channels
+
+    yield from (one.name for one in load_channels(_root(ctx), []))

@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "computers": "Say something of single computers.",
     "schedule": "Begin work by itself: when schedules are due, the service that begins them, and how others can.",
     "report": "Show a run as a report.",
+    "tell": "Tell people and programs what happened: see what was told, test a channel, try again what waits.",
     "test": "Try one item out on one computer, as if a deployment aimed it there.",
     "lab": "Start and stop simulated computers, to try everything without Windows.",
     "demo": "Run the sample fleet's full maintenance on simulated computers.",
@@ -48,7 +49,7 @@ _FOLDERS = {
     **dict.fromkeys(("exec", "test"), "by_hand"),
     **dict.fromkeys(("freeze", "unfreeze"), "holding"),
     **dict.fromkeys(("init", "new", "schema", "lint"), "files"),
-    "schedule": "scheduling",
+    **dict.fromkeys(("schedule", "tell"), "scheduling"),
     **dict.fromkeys(("sessions", "watch"), "at_sessions"),
 }
 """Commands whose modules lie in a folder of their own."""

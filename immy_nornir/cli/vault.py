@@ -65,6 +65,8 @@ def references_of(fleet: Fleet, book: Playbook | None = None) -> Iterator[Secret
     for deployment in fleet.deployments:
         for sourced in deployment.params.values():
             yield from references(sourced.value)
+    for channel in fleet.channels:
+        yield from (one for one in (channel.apprise, *channel.environment.values()) if one is not None)
     for play in book.plays if book is not None else ():
         for sourced in play.vars.values():
             yield from references(sourced.value)

@@ -21,9 +21,11 @@ from immy_nornir.fleet.maintenance_types import read_types
 from immy_nornir.fleet.playbooks import read_playbook
 from immy_nornir.fleet.schedules import read_schedules
 from immy_nornir.fleet.strays import stray_problems, told_once
+from immy_nornir.fleet.telling import read_channels
 from immy_nornir.model.control.holds import Blackout
 from immy_nornir.model.control.limits import NO_LIMITS, Limits
 from immy_nornir.model.control.schedules import Schedule
+from immy_nornir.model.control.telling import Channel
 from immy_nornir.model.deployments import Deployment
 from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.items import InventoryItem, Item, Library, Platform, Task
@@ -42,7 +44,8 @@ TYPES = "playbooks/types"
 SCHEDULES = "playbooks/schedules"
 BLACKOUTS = f"playbooks/{STEM}"
 LIMITS = "playbooks/limits"
-NO_PLAYBOOKS = ("types", "schedules", STEM, "limits")
+TELLING = "playbooks/telling"
+NO_PLAYBOOKS = ("types", "schedules", STEM, "limits", "telling")
 """Files in `playbooks/` that are something else, by their stems."""
 
 
@@ -79,6 +82,7 @@ def load_fleet(
         half_read=tuple(one for one in schedules if not (one.name and one.when)),
         blackouts=load_blackouts(root, problems),
         limits=load_limits(root, problems),
+        channels=load_channels(root, problems),
     )
     return fleet, told_once(base, problems)
 
@@ -230,3 +234,14 @@ def load_limits(root: Path, problems: list[Problem]) -> Limits:
             elif node is not None:
                 limits = read_limits(node, source)
     return limits
+
+
+def load_channels(root: Path, problems: list[Problem]) -> tuple[Channel, ...]:
+    """Who is told what, in the order of the file; problems are added to the list."""
+    found: dict[str, Channel] = {}
+    for source, node in _named(root, TELLING, problems):
+        for one in read_channels(node, source):
+            first = found.setdefault(one.name, one)
+            if first is not one:
+                source.error(one.place, f"the channel '{one.name}' stands twice", f"the first is at {first.place}")
+    return tuple(found.values())

@@ -81,10 +81,10 @@ class _Day:
         return {"type": "string", "pattern": f"^{_DATE}$"}
 
 
-_NAME = Text("a name in one line, up to 80 characters", r"[^\s\x00-\x1f\x7f-\x9f](?:[^\x00-\x1f\x7f-\x9f]{0,79})")
+ONE_LINE = Text("a name in one line, up to 80 characters", r"[^\s\x00-\x1f\x7f-\x9f](?:[^\x00-\x1f\x7f-\x9f]{0,79})")
 _LIMIT = Number("a whole number", whole=True, minimum=0)
 
-NAME = Key("name", _NAME, "What it is called; its occasions are known by it for ever.", required=True)
+NAME = Key("name", ONE_LINE, "What it is called; its occasions are known by it for ever.", required=True)
 WHEN = Key("when", _When(), "When it is due: cron, a rule of RFC 5545, or words (docs/schedules.md).", required=True)
 ZONE = Key("zone", _Zone(), "By which clock: `computer` (default: each computer's own), or such as Europe/Berlin.")
 PLAYBOOK = Key("playbook", TEXT, "What is done: a playbook such as playbooks/weekly.yml.")

@@ -15,6 +15,7 @@ from immy_nornir.fleet.limits import LIMITS
 from immy_nornir.fleet.maintenance_types import TYPES
 from immy_nornir.fleet.playbooks import PLAYS
 from immy_nornir.fleet.schedules import SCHEDULES
+from immy_nornir.fleet.telling import CHANNELS
 from immy_nornir.shapes.scalars import Schema, Shape
 
 SHAPES: Mapping[str, tuple[Shape[object], str]] = {
@@ -27,6 +28,7 @@ SHAPES: Mapping[str, tuple[Shape[object], str]] = {
     "schedules": (SCHEDULES, "playbooks/schedules.yml"),
     "blackouts": (BLACKOUTS, "playbooks/blackouts.yml"),
     "limits": (LIMITS, "playbooks/limits.yml"),
+    "telling": (CHANNELS, "playbooks/telling.yml"),
 }
 """Kind of file -> the shape that reads it, and where such files stand."""
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from immy_nornir.model.control.holds import Freeze
     from immy_nornir.model.control.orders import Order
     from immy_nornir.model.control.schedules import KnownOccasion
+    from immy_nornir.model.control.telling import Telling
     from immy_nornir.model.facts import Facts
     from immy_nornir.model.items import Item
     from immy_nornir.model.plan import Desire
@@ -201,6 +202,15 @@ class Reader:
 
         try:
             return occasions.since(self._connection, since)
+        except sqlite3.Error as error:
+            raise troubles.refusal(self._path, "read", error) from error
+
+    def tellings(self, limit: int, states: Sequence[str] = ()) -> list[Telling]:
+        """The newest messages to channels, newest first, with what became of them."""
+        from immy_nornir.history.tables import tellings
+
+        try:
+            return tellings.newest(self._connection, limit, states)
         except sqlite3.Error as error:
             raise troubles.refusal(self._path, "read", error) from error
 

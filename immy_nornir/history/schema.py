@@ -172,6 +172,27 @@ def m008_what_each_turn_asks(db: Database) -> None:
     )
 
 
+@migrations()
+def m011_tellings(db: Database) -> None:
+    """What was told to whom and what waits for it, the tickets that are open, and of which sessions that was read."""
+    _all(
+        db,
+        "CREATE TABLE tellings (id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, channel TEXT NOT NULL, key TEXT NOT NULL, "
+        "event TEXT NOT NULL, run_id TEXT NOT NULL DEFAULT '', tenant TEXT NOT NULL DEFAULT '', lane TEXT NOT NULL DEFAULT '', "
+        "title TEXT NOT NULL, text TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', "
+        "tries INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL DEFAULT 0, owner TEXT NOT NULL DEFAULT '', told_at REAL, "
+        "outcome TEXT NOT NULL DEFAULT '', UNIQUE (channel, key));\n"
+        "CREATE INDEX tellings_of_run ON tellings(run_id) WHERE run_id <> '';\n"
+        "CREATE INDEX tellings_waiting ON tellings(channel) WHERE state = 'waiting';\n"
+        "CREATE TABLE tickets (key TEXT PRIMARY KEY, tenant TEXT NOT NULL, computer TEXT NOT NULL, item TEXT NOT NULL, "
+        "reason TEXT NOT NULL, opened_at REAL NOT NULL, opened_by TEXT NOT NULL, seen_at REAL NOT NULL, seen_by TEXT NOT NULL, "
+        "resolved_at REAL, resolved_by TEXT NOT NULL DEFAULT '', why TEXT NOT NULL DEFAULT '') WITHOUT ROWID;\n"
+        "CREATE INDEX tickets_open ON tickets(computer) WHERE resolved_at IS NULL;\n"
+        "CREATE TABLE told_sessions (session_id TEXT PRIMARY KEY) WITHOUT ROWID;\n"
+        "CREATE INDEX sessions_ended ON sessions(ended_at) WHERE ended_at IS NOT NULL",
+    )
+
+
 def _all(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

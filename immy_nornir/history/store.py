@@ -16,6 +16,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from immy_nornir.decide.agenda import Watch
 from immy_nornir.decide.runs.run_state import RunState, fold_run_all
@@ -35,7 +36,7 @@ from immy_nornir.history import (
 )
 from immy_nornir.history.agenda_rows import Written
 from immy_nornir.history.leftovers import BLOB, Leftovers
-from immy_nornir.history.tables import occasions, orders
+from immy_nornir.history.tables import occasions, orders, tellings
 from immy_nornir.history.writer import HURRY_SECONDS, PATIENCE_SECONDS, Writer, blob_line, journal_line, run_line
 from immy_nornir.model.control.holds import Freeze
 from immy_nornir.model.control.orders import Order, OrderState
@@ -47,6 +48,7 @@ from immy_nornir.model.record.run import RunSpec, RunStamped
 from immy_nornir.model.record.session import SessionSpec
 
 FILE = queries.FILE
+T = TypeVar("T")
 _GUARD = (
     "SELECT 1 FROM active WHERE computer=? AND session_id=? AND owner=? "
     "AND NOT EXISTS (SELECT 1 FROM entries WHERE session_id=? AND seq=?)"
@@ -109,6 +111,21 @@ class History:
             self.close()
             raise
         self._writer.be_patient()
+
+    def ask(self, question: Callable[[sqlite3.Connection], T], patience: float = PATIENCE_SECONDS) -> T:
+        """What a function of a table's module (history.tables) answers, in a transaction of its own.
+
+        Raises: HistoryError where another program holds the file for so many seconds.
+        """
+        return self._writer.call(question, patience)
+
+    def tell_nobody(self) -> None:
+        """What happens until somebody is told again is never told."""
+        self._writer.put([tellings.END])
+
+    def is_alive(self, owner: str) -> bool:
+        """Whether the process that owns something by this name still runs."""
+        return locks.is_alive(self.owners, owner)
 
     @property
     def owners(self) -> Path:

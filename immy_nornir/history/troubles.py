@@ -9,8 +9,8 @@ from pathlib import Path
 
 from immy_nornir.errors import HistoryError, lacking
 
-SCHEMA = 8
-"""The newest schema: how many migrations there are. A file says in `user_version` which it has."""
+SCHEMA = 11
+"""The newest schema: the number of the last migration. A file says in `user_version` which it has."""
 _TABLES = {"runs", "sessions", "entries", "run_entries", "actions", "jobs", "reboots", "facts", "active", "blobs"}
 _TABLES |= {
     "meta",
@@ -20,6 +20,9 @@ _TABLES |= {
     "freezes",
     "slots",
     "onboarded",
+    "tellings",
+    "tickets",
+    "told_sessions",
     "entries_with_key",
     "_sqlite_migrations",
 }

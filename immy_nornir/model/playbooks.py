@@ -9,6 +9,7 @@ from enum import StrEnum
 from immy_nornir.model.control.holds import Blackout
 from immy_nornir.model.control.limits import NO_LIMITS, Limits
 from immy_nornir.model.control.schedules import Schedule
+from immy_nornir.model.control.telling import Channel
 from immy_nornir.model.deployments import Deployment
 from immy_nornir.model.inventory import Inventory, Sourced
 from immy_nornir.model.items import ItemKind, Library
@@ -229,3 +230,5 @@ class Fleet:
     """Schedules without a name, or a time that can be read: what else they say is judged with all other errors."""
     blackouts: tuple[Blackout, ...] = ()
     limits: Limits = NO_LIMITS
+    channels: tuple[Channel, ...] = ()
+    """Who is told what."""

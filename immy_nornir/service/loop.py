@@ -104,6 +104,8 @@ class Surroundings:
     look: Callable[[], None] = lambda: None
     """Looks at what is served, and switches to it."""
     problems: Callable[[], Sequence[str]] = tuple
+    tell: Callable[[], None] = lambda: None
+    """Called in each turn, and must be quick: whoever tells people of it does so in a thread of its own."""
 
 
 @dataclass(slots=True)
@@ -191,6 +193,7 @@ class Service:
             self._once("turn", f"{told}; it is tried again")
             made = Agenda((), now + TURN_SECONDS)
         self._tell_health(now, made)
+        self.around.tell()
         return made
 
     def _turn(self, now: float) -> Agenda:

@@ -14,6 +14,7 @@ from immy_nornir.decide.limits import NOTHING, Member, Needs, needs_of
 from immy_nornir.decide.resolve import host_variables
 from immy_nornir.decide.resolve.desires import SharedDesires
 from immy_nornir.decide.resolve.winning_deployments import Targets
+from immy_nornir.decide.runs.run_state import RunState
 from immy_nornir.decide.steps.moment import Approver
 from immy_nornir.decide.steps.state import State, reported_zone
 from immy_nornir.errors import ImmyError
@@ -27,7 +28,7 @@ from immy_nornir.model.items import Item, Software, Task
 from immy_nornir.model.playbooks import Fleet, Play
 from immy_nornir.model.protocols import Address, Clock, Connect, Secrets
 from immy_nornir.model.record.entries import Stamped
-from immy_nornir.model.record.run import RunSpec
+from immy_nornir.model.record.run import RunSpec, RunStamped
 from immy_nornir.model.record.session import SessionSpec
 from immy_nornir.model.values import Value, texts_of
 from immy_nornir.session.limits.limiter import Limiter
@@ -81,6 +82,10 @@ def nobody(state: State, stamped: Stamped) -> None:
     """A listener that listens to nothing."""
 
 
+RunListener = Callable[[RunState, RunStamped], None]
+"""Told of every entry of a run's record, after it was stored; must be quick and must not raise."""
+
+
 @dataclass(slots=True)
 class Engine:
     """The sessions' surroundings; made once for a command."""
@@ -95,6 +100,7 @@ class Engine:
     targets: Targets
     stop: StopFlag = field(default_factory=StopFlag)
     listener: Listener = nobody
+    run_listener: RunListener = lambda _state, _stamped: None
     names: Mapping[str, Computer] = field(default_factory=dict)
     """Computers that the inventory has not, such as the implicit localhost."""
     shared: SharedDesires = field(default_factory=SharedDesires)

@@ -127,6 +127,7 @@ class LiveRun:
         after = fold_run(self.state, stamped)
         self.engine.history.append_run(after, stamped)
         self.state = after
+        self.engine.run_listener(after, stamped)
 
     def go(self, work: Work) -> None:
         """Wave after wave, until none is left or the operator stops; then every session has a status of its own.

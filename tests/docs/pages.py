@@ -110,6 +110,7 @@ an error.""",
     "blackouts": """Dates at which nothing begins, by the clock of each computer; all that reach a computer hold. See
 [windows of time](windows-of-time.md).""",
     "limits": "How much may go on at one time: [limits](limits.md).",
+    "telling": "Who is told what, and how each is reached: [telling](telling.md).",
     "types": "Maintenance types of your own, beside `full`, `resolution`, `detection` and `inventory`.",
     "schedules": """What begins by itself, and when; see [schedules](schedules.md). `when` is cron, a rule of
 RFC 5545, or words such as `Patch Tuesday + 3 days at 22:00`.""",

@@ -25,6 +25,7 @@ FILES = {
     "types": "playbooks/types.yml",
     "schedules": "playbooks/schedules.yml",
     "limits": "playbooks/limits.yml",
+    "telling": "playbooks/telling.yml",
 }
 
 

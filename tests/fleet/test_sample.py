@@ -118,6 +118,7 @@ BROKEN = [
     ("blackouts", "playbooks/blackouts.yml", "- {dates: 2030-12-24}\n"),
     ("blackouts", "playbooks/blackouts.yml", "- {date: 2030-12-24, reason: x}\n"),
     ("limits", "playbooks/limits.yml", "groups: [{group: x, max_rebootin: 1}]\n"),
+    ("telling", "playbooks/telling.yml", "- {name: x, to: {command: [a]}, events: [run_end]}\n"),
 ]
 
 

@@ -249,7 +249,9 @@ def test_who_only_reads_leaves_what_is_no_history_as_it_is(tmp_path: Path) -> No
 def test_a_file_says_which_schema_it_has(tmp_path: Path) -> None:
     History(tmp_path, sample.StillClock()).close()
     assert rows(tmp_path, "PRAGMA user_version") == [(troubles.SCHEMA,)]
-    assert rows(tmp_path, "SELECT count(*) FROM _sqlite_migrations") == [(troubles.SCHEMA,)]
+    assert rows(tmp_path, "SELECT CAST(substr(max(name), 2, 3) AS INTEGER) FROM _sqlite_migrations") == [
+        (troubles.SCHEMA,)
+    ]
 
 
 def test_a_migration_of_a_newer_version_is_a_newer_schema_too(tmp_path: Path) -> None:

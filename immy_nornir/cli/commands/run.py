@@ -20,6 +20,7 @@ from immy_nornir.cli.approving.answers import Asker
 from immy_nornir.cli.approving.approval import approve, approver_of
 from immy_nornir.cli.door import say
 from immy_nornir.cli.extra_vars import given_variables, without_values
+from immy_nornir.cli.live.tellings import told
 from immy_nornir.cli.summary import end_left_runs, end_runs, exit_code, record_code, show_summary, write_report
 from immy_nornir.errors import HistoryError, UsageError
 from immy_nornir.model.places import Place
@@ -287,12 +288,13 @@ def watched(
 
 def _run(engine: Engine, run: LiveRun, wishes: _Wishes) -> int:
     spec, sessions = run.state.spec, list(run.sessions.values())
-    work_on(engine, run, quiet=wishes.quiet, verbose=wishes.verbose)
-    code = exit_code(sessions, spec.check)
-    reports = reports_of(engine, run, wanted=wishes.report)
-    with streams.outlived():
-        show_summary(engine, spec.id, sessions, reports, wishes.form, planned=spec.check, verbose=wishes.verbose)
-    return record_code(engine, code)
+    with told(engine, Path(spec.fleet), whole=not wishes.sources):
+        work_on(engine, run, quiet=wishes.quiet, verbose=wishes.verbose)
+        code = exit_code(sessions, spec.check)
+        reports = reports_of(engine, run, wanted=wishes.report)
+        with streams.outlived():
+            show_summary(engine, spec.id, sessions, reports, wishes.form, planned=spec.check, verbose=wishes.verbose)
+        return record_code(engine, code)
 
 
 def work_on(

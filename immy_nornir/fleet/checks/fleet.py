@@ -17,6 +17,7 @@ from immy_nornir.fleet.checks.holds import check_blackouts, check_holds
 from immy_nornir.fleet.checks.limits import check_limits
 from immy_nornir.fleet.checks.rules import Targets, check_rules, condition_problems, variables_of
 from immy_nornir.fleet.checks.scripts import check_reading_scripts
+from immy_nornir.fleet.checks.telling import check_channels
 from immy_nornir.fleet.checks.tries import check_tries
 from immy_nornir.fleet.checks.values import check_params, check_variables, check_vars
 from immy_nornir.fleet.deployments import parse_state
@@ -60,6 +61,7 @@ def check_fleet(
         *check_blackouts(fleet, targets),
         *check_holds(fleet.inventory),
         *check_limits(fleet),
+        *check_channels(fleet),
     ]
     reached = Targets(fleet.inventory, read_file)
     for playbook in playbooks:

@@ -17,6 +17,7 @@ from immy_nornir.cli.commands.at_sessions.onboard import onboard
 from immy_nornir.cli.commands.at_sessions.stuck import stuck
 from immy_nornir.cli.commands.by_hand.rerun import rerun
 from immy_nornir.cli.door import say, say_json
+from immy_nornir.cli.live.tellings import told
 from immy_nornir.cli.times import Zone
 from immy_nornir.errors import UsageError
 from immy_nornir.model.control.orders import How, OrderKind
@@ -221,7 +222,8 @@ def resume(
         damaged = startup.tell_damage(engine)
         runs, alone, accounts, held = _approved(engine, runs, alone, yes=yes)
         if runs or alone:
-            code = _resume(engine, runs, alone, Pace(workers, wait=wait), form, accounts)
+            with told(engine, root, whole=not sources):
+                code = _resume(engine, runs, alone, Pace(workers, wait=wait), form, accounts)
             code = 1 if (held or damaged) and code != 130 else 5 if early and code in (0, 4) else code
         else:
             code = 1 if damaged else 5 if early else 0

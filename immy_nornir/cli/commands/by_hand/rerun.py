@@ -13,6 +13,7 @@ import click
 
 from immy_nornir.cli import completing, options, startup, streams
 from immy_nornir.cli.door import say
+from immy_nornir.cli.live.tellings import told
 from immy_nornir.errors import UsageError
 from immy_nornir.model.record.status import Status
 from immy_nornir.text.plain import and_more
@@ -75,11 +76,9 @@ def rerun(ctx: click.Context, /, names: tuple[str, ...], run_id: str | None, **g
         with engine.history.read() as reader:
             rows = _meant(reader, names, run_id, given["tenant"])
         _refuse(engine, fleet, rows)
-        codes = [
-            _again(engine, root, old, wanted, given)
-            for old, wanted in _by_runs(engine, rows, failed=given["failed"], item=given["item"]).items()
-            if not engine.stop.level
-        ]
+        again = _by_runs(engine, rows, failed=given["failed"], item=given["item"])
+        with told(engine, root, whole=not given["sources"]):
+            codes = [_again(engine, root, old, wanted, given) for old, wanted in again.items() if not engine.stop.level]
     finally:
         startup.close(engine)
     if engine.stop.level:

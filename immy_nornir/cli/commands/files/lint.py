@@ -20,8 +20,10 @@ from immy_nornir.fleet.checks.schedules import check_schedules
 from immy_nornir.fleet.inventory.addresses import PSRP_NAMES, WINRM, AddressError, address_of
 from immy_nornir.fleet.load import load_fleet, load_playbook, playbook_files
 from immy_nornir.fleet.strays import told_once
+from immy_nornir.model.control.telling import Channel
 from immy_nornir.model.inventory import Inventory
 from immy_nornir.model.places import Level, Place, Problem
+from immy_nornir.telling.channels import INSTALL, has_apprise
 from immy_nornir.text import json
 from immy_nornir.text.files import read_file
 
@@ -40,6 +42,7 @@ def problems_of(root: Path, sources: Sequence[Path] | None = None) -> list[Probl
     found_more = check_fleet(fleet, playbooks, read_file=_lines)
     found_more += check_schedules(fleet, playbooks, time.time(), read_file=_lines)
     found_more += past_holds(fleet, time.time())
+    found_more += _without_apprise(fleet.channels)
     wrong = {one.place for one in found_more if one.level is Level.ERROR}
     addresses = (one for one in _address_problems(fleet.inventory) if one.place not in wrong)
     return told_once(root, {*problems, *found_more, *addresses})
@@ -64,6 +67,15 @@ def _address_problems(inventory: Inventory) -> Iterable[Problem]:
             if place is not None:
                 found.setdefault(place, Problem(place, Level.ERROR, wrong.message, wrong.advice))
     return [*found.values(), *shared_addresses(reached)]
+
+
+def _without_apprise(channels: Iterable[Channel]) -> Iterable[Problem]:
+    """Channels that this machine cannot reach: a run tells nobody by them, and goes on."""
+    return [
+        Problem(one.place, Level.WARNING, f"'{one.name}' needs apprise, which is not installed here", INSTALL)
+        for one in channels
+        if one.apprise is not None and not has_apprise()
+    ]
 
 
 def _lines(path: str) -> list[str]:

@@ -36,5 +36,5 @@ def schema(kind: str | None, folder: Path | None) -> None:
 def _globs(kind: str) -> list[str]:
     globs = [SHAPES[kind][1]]
     # These files lie among the playbooks.
-    others = [f"!{SHAPES[one][1]}" for one in ("types", "schedules", "blackouts", "limits")]
+    others = [f"!{SHAPES[one][1]}" for one in ("types", "schedules", "blackouts", "limits", "telling")]
     return [*globs, *others] if kind == "playbook" else globs

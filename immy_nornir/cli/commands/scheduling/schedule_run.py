@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from immy_nornir.service.served import Served
     from immy_nornir.service.works import Works
     from immy_nornir.session.engine import Engine
+    from immy_nornir.telling.teller import Teller
 
 SCHEMA_VERSION = 1
 HEALTH = "service.json"
@@ -156,15 +157,18 @@ def _serve(
     startup.collect_rarely()
     pace = Pace(given["workers"], given["per_tenant"])
     restore = startup.on_interrupt(_stops(engine))
+    teller = _teller(engine, root, whole=not sources)
     try:
         works = _works(engine, root)
         with batches.crew_of(engine, pace) as crew:
-            around = _surroundings(engine, state, root, served)
+            around = _surroundings(engine, state, root, served, teller)
             service = Service(engine, crew, works, around, pace, takes_up=given["due"])
             names = ", ".join(one.name for one in engine.fleet.schedules) or "none"
             _tell(f"serves {root.absolute()}; schedules: {names}")
             sound = service.once() if given["once"] else service.serve()
+        teller.finish(lambda: engine.stop.level > 1)
     finally:
+        teller.close()
         if served is not None:
             served.close()
         startup.close(engine)
@@ -216,7 +220,15 @@ def _works(engine: Engine, root: Path) -> Works:
     return Works(engine, book_of, startup.read_lines)
 
 
-def _surroundings(engine: Engine, state: Path, root: Path, served: Served | None) -> Any:
+def _teller(engine: Engine, root: Path, *, whole: bool) -> Teller:
+    from immy_nornir.telling.teller import Teller
+
+    teller = Teller(engine, root, _tell, whole)
+    teller.begin()
+    return teller
+
+
+def _surroundings(engine: Engine, state: Path, root: Path, served: Served | None, teller: Teller) -> Any:
     from immy_nornir.service.loop import Surroundings
 
     return Surroundings(
@@ -227,6 +239,7 @@ def _surroundings(engine: Engine, state: Path, root: Path, served: Served | None
         lambda health: _write_health(state, health, served),
         served.look if served is not None else lambda: None,
         (lambda: served.problems) if served is not None else tuple,
+        teller.wake,
     )
 
 

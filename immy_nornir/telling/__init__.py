@@ -1,0 +1,1 @@
+"""Telling people and programs what happened: messages of what the record says, kept until they have arrived."""
