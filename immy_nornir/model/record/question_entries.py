@@ -92,6 +92,8 @@ class QuestionEnded:
     """For `postponed`."""
     by_user: bool = False
     """All who were asked said that it may be now: business hours do not hold it back."""
+    silent: tuple[str, ...] = ()
+    """Who was asked and did not answer, where that decided it."""
 
 
 QuestionEntry = UsersLooked | QuestionIntended | QuestionShown | QuestionAnswered | QuestionEnded

@@ -20,6 +20,7 @@ from immy_nornir.model.control.schedules import KnownOccasion, Occasion, Occasio
 from immy_nornir.model.control.telling import Channel, Message, Telling, ToldState
 from immy_nornir.model.places import Place
 from immy_nornir.model.record.entries import Entry, Finished, Stamped
+from immy_nornir.model.record.question_entries import QuestionEnded, Verdict
 from immy_nornir.model.record.run import RunEnded, RunHalted, RunStamped
 from immy_nornir.model.record.session import EndReason, Status
 from tests.history import sample
@@ -44,6 +45,13 @@ def test_a_computer_failed_where_it_fails_its_wave(about: SessionAbout, status: 
     assert [(one.about, one.computer, one.tenant, one.at) for one in events] == (
         [(told, "pc1", "acme", 5.0)] if told else []
     )
+
+
+def test_a_question_that_nobody_answered_is_told_and_a_refusal_is_none() -> None:
+    silent = QuestionEnded(1, Verdict.REFUSED, "ann did not answer", silent=("ann",))
+    [event] = tellings_of(ABOUT, Stamped(7, 5.0, silent))
+    assert (event.key, event.about) == ("prompt_unanswered/run-7/7", "not rebooted: ann did not answer")
+    assert tellings_of(ABOUT, Stamped(7, 5.0, QuestionEnded(1, Verdict.REFUSED, "ann said no"))) == ()
 
 
 def test_a_halt_and_a_skipped_occasion_have_keys_of_their_own() -> None:

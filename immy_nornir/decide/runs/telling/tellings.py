@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from immy_nornir.model.control.schedules import KnownOccasion
 from immy_nornir.model.control.telling import Event, EventKind
 from immy_nornir.model.record.entries import Entry, Finished, Stamped
+from immy_nornir.model.record.question_entries import QuestionEnded
 from immy_nornir.model.record.run import RunHalted, RunStamped
 from immy_nornir.model.record.session import Status
 from immy_nornir.model.record.words import word
 from immy_nornir.text.plain import counted
 
-SESSION_KINDS: tuple[type[Entry], ...] = (Finished,)
+SESSION_KINDS: tuple[type[Entry], ...] = (Finished, QuestionEnded)
 """Entries of sessions that tell something; they are read when their session has ended."""
 RUN_KINDS: tuple[type[object], ...] = (RunHalted,)
 """Entries of runs that tell something; they are read as they come."""
@@ -47,6 +48,8 @@ def tellings_of(about: SessionAbout, stamped: Stamped) -> tuple[Event, ...]:
             return event(EventKind.COMPUTER_FAILED, f"{word(Status.FAILED)}: {message}")
         case Finished(Status.PARTIALLY_PASSED, message) if about.failed_items:
             return event(EventKind.COMPUTER_FAILED, f"{counted(len(about.failed_items), 'item')} failed: {message}")
+        case QuestionEnded(silent=silent) if silent:
+            return event(EventKind.PROMPT_UNANSWERED, f"not rebooted: {', '.join(silent)} did not answer")
         case _:
             return ()
 

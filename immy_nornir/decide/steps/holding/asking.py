@@ -212,7 +212,8 @@ def verdict(state: State, asked: Questions, question: Question, now: float) -> Q
     silent = [one for one in answers if one.said is Said.SILENT]
     if silent and options.prompt_silence is Otherwise.SKIP:
         away = _states(asked.logons, silent)
-        return QuestionEnded(number, Verdict.REFUSED, f"{away} did not answer")
+        users = tuple(one.user for one in silent)
+        return QuestionEnded(number, Verdict.REFUSED, f"{away} did not answer", silent=users)
     later = [one for one in answers if one.said is Said.LATER]
     if later:
         minutes = max(one.minutes for one in later)
