@@ -105,12 +105,12 @@ FUNCTION_LINES = 50
 LARGE_MODULES: dict[str, tuple[int, str]] = {
     "session/live.py": (555, "one class, the only one that changes a session's state"),
     "decide/steps/state.py": (545, "one fold over all kinds of entries"),
-    "history/store.py": (475, "one class, the only one that writes"),
+    "history/store.py": (485, "one class, the only one that writes"),
     "history/queries.py": (460, "one class, the only one that reads"),
 }
 LARGE_FUNCTIONS: dict[str, tuple[int, str]] = {
     "decide/steps/state.py:_fold": (105, "one match with a case for each kind of entry"),
-    "history/sentences.py:sentence": (80, "one match with a sentence for each kind of entry"),
+    "history/sentences.py:sentence": (85, "one match with a sentence for each kind of entry"),
 }
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from immy_nornir.decide import versions
 from immy_nornir.decide.detect.detection import detect
-from immy_nornir.decide.detect.identity import identity_mismatch
 from immy_nornir.decide.plan.actions import Decision, decide, told
 from immy_nornir.decide.plan.commands import command_step
 from immy_nornir.decide.plan.job_steps import Step, steps_of
@@ -42,7 +41,6 @@ from immy_nornir.model.record.entries import (
     PendingFound,
     RebootAsked,
     RebootEnded,
-    Refused,
     RetryLater,
 )
 from immy_nornir.model.record.order_entries import JobStopAsked
@@ -50,6 +48,7 @@ from immy_nornir.model.record.session import Outcome, OutcomeReason, Purpose
 from immy_nornir.model.wire import AnswerStatus, JobSpec, JobState, JobStatus, Read, ReadOperation
 from immy_nornir.remote.windows.connection import identity_from
 from immy_nornir.session.hearing.job_output import asked_from, rest_of, settled, written_by
+from immy_nornir.session.hearing.who import refuse_stranger
 from immy_nornir.session.leg import LEASE_SECONDS
 
 if TYPE_CHECKING:
@@ -70,15 +69,6 @@ def architecture(state: State) -> str | None:
     """The computer's architecture, where it is known."""
     value = state.identity.system.get("architecture") if state.identity is not None else None
     return value if isinstance(value, str) else None
-
-
-def refuse_stranger(state: State, leg: Leg, identity: Identity) -> list[Entry]:
-    """The end of a session whose computer is another one than is meant; nothing when it is the one."""
-    wrong = identity_mismatch(state.spec.pinned_identity, identity, state.identity)
-    if not wrong:
-        return []
-    leg.close()
-    return [Refused("identity", wrong)]
 
 
 def primary_user(leg: Leg) -> str:

@@ -60,6 +60,7 @@ from immy_nornir.session import effects
 from immy_nornir.session.before import inputs
 from immy_nornir.session.before.preview import of_plan
 from immy_nornir.session.hearing import asking
+from immy_nornir.session.hearing.who import refuse_stranger
 
 if TYPE_CHECKING:
     from immy_nornir.decide.steps.state import State
@@ -163,14 +164,14 @@ def _connect(state: State, leg: Leg) -> list[Entry]:
         return _connect_again(state, leg, effects.meet_again(state, leg, expectation(pinned, state.identity)))
     ahead = _to_read_ahead(state, leg)
     identity, answers = connection.meet(expectation(pinned), ahead)
-    if refused := effects.refuse_stranger(state, leg, identity):
+    if refused := refuse_stranger(state, leg, identity):
         return refused
     leg.ahead = {one.id: (one, answers[one.id]) for one in ahead if one.id in answers}
     return [Connected(identity)]
 
 
 def _connect_again(state: State, leg: Leg, identity: Identity) -> list[Entry]:
-    if refused := effects.refuse_stranger(state, leg, identity):
+    if refused := refuse_stranger(state, leg, identity):
         return refused
     before = state.identity
     same = before is not None and _alike(before, identity)

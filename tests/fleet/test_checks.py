@@ -295,7 +295,7 @@ def test_set_scripts_may_change_things(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "problem"),
     [
-        ("{immy_options: {reboot: auto}}", "error: 'auto' stands where one of skip, automatic, force"),
+        ("{immy_options: {reboot: auto}}", "error: 'auto' stands where one of skip, automatic, prompt, force"),
         ("{immy_options: {rebot: skip}}", "error: unknown key 'rebot' in options"),
         ("{immy_options: {reboot: automatic, window: '22:00'}}", None),
         ("{immy_business_hours: sometimes}", "error: immy_business_hours: "),

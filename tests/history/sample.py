@@ -14,7 +14,7 @@ from immy_nornir.decide.steps.state import State, fold
 from immy_nornir.history import codec
 from immy_nornir.history.store import FILE, History
 from immy_nornir.model.deployments import Desired, StateKind
-from immy_nornir.model.facts import Boot, Change, Facts, Finding, FindingStatus, Identity
+from immy_nornir.model.facts import Boot, Change, Facts, Finding, FindingStatus, Identity, Logon, LogonState
 from immy_nornir.model.items import (
     Declarative,
     DisplayName,
@@ -81,6 +81,16 @@ from immy_nornir.model.record.order_entries import (
     PauseAsked,
     PauseLifted,
     RebootOrdered,
+)
+from immy_nornir.model.record.question_entries import (
+    QuestionAnswered,
+    QuestionEnded,
+    QuestionIntended,
+    QuestionKind,
+    QuestionShown,
+    Said,
+    UsersLooked,
+    Verdict,
 )
 from immy_nornir.model.record.run import (
     Approved,
@@ -216,6 +226,12 @@ ENTRIES: tuple[Entry, ...] = (
     JobEnded("run-1/software-7zip/2", None, "", "lost"),
     PendingFound(("file_rename",)),
     ActionEnded("software/7zip", Outcome.SUCCESS, OutcomeReason.VERIFIED, "", "24.08", FOUND, True),
+    UsersLooked((Logon("CORP\\ann", LogonState.ACTIVE), Logon("bob", LogonState.LOCKED, False))),
+    QuestionIntended(1, QuestionKind.CONSENT, "what was done needs it", ("CORP\\ann",), 900.0, (15, 60)),
+    QuestionShown(1, ("bob: no desktop",)),
+    QuestionAnswered(1, "CORP\\ann", Said.LATER, 15),
+    QuestionEnded(1, Verdict.POSTPONED, "CORP\\ann put it off", NOW + 900.0),
+    QuestionEnded(2, Verdict.AGREED, "CORP\\ann agreed", by_user=True),
     RebootIntended(1, "what was done needs it", IDENTITY.boot),
     RebootAsked(1),
     RebootEnded(1, replace(IDENTITY, boot=Boot("8", NOW))),

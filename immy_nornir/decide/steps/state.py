@@ -10,8 +10,17 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from immy_nornir.decide.steps.ends.outcomes import immediate
-from immy_nornir.decide.steps.questions import NOTHING_ASKED, Questions, after_reboot, fold_question
-from immy_nornir.decide.steps.under_way import ActionState, Job, RebootState, sends_nothing, taken_back
+from immy_nornir.decide.steps.under_way import (
+    NOTHING_ASKED,
+    ActionState,
+    Job,
+    Questions,
+    RebootState,
+    after_reboot,
+    fold_question,
+    sends_nothing,
+    taken_back,
+)
 from immy_nornir.model.copies import replace
 from immy_nornir.model.facts import Boot, Facts, Finding, Identity
 from immy_nornir.model.items import DEFAULT_EXIT_CODES, ExitMeaning, Item, RebootNeed

@@ -28,12 +28,12 @@ from immy_nornir.model.record.question_entries import (
 )
 from immy_nornir.model.record.session import Outcome
 from immy_nornir.model.wire import JobSpec, JobState, JobStatus
-from immy_nornir.session.effects import refuse_stranger
+from immy_nornir.session.hearing.who import refuse_stranger
 from immy_nornir.text import templates
 
 if TYPE_CHECKING:
-    from immy_nornir.decide.steps.questions import Question
     from immy_nornir.decide.steps.state import State
+    from immy_nornir.decide.steps.under_way import Question
     from immy_nornir.model.values import Json, Value
     from immy_nornir.session.leg import Leg
 

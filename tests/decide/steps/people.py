@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from immy_nornir.decide.steps.questions import Question
+from immy_nornir.decide.steps.under_way import Question
 from immy_nornir.model.facts import Logon, LogonState
 from immy_nornir.model.record.entries import Entry
 from immy_nornir.model.record.question_entries import QuestionAnswered, QuestionKind, QuestionShown, Said, UsersLooked

@@ -14,9 +14,9 @@ from dataclasses import replace
 
 from immy_nornir.decide.steps import times
 from immy_nornir.decide.steps.moment import Moment
-from immy_nornir.decide.steps.questions import Question, Questions
 from immy_nornir.decide.steps.state import State
 from immy_nornir.decide.steps.step import Do, Note, Perform, Step, Wait
+from immy_nornir.decide.steps.under_way import Question, Questions
 from immy_nornir.decide.times.time_zones import told
 from immy_nornir.model.facts import Identity, Logon, LogonState
 from immy_nornir.model.playbooks import Otherwise, Reboot
