@@ -104,7 +104,7 @@ FUNCTION_LINES = 50
 """The aims are 400 and 40 without the docstring; a little more does not break the house."""
 LARGE_MODULES: dict[str, tuple[int, str]] = {
     "session/live.py": (555, "one class, the only one that changes a session's state"),
-    "decide/steps/state.py": (545, "one fold over all kinds of entries"),
+    "decide/steps/state.py": (550, "one fold over all kinds of entries"),
     "history/store.py": (485, "one class, the only one that writes"),
     "history/queries.py": (460, "one class, the only one that reads"),
 }

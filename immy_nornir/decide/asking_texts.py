@@ -1,7 +1,7 @@
 """What people read who are asked before a reboot: built-in texts + the fleet's own -> the words of one question; pure.
 
 A fleet says its own with the variable `immy_prompt_texts`, by language, for a tenant in its group_vars. The computer
-shows the language of the person. Not here: who is asked (decide.steps.holding.asking), or how (session.hearing.asking).
+shows the language of the person. Not here: who is asked (decide.steps.holding.asking), or how (session.asking).
 """
 
 from __future__ import annotations

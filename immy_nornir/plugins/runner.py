@@ -16,7 +16,7 @@ from nornir.core.task import AggregatedResult, MultiResult, Result, Task
 
 from immy_nornir.plugins.tasks import parking
 from immy_nornir.session.crew.crew import Crew, Seat
-from immy_nornir.session.settled import Parked
+from immy_nornir.session.crew.settled import Parked
 
 _log = logging.getLogger("immy_nornir.runner")
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from nornir.core.task import Result, Task
 
 from immy_nornir.model.record.session import Outcome, Status, WaitKind
+from immy_nornir.session.crew.settled import Parked, Settled
 from immy_nornir.session.live import LiveSession
-from immy_nornir.session.settled import Parked, Settled
 
 _may_park: contextvars.ContextVar[bool] = contextvars.ContextVar("immy_may_park", default=False)
 _woken: contextvars.ContextVar[bool] = contextvars.ContextVar("immy_woken", default=False)

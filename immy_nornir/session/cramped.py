@@ -12,7 +12,7 @@ from immy_nornir.decide.steps.next_step import LOST_PATIENCE_SECONDS
 from immy_nornir.decide.steps.step import Wait
 from immy_nornir.errors import HistoryError, lacking
 from immy_nornir.model.record.session import WaitKind
-from immy_nornir.session.settled import Parked
+from immy_nornir.session.crew.settled import Parked
 
 if TYPE_CHECKING:
     from immy_nornir.decide.steps.state import State

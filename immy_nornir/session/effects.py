@@ -48,8 +48,7 @@ from immy_nornir.model.record.session import Outcome, OutcomeReason, Purpose
 from immy_nornir.model.wire import AnswerStatus, JobSpec, JobState, JobStatus, Read, ReadOperation
 from immy_nornir.remote.windows.connection import identity_from
 from immy_nornir.session.hearing.job_output import asked_from, rest_of, settled, written_by
-from immy_nornir.session.hearing.who import refuse_stranger
-from immy_nornir.session.leg import LEASE_SECONDS
+from immy_nornir.session.leg import LEASE_SECONDS, refuse_stranger
 
 if TYPE_CHECKING:
     from immy_nornir.model.protocols import Reader

@@ -11,13 +11,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from immy_nornir.decide.detect.identity import identity_mismatch
 from immy_nornir.decide.steps.moment import NO_CONTACT, Contact
 from immy_nornir.errors import BusyError, ImmyError
+from immy_nornir.model.record.entries import Entry, Refused
 from immy_nornir.model.wire import Lease
 from immy_nornir.session.hearing.heard import Heard
 from immy_nornir.session.limits.claim import Claim
 
 if TYPE_CHECKING:
+    from immy_nornir.decide.steps.state import State
     from immy_nornir.model.facts import Facts, Identity
     from immy_nornir.model.inventory import Computer
     from immy_nornir.model.protocols import Address, Connection
@@ -137,3 +140,12 @@ class Leg:
         self.contact = self.contact.closed()
         if connection is not None:
             connection.close()
+
+
+def refuse_stranger(state: State, leg: Leg, identity: Identity) -> list[Entry]:
+    """The end of a session whose computer is another one than is meant; nothing when it is the one."""
+    wrong = identity_mismatch(state.spec.pinned_identity, identity, state.identity)
+    if not wrong:
+        return []
+    leg.close()
+    return [Refused("identity", wrong)]

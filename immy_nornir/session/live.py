@@ -42,12 +42,12 @@ from immy_nornir.model.record.session import EndReason, Status, WaitKind
 from immy_nornir.model.record.words import process_of
 from immy_nornir.session import cramped, operations
 from immy_nornir.session.before.inputs import compare
+from immy_nornir.session.crew.settled import Parked, Settled
 from immy_nornir.session.hearing.known_secrets import learn
 from immy_nornir.session.leg import Leg
 from immy_nornir.session.recap import Recap, recap_of
 from immy_nornir.session.reins.holds import may_be_lifted
 from immy_nornir.session.reins.orders import take_in
-from immy_nornir.session.settled import Parked, Settled
 
 if TYPE_CHECKING:
     from immy_nornir.model.control.orders import Order

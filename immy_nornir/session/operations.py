@@ -56,11 +56,10 @@ from immy_nornir.model.record.entries import (
 )
 from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason
 from immy_nornir.model.wire import ReadOperation
-from immy_nornir.session import effects
+from immy_nornir.session import asking, effects
 from immy_nornir.session.before import inputs
 from immy_nornir.session.before.preview import of_plan
-from immy_nornir.session.hearing import asking
-from immy_nornir.session.hearing.who import refuse_stranger
+from immy_nornir.session.leg import refuse_stranger
 
 if TYPE_CHECKING:
     from immy_nornir.decide.steps.state import State

@@ -130,7 +130,8 @@ VARIABLES: Mapping[str, str] = {
     "knows it, a window other than `now` is an error.",
     "immy_options": "Options of its sessions, as in a play; a play and the command line win over them.",
     "immy_onboarding": "true: deployments with `enforcement: onboarding` hold, and come first.",
-    "immy_prompt_texts": "The words of the questions before a reboot, for all languages or by language ([prompts](prompts.md)).",
+    "immy_prompt_texts": "The words of the questions before a reboot, for all languages or by language "
+    "([prompts](prompts.md)).",
     "immy_hold": "`{until: 2027-01-15, reason: year-end accounts}`: nothing is changed until then; without an end, "
     "while it is there.",
     "immy_excluded": "true: no maintenance but the type `inventory`.",

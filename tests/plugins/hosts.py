@@ -15,7 +15,7 @@ from nornir.core.task import AggregatedResult, MultiResult, Task
 
 from immy_nornir.decide.steps.step import Wait
 from immy_nornir.model.record.session import WaitKind
-from immy_nornir.session.settled import Parked
+from immy_nornir.session.crew.settled import Parked
 
 ENOUGH = 60.0
 """Seconds after which something that a test waits for will not come."""

@@ -20,9 +20,9 @@ from immy_nornir.model.protocols import Clock
 from immy_nornir.model.record.session import WaitKind
 from immy_nornir.session.crew.name_lookup import Names
 from immy_nornir.session.crew.probe import Probe
+from immy_nornir.session.crew.settled import Parked
 from immy_nornir.session.crew.turns import Turns, Waiting
 from immy_nornir.session.engine import SystemClock
-from immy_nornir.session.settled import Parked
 
 LATE_SECONDS = 30.0
 """A computer that is silent is looked at now and then all the same: its session keeps a deadline of its own."""

@@ -114,7 +114,7 @@ def callers(name: str, *folders: str) -> set[str]:
         ("JobIntended", {"decide/steps/execution.py"}),
         ("RebootIntended", {"decide/steps/execution.py", "decide/steps/reboots.py"}),
         # What reaches the computer is sent by one operation each, which the loop performs when the step says so.
-        ("start_job", {"session/effects.py", "session/hearing/asking.py", "session/hearing/heard.py"}),
+        ("start_job", {"session/effects.py", "session/asking.py", "session/hearing/heard.py"}),
         ("reboot", {"session/effects.py", "session/hearing/heard.py"}),
         ("perform", {"session/operations.py"}),
         ("attempt", {"session/live.py"}),

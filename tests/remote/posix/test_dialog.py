@@ -14,7 +14,7 @@ from immy_nornir.decide import asking_texts
 from immy_nornir.model.items import Platform
 from immy_nornir.model.record.question_entries import QuestionKind
 from immy_nornir.remote.posix.shell_values import variables
-from immy_nornir.session.hearing.asking import _script
+from immy_nornir.session.asking import _script
 from tests.waiting import ENOUGH
 
 pytestmark = [

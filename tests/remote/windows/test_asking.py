@@ -11,7 +11,7 @@ import pytest
 
 from immy_nornir.model.items import Platform
 from immy_nornir.remote.windows import bundle
-from immy_nornir.session.hearing.asking import _script
+from immy_nornir.session.asking import _script
 from tests.powershell import PWSH, needs_pwsh
 from tests.remote.windows.processes import Machine
 from tests.waiting import ENOUGH

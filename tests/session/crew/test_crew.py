@@ -15,7 +15,7 @@ from immy_nornir.decide.steps.step import Wait
 from immy_nornir.model.protocols import Address
 from immy_nornir.model.record.session import WaitKind
 from immy_nornir.session.crew.crew import Crew, Seat
-from immy_nornir.session.settled import Parked
+from immy_nornir.session.crew.settled import Parked
 from tests.history.sample import StillClock
 
 ENOUGH = 60.0

@@ -4,7 +4,7 @@
 disconnected session is somebody who says nothing, not nobody. Servers, where many work at a time, are never asked, and
 not rebooted. What says yes is an answer that was offered, of one who was asked, to that question: it may agree or put
 off, never widen what the session may do. `automatic` and `force` only tell everybody how long there is to save work.
-Held back by the gate (decide.steps.gate); how a question is shown is session.hearing.asking.
+Held back by the gate (decide.steps.gate); how a question is shown is session.asking.
 """
 
 from __future__ import annotations

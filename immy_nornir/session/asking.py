@@ -28,7 +28,7 @@ from immy_nornir.model.record.question_entries import (
 )
 from immy_nornir.model.record.session import Outcome
 from immy_nornir.model.wire import JobSpec, JobState, JobStatus
-from immy_nornir.session.hearing.who import refuse_stranger
+from immy_nornir.session.leg import refuse_stranger
 from immy_nornir.text import templates
 
 if TYPE_CHECKING:
