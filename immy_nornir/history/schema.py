@@ -172,6 +172,16 @@ def m008_what_each_turn_asks(db: Database) -> None:
     )
 
 
+@migrations()
+def m009_sightings(db: Database) -> None:
+    """Who was seen logged on, once for each computer, person and day."""
+    _all(
+        db,
+        "CREATE TABLE sightings (computer TEXT NOT NULL, day TEXT NOT NULL, user TEXT NOT NULL COLLATE NOCASE, "
+        "at REAL NOT NULL, state TEXT NOT NULL, PRIMARY KEY (computer, day, user)) WITHOUT ROWID",
+    )
+
+
 def _all(db: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from immy_nornir.errors import HistoryError, lacking
 
-SCHEMA = 8
+SCHEMA = 9
 """The newest schema: how many migrations there are. A file says in `user_version` which it has."""
 _TABLES = {"runs", "sessions", "entries", "run_entries", "actions", "jobs", "reboots", "facts", "active", "blobs"}
 _TABLES |= {
@@ -20,6 +20,7 @@ _TABLES |= {
     "freezes",
     "slots",
     "onboarded",
+    "sightings",
     "entries_with_key",
     "_sqlite_migrations",
 }

@@ -67,6 +67,7 @@ from immy_nornir.model.record.order_entries import (
     RebootOrdered,
 )
 from immy_nornir.model.record.question_entries import (
+    LogonAwaited,
     QuestionAnswered,
     QuestionEnded,
     QuestionIntended,
@@ -308,6 +309,8 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901, PLR0915 - one
             return _with_job(state, replace(_under_way(state, job_id), stop_asked=True))
         case UsersLooked() | QuestionIntended() | QuestionShown() | QuestionAnswered() | QuestionEnded() as asked:
             return replace(state, questions=fold_question(state.questions, asked, at))
+        case LogonAwaited() as awaited:
+            return replace(state, questions=fold_question(state.questions, awaited, at))
         case Noted():
             return state
         case Interrupted() as interrupted:

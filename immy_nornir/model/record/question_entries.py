@@ -94,4 +94,12 @@ class QuestionEnded:
     """All who were asked said that it may be now: business hours do not hold it back."""
 
 
-QuestionEntry = UsersLooked | QuestionIntended | QuestionShown | QuestionAnswered | QuestionEnded
+@dataclass(frozen=True, slots=True)
+class LogonAwaited:
+    """From here on the logon of a person is waited for, as nobody else may do what is left."""
+
+    user: str
+    until: float
+
+
+QuestionEntry = LogonAwaited | UsersLooked | QuestionIntended | QuestionShown | QuestionAnswered | QuestionEnded

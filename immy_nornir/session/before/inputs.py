@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from immy_nornir.decide.detect.facts import facts_for, known_names
 from immy_nornir.decide.plan import trials
 from immy_nornir.decide.resolve.desires import desires_of
+from immy_nornir.decide.resolve.primary_user import of_computer
 from immy_nornir.decide.resolve.seen_facts import SeenFacts, as_seen
 from immy_nornir.decide.resolve.winning_deployments import Candidates, choose
 from immy_nornir.errors import FilesError, ImmyError, UsageError
@@ -43,7 +44,8 @@ def resolve(
     """
     computer = engine.computer(spec.computer)
     variables = known_names(computer, spec.vars)
-    facts = SeenFacts(as_seen(facts_for(identity, stored), seen or {}))
+    whose = of_computer(variables, None, identity.system, stored.sightings)
+    facts = SeenFacts(as_seen(facts_for(identity, stored, whose.fact), seen or {}))
     choices = choose(candidates_of(engine, spec), computer, facts, asked_of(spec), variables)
     known = replace(identity, system=facts)
     desires, definitions = desires_of(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from immy_nornir.decide.detect.facts import facts_for, known_names, presumed
 from immy_nornir.decide.holds import in_force, sentence
 from immy_nornir.decide.outlook import LAST, Estimate, by_actions, by_sessions, outlook
+from immy_nornir.decide.resolve.primary_user import of_computer
 from immy_nornir.decide.resolve.winning_deployments import choose
 from immy_nornir.decide.steps.state import reported_zone
 from immy_nornir.decide.times import windows
@@ -76,12 +77,14 @@ def preview(engine: Engine, specs: Iterable[SessionSpec]) -> Preview:
             tenants.add(spec.tenant)
             computer = engine.computer(spec.computer)
             known = reader.facts(spec.computer)
-            facts = facts_for(presumed(spec.computer, known, Platform.WINDOWS), known)
+            identity = presumed(spec.computer, known, Platform.WINDOWS)
+            variables = known_names(computer, spec.vars)
+            whose = of_computer(variables, None, identity.system, known.sightings)
+            facts = facts_for(identity, known, whose.fact)
             # Of a computer that was never seen it cannot be foreseen whether a reboot is pending.
             pending = bool(facts["pending_reboots"]) or "pending_reboots" not in known.values
             may = spec.options.reboot is Reboot.FORCE
             asked = asked_of(spec)
-            variables = known_names(computer, spec.vars)
             candidates = candidates_of(engine, spec)
             for choice in choose(candidates, computer, facts, asked, variables).values():
                 # What the history does not know the session may: then any of them may win.
