@@ -209,6 +209,9 @@ def _details(state: State, session: str, stamped: Stamped) -> list[Statement]:
             return [*_identity_rows(state.spec.computer, identity, stamped.at), *here, *_paid(state, session)]
         case UsersLooked(logons):
             return _seen(state, logons, stamped.at)
+        case Resolved(facts=seen):
+            whose = {"primary_user": seen.get("primary_user") or ""}
+            return [_fact_row(state.spec.computer, "primary_user", whose, stamped.at)]
         case FactsCollected(facts):
             return [
                 _fact_row(state.spec.computer, section, value, facts.collected_at.get(section, stamped.at))

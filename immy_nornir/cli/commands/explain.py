@@ -55,7 +55,9 @@ def explain(
     extra: tuple[str, ...],
     form: str,
 ) -> None:
-    """Why an item is deployed to a computer as it is, or not at all; without ITEM whose computer it is, and why.
+    """Why an item is deployed to a computer as it is, or not at all.
+
+    Without ITEM: whose computer it is, and why, with its options.
 
     Facts are those last seen, with their age; a session decides with the same function and newer facts.
     """
@@ -92,7 +94,7 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
     from immy_nornir.decide.resolve.desires import desires_of
     from immy_nornir.decide.resolve.host_variables import is_excluded
     from immy_nornir.decide.resolve.persons import VARIABLE
-    from immy_nornir.decide.resolve.primary_user import of_computer
+    from immy_nornir.decide.resolve.primary_user import of_computer, with_primary
     from immy_nornir.decide.resolve.winning_deployments import Asked, Targets, choose
     from immy_nornir.history import codec
     from immy_nornir.session.before.specs import NAMES, is_onboarding, merge_options, variables_given
@@ -108,6 +110,7 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
         variables, None if VARIABLE in over else computer.origins.get(VARIABLE), identity.system, facts.sightings
     )
     known = facts_for(identity, facts, whose.fact)
+    variables = {**with_primary(variables, whose.fact)}
     candidates = Targets.of(fleet).of_computer(name)
     onboarding = is_onboarding(computer, variables)
     asked = Asked(onboarding=onboarding and done is None)
@@ -318,7 +321,7 @@ def _tell(document: dict[str, Any]) -> None:
         say(f"  options with {play}:")
         for name, row in rows.items():
             value = row["value"]
-            shown = (", ".join(value) or "none") if isinstance(value, tuple) else str(value).lower()
+            shown = (", ".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value).lower()
             say(f"    {name} = {shown}  ({row['origin']})")
 
 

@@ -54,7 +54,7 @@ def facts_for(identity: Identity, stored: Facts, primary_user: str | None = None
         if section == "software" and isinstance(value, list):
             rows = [row for row in value if isinstance(row, dict)]
             found["software"] = {str(row.get("name")): row.get("version") for row in rows}
-        elif section not in found and section != "system":
+        elif section not in found and section not in ("system", "primary_user"):  # what it was once is for reports
             found[section] = value
     return found
 

@@ -181,3 +181,10 @@ def of_computer(
 ) -> PrimaryUser:
     """Whose computer it is by its variables, `place` being that of `immy_primary_user`, and what was seen of it."""
     return primary_user(sightings, system, said_of(variables, place))
+
+
+def with_primary(variables: Mapping[str, Value], fact: Json) -> Mapping[str, Value]:
+    """The variables for templates: `immy_primary_user` is whom the fact names, where the fleet does not say it."""
+    if not isinstance(fact, str) or variables.get(VARIABLE) is not None:
+        return variables
+    return {**variables, VARIABLE: fact}

@@ -129,7 +129,7 @@ def test_two_names_of_one_account(said: str, found: str, same: bool, may_be: boo
     "name",
     [
         "NT AUTHORITY\\SYSTEM", "NT-AUTORITÄT\\SYSTEM", "NT SERVICE\\MSSQL", "Window Manager\\DWM-2", "CORP\\PC7$",
-        "Guest", "CORP\\gmsa$", "Font Driver Host\\UMFD-0", "IIS APPPOOL\\web", "PC\\Administrateur", "S-1-5-18", "root", "gdm",
+        "Guest", "Font Driver Host\\UMFD-0", "IIS APPPOOL\\web", "PC\\Administrateur", "S-1-5-18", "root", "gdm",
     ],
 )  # fmt: skip
 def test_accounts_of_systems_are_nobodys(name: str) -> None:
