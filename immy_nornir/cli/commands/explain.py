@@ -97,7 +97,7 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
     from immy_nornir.decide.resolve.primary_user import of_computer, with_primary
     from immy_nornir.decide.resolve.winning_deployments import Asked, Targets, choose
     from immy_nornir.history import codec
-    from immy_nornir.session.before.specs import NAMES, is_onboarding, merge_options, variables_given
+    from immy_nornir.session.before.specs import is_onboarding, variables_given
 
     computer = _computer(fleet, name)
     reference = item_named(fleet, item) if item else ""
@@ -123,12 +123,6 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
         for one in (*choice.lost, *choice.undecided)
     }
     seen |= {choice.winner.place for key, choice in choices.items() if key[0] == reference and choice.winner}
-    options: dict[str, Any] = {}
-    plays: list[Play | None] = [*given.plays] or [None]
-    for one_play in plays:
-        merged = merge_options(computer, one_play.options if one_play is not None else {}, given.options, variables)
-        rows = {key: {"value": getattr(merged, key), "origin": merged.origins[key]} for key in NAMES}
-        options[one_play.name if one_play is not None else "no play"] = rows
     return {
         "computer": name,
         "tenant": computer.tenant,
@@ -140,8 +134,21 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
         "instances": [_choice(choice) for key, choice in choices.items() if key[0] == reference],
         "elsewhere": [_deployment(one) for one in fleet.deployments if one.item == reference and one.place not in seen],
         "desires": [_desire(one) for one in desires if one.item == reference],
-        "options": options,
+        "options": _options(given, computer, variables),
     }
+
+
+def _options(given: _Given, computer: Any, variables: Mapping[str, Value]) -> dict[str, Any]:
+    """The options with each play, each with where it comes from."""
+    from immy_nornir.session.before.specs import NAMES, merge_options
+
+    options: dict[str, Any] = {}
+    plays: list[Play | None] = [*given.plays] or [None]
+    for play in plays:
+        merged = merge_options(computer, play.options if play is not None else {}, given.options, variables)
+        rows = {key: {"value": getattr(merged, key), "origin": merged.origins[key]} for key in NAMES}
+        options[play.name if play is not None else "no play"] = rows
+    return options
 
 
 def _computer(fleet: Any, name: str) -> Any:
