@@ -14,6 +14,7 @@ from immy_nornir.fleet.deployments import PATTERN, joined
 from immy_nornir.model.inventory import Sourced
 from immy_nornir.model.places import Place
 from immy_nornir.model.playbooks import (
+    Absent,
     Offline,
     OnFailure,
     Otherwise,
@@ -127,6 +128,12 @@ OPTIONS: tuple[Key[object], ...] = (
         Number("minutes", minimum=0),
         "How long logged-on users see a countdown before automatic and force reboot their computer (10); 0: none.",
     ),
+    Key(
+        "primary_user_absent",
+        Choice(Absent),
+        "With user_context: primary_user, when that user is not logged on: skip (default) or wait for the logon.",
+    ),
+    Key("primary_user_hours", Number("hours", minimum=0.0001), "How long the logon is waited for (8)."),
     Key("ignore_pending_reboots", ListOf(TEXT, single=True), "Sources of pending reboots that do not count."),
 )
 OPTIONS_FORM = Form("options", OPTIONS)

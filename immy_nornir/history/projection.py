@@ -12,13 +12,13 @@ from typing import Any
 from immy_nornir.decide.onboarding import has_passed, identity_of
 from immy_nornir.decide.runs.run_state import RunState
 from immy_nornir.decide.steps.orders import answer_to, told
-from immy_nornir.decide.steps.state import State
+from immy_nornir.decide.steps.state import State, reported_zone
 from immy_nornir.decide.steps.under_way import ActionState
 from immy_nornir.history import codec
 from immy_nornir.history.sentences import sentence
-from immy_nornir.history.tables import orders
+from immy_nornir.history.tables import orders, sightings
 from immy_nornir.model.control.orders import OrderState
-from immy_nornir.model.facts import Identity
+from immy_nornir.model.facts import Identity, Logon
 from immy_nornir.model.plan import Plan
 from immy_nornir.model.playbooks import Stage
 from immy_nornir.model.record.entries import (
@@ -41,6 +41,7 @@ from immy_nornir.model.record.entries import (
     Stamped,
 )
 from immy_nornir.model.record.order_entries import CancelAsked, PauseAsked, PauseLifted, RebootOrdered
+from immy_nornir.model.record.question_entries import UsersLooked
 from immy_nornir.model.record.run import RunSpec, RunStamped
 from immy_nornir.model.record.session import SessionSpec, Status
 
@@ -204,7 +205,13 @@ def stage_of(state: State) -> str:
 def _details(state: State, session: str, stamped: Stamped) -> list[Statement]:
     match stamped.entry:
         case Connected(identity) | ContactBack(identity):
-            return [*_identity_rows(state.spec.computer, identity, stamped.at), *_paid(state, session)]
+            here = _seen(state, identity, stamped.at)
+            return [*_identity_rows(state.spec.computer, identity, stamped.at), *here, *_paid(state, session)]
+        case UsersLooked(logons):
+            return _seen(state, logons, stamped.at)
+        case Resolved(facts=seen):
+            whose = {"primary_user": seen.get("primary_user") or ""}
+            return [_fact_row(state.spec.computer, "primary_user", whose, stamped.at)]
         case FactsCollected(facts):
             return [
                 _fact_row(state.spec.computer, section, value, facts.collected_at.get(section, stamped.at))
@@ -226,7 +233,8 @@ def _details(state: State, session: str, stamped: Stamped) -> list[Statement]:
         case RebootEnded() as back:
             outcome = "rebooted" if back.identity is not None else back.message
             sql = "UPDATE reboots SET ended_at=?, outcome=? WHERE session_id=? AND number=?"
-            return [(sql, (stamped.at, outcome, session, back.number)), *_paid(state, session)]
+            here = [] if back.identity is None else _seen(state, back.identity, stamped.at)
+            return [(sql, (stamped.at, outcome, session, back.number)), *here, *_paid(state, session)]
         case CancelAsked(ordered) | PauseAsked(ordered) | PauseLifted(ordered) | RebootOrdered(ordered):
             # In the transaction of its entry: no order is taken in without an answer, or answered without an entry.
             said = answer_to(state, stamped.entry)
@@ -237,6 +245,10 @@ def _details(state: State, session: str, stamped: Stamped) -> list[Statement]:
             return [gone, ended, *_onboarded(state, session, stamped.at)]
         case _:
             return []
+
+
+def _seen(state: State, who: Identity | Sequence[Logon], at: float) -> list[Statement]:
+    return sightings.seen(state.spec.computer, who, state.spec.time_zone, reported_zone(state), at)
 
 
 def _about_job(state: State, entry: JobIntended | JobSeen | JobEnded | JobWithdrawn, at: float) -> list[Statement]:

@@ -14,6 +14,7 @@ from typing import Final
 from immy_nornir.decide.health.stuck import OpenSession
 from immy_nornir.decide.steps.state import fold_all
 from immy_nornir.history import codec
+from immy_nornir.history.tables import sightings
 from immy_nornir.model.control.holds import Freeze
 from immy_nornir.model.control.orders import Order, OrderKind
 from immy_nornir.model.facts import Facts
@@ -189,7 +190,7 @@ def facts(connection: sqlite3.Connection, computer: str) -> Facts:
     for section, value, collected_at in connection.execute(sql, (computer,)).fetchall():
         with contextlib.suppress(*DAMAGE):
             values[section], ages[section] = json.parse(codec.unpack(value)), float(collected_at)
-    return Facts(values, ages)
+    return Facts(values, ages, sightings.sightings(connection, computer))
 
 
 def zones(connection: sqlite3.Connection) -> dict[str, str]:

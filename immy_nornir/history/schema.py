@@ -173,6 +173,16 @@ def m008_what_each_turn_asks(db: Database) -> None:
 
 
 @migrations()
+def m009_sightings(db: Database) -> None:
+    """Who was seen logged on, once for each computer, person and day."""
+    _all(
+        db,
+        "CREATE TABLE sightings (computer TEXT NOT NULL, day TEXT NOT NULL, user TEXT NOT NULL COLLATE NOCASE, "
+        "at REAL NOT NULL, state TEXT NOT NULL, PRIMARY KEY (computer, day, user)) WITHOUT ROWID",
+    )
+
+
+@migrations()
 def m011_tellings(db: Database) -> None:
     """What was told to whom and what waits for it, the tickets that are open, and of which sessions that was read."""
     _all(

@@ -55,6 +55,7 @@ from immy_nornir.model.record.order_entries import (
     RebootOrdered,
 )
 from immy_nornir.model.record.question_entries import (
+    LogonAwaited,
     QuestionAnswered,
     QuestionEnded,
     QuestionEntry,
@@ -160,6 +161,8 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
             return _order(entry)
         case UsersLooked() | QuestionIntended() | QuestionShown() | QuestionAnswered() | QuestionEnded():
             return _question(entry)
+        case LogonAwaited():
+            return _question(entry)
         case Noted(message) | Interrupted(message) | Outdated(message) | WindowClosed(message):
             return message
         case TimeOver(message) | NotReady(message):
@@ -172,6 +175,8 @@ def sentence(entry: Entry, state: State | None = None) -> str:  # noqa: C901 - o
 
 def _question(entry: QuestionEntry) -> str:
     match entry:
+        case LogonAwaited(user):
+            return f"the logon of {user} is waited for"
         case UsersLooked(logons):
             return f"logged on: {', '.join(f'{one.name} ({one.state})' for one in logons) or 'nobody'}"
         case QuestionIntended(_, kind, about, users):

@@ -23,6 +23,7 @@ _TABLES |= {
     "tellings",
     "tickets",
     "told_sessions",
+    "sightings",
     "entries_with_key",
     "_sqlite_migrations",
 }

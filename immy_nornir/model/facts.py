@@ -48,6 +48,18 @@ class Logon:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """A person who was logged on with a desktop on one day, in the best state of that day."""
+
+    user: str
+    day: str
+    """`YYYY-MM-DD` by the computer's own clock; UTC where its zone is not known."""
+    at: float = 0.0
+    """When that was seen last on that day."""
+    state: LogonState = LogonState.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """The answer of the first operation of every connection."""
 
@@ -76,6 +88,8 @@ class Facts:
     values: Mapping[str, Json] = field(default_factory=dict)
     collected_at: Mapping[str, float] = field(default_factory=dict)
     """Section -> seconds since 1970."""
+    sightings: tuple[Sighting, ...] = ()
+    """Who was seen logged on, newest first; of what the history knows only."""
 
 
 class FindingStatus(StrEnum):

@@ -158,6 +158,8 @@ class PlannedAction:
     requested_by: tuple[Request, ...] = ()
     deployment: str = ""
     timeout_seconds: int = 3600
+    user: str = ""
+    """The primary user, where it runs as that one and the logon may be waited for."""
 
     @property
     def changing(self) -> bool:

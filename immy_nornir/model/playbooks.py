@@ -136,6 +136,13 @@ class Otherwise(StrEnum):
     REBOOT = "reboot"
 
 
+class Absent(StrEnum):
+    """The option `primary_user_absent`: what becomes of work of a primary user who is not logged on."""
+
+    SKIP = "skip"
+    WAIT = "wait"
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The options of one session, with the origin of each: command line, play, variable (with their place), default."""
@@ -179,6 +186,9 @@ class Options:
     prompt_nobody: Otherwise = Otherwise.REBOOT
     countdown_minutes: float = 10
     """How long logged-on users see a countdown before `automatic` and `force` reboot their computer; 0: none."""
+    primary_user_absent: Absent = Absent.SKIP
+    primary_user_hours: float = 8
+    """How long the logon of the primary user is waited for."""
     origins: Mapping[str, str] = field(default_factory=dict)
 
 

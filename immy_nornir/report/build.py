@@ -235,7 +235,8 @@ def _tenant(name: str, sessions: Sequence[SessionPart], machines: Mapping[str, M
 def _computer(name: str, sessions: Sequence[SessionPart], machines: Mapping[str, MachineRow]) -> ComputerPart:
     machine = shown(machines.get(name, _NO_MACHINE))
     worst = min((one.status for one in sessions), key=_WORST.__getitem__)
-    return ComputerPart(name, worst, tuple(sessions), machine.system, machine.serial, machine.seen_at)
+    about = (machine.system, machine.serial, machine.seen_at, machine.primary_user)
+    return ComputerPart(name, worst, tuple(sessions), *about)
 
 
 _NO_MACHINE = MachineRow()

@@ -176,6 +176,7 @@ WAITS: Mapping[str, Told] = {
     WaitKind.HOLD: _fine("The computer is left as it is for some days, as agreed; then the maintenance goes on."),
     WaitKind.BRAKES: _we("The maintenance waits for an approval on our side."),
     WaitKind.TURN: _fine("The maintenance begins as soon as it is this computer's turn."),
+    WaitKind.LOGON: _you("The maintenance goes on when the computer's user is logged on.", "Please log on."),
     WaitKind.PROMPT: _you("Somebody was asked there whether it may restart.", "Please answer the question."),
 }
 

@@ -12,7 +12,8 @@
                      example, computers [], title (of the item)
     not_compliant [] what audits found, by item; keys as in causes
     tenants []       name, title, totals (as above), computers []:
-      computers []   name, status (the worst of its sessions), system, serial, last_contact (or null), sessions []:
+      computers []   name, status (the worst of its sessions), system, serial, last_contact (or null), primary_user,
+                   sessions []:
         sessions []  id, type, play, status, reason, text, end_reason, stage, waiting, created_at, started_at,
                      ended_at, seconds, reboots, reboot_list [{why, outcome}],
                      counts {outcome or "unfinished": actions}, actions []:
@@ -155,6 +156,7 @@ def _computer(computer: ComputerPart) -> dict[str, Json]:
         "system": computer.system,
         "serial": computer.serial,
         "last_contact": _time(computer.seen_at),
+        "primary_user": computer.primary_user,
         "sessions": [_session(one) for one in computer.sessions],
     }
 

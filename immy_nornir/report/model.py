@@ -158,6 +158,8 @@ class ComputerPart:
     serial: str = ""
     seen_at: float | None = None
     """When it last answered, in this run or another; None where it never did."""
+    primary_user: str = ""
+    """Whose it is, where that is known."""
 
     @property
     def known(self) -> bool:

@@ -46,6 +46,7 @@ def _look_users(state: State, leg: Leg, _: str) -> list[Entry]:
     identity = leg.connected().identify()
     if refused := refuse_stranger(state, leg, identity):
         return refused
+    leg.identity = identity
     before = state.identity
     changed = before is None or before.boot.differs(identity.boot) or before.pending_reboots != identity.pending_reboots
     again: list[Entry] = [ContactBack(identity)] if changed else []

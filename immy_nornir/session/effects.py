@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 from immy_nornir.decide import versions
 from immy_nornir.decide.detect.detection import detect
+from immy_nornir.decide.detect.facts import known_names
 from immy_nornir.decide.plan.actions import Decision, decide, told
 from immy_nornir.decide.plan.commands import command_step
 from immy_nornir.decide.plan.job_steps import Step, steps_of
 from immy_nornir.decide.plan.trials import download_step, is_download
-from immy_nornir.decide.plan.users import no_user, user_for
+from immy_nornir.decide.plan.users import NOBODY, no_user, user_for
+from immy_nornir.decide.resolve.persons import VARIABLE
+from immy_nornir.decide.resolve.primary_user import PrimaryUser, of_computer
 from immy_nornir.decide.steps.ends import outcomes
 from immy_nornir.decide.steps.ends.failure_line import failure_line
 from immy_nornir.decide.steps.orders import to_stop, was_stopped
@@ -28,7 +31,7 @@ from immy_nornir.model.deployments import Desired, StateKind
 from immy_nornir.model.facts import Finding, FindingStatus, Identity
 from immy_nornir.model.items import Context, ExitMeaning, Item, ItemKind, Platform, RebootNeed
 from immy_nornir.model.plan import Desire, PlannedAction
-from immy_nornir.model.playbooks import CHANGING, ActionType, Reboot
+from immy_nornir.model.playbooks import CHANGING, ActionType, Reboot, UserContext
 from immy_nornir.model.record.entries import (
     ActionEnded,
     ContactLost,
@@ -70,9 +73,14 @@ def architecture(state: State) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def primary_user(leg: Leg) -> str:
-    """The computer's primary user, as far as one is set."""
-    return str(leg.described.variables.get("immy_primary_user") or "")
+def primary_user(state: State, leg: Leg) -> PrimaryUser:
+    """The computer's primary user, as far as the session's options ask for one."""
+    identity = leg.identity or state.identity
+    if identity is None or state.spec.options.user_context is not UserContext.PRIMARY_USER:
+        return NOBODY
+    computer = leg.described
+    place = computer.origins.get(VARIABLE)
+    return of_computer(known_names(computer, {}), place, identity.system, leg.stored().sightings)
 
 
 def pinned(desire: Desire, action: PlannedAction) -> Desire:
@@ -150,9 +158,12 @@ def _start_job(state: State, leg: Leg, action_id: str) -> list[Entry]:
     if one.plan.context is Context.USER:
         identity = leg.identity or state.identity
         assert identity is not None  # noqa: S101 - connected
-        user = user_for(state.spec.options, identity, primary_user(leg))
+        said = PrimaryUser(one.plan.user, "planned") if one.plan.user else primary_user(state, leg)
+        user = user_for(state.spec.options, identity, said)
         if not user:
-            message = no_user(state.spec.options, identity, primary_user(leg))
+            message = no_user(state.spec.options, identity, said)
+            if one.plan.user and one.attempt < state.spec.options.retries:  # gone since it was looked
+                return [RetryLater(action_id, leg.engine.clock.now(), message)]
             return [ActionEnded(action_id, Outcome.SKIPPED, OutcomeReason.USER_CONTEXT, message)]
         context = f"user:{user}"
     secrets = {name: leg.engine.secrets.reveal(ref) for name, ref in step.secrets.items()}

@@ -283,7 +283,7 @@ def _planning_of(state: State, leg: Leg, findings: Mapping[str, Finding], desire
         findings,
         fresh,
         tuple(name for name in state.pending if name not in ignored),
-        effects.primary_user(leg),
+        effects.primary_user(state, leg),
     )
 
 
@@ -295,7 +295,7 @@ def _make_plan(state: State, leg: Leg) -> list[Entry]:
     hand = state.spec.by_hand
     if hand is not None:
         assert state.identity is not None  # noqa: S101 - planning comes after connecting
-        return [Planned(command_plan(hand, state.spec.options, state.identity, effects.primary_user(leg)))]
+        return [Planned(command_plan(hand, state.spec.options, state.identity, effects.primary_user(state, leg)))]
     plan = make_plan(_planning_of(state, leg, state.findings, state.desires))
     if is_download(state.spec.trial):
         plan = download_plan(plan, state.desires, state.definitions, state.findings, effects.architecture(state))

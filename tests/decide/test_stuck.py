@@ -272,6 +272,13 @@ CASES: dict[str, tuple[Case, Cause, bool, str, str]] = {
         "it waits for ann to answer",
         "sessions show s1",
     ),
+    "a user who is not logged on": (
+        case(lambda: waiting(Waiting(WaitKind.LOGON, 9.0, "ann to log on, until noon", deferred=True)), owner=""),
+        Cause.LOGON,
+        False,
+        "it waits for ann to log on",
+        "explain PC1",
+    ),
     "an earlier wave": (
         case(lambda: waiting(Waiting(WaitKind.TURN, 9.0, "an earlier wave, which waits", deferred=True)), owner=""),
         Cause.TURN,

@@ -116,15 +116,14 @@ an error.""",
 RFC 5545, or words such as `Patch Tuesday + 3 days at 22:00`.""",
 }
 
-_LATER: Mapping[str, str] = {
-    "options.reboot": "`prompt` is refused: it is not there yet.",
-}
+_LATER: Mapping[str, str] = {}
 """Keys that promise more than happens today."""
 
 VARIABLES: Mapping[str, str] = {
     "immy_tenant": "The customer, where no group below `tenants` says it.",
     "immy_identity": "Which machine it must be: a map of `name`, `domain`, `uuid`. Another one ends the session.",
-    "immy_primary_user": "Whose computer it is; for `user_context: primary_user`.",
+    "immy_primary_user": "Whose computer it is; if not said, it is [learned](users.md). Empty: nobody's.",
+    "immy_not_primary": "Names of accounts that are nobody's computer, such as `[adm-*]`; see [users](users.md).",
     "immy_business_hours": '`"mon-fri 08:00-18:00; sat 09:00-12:00"`, or a map of days. For `window: after_hours`.',
     "immy_time_zone": "Such as `Europe/Berlin`; if not said, the computer's own, as it reports it. Where nobody "
     "knows it, a window other than `now` is an error.",

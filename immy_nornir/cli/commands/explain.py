@@ -1,4 +1,4 @@
-"""`immy explain COMPUTER ITEM`: all candidates, the winner, why each other lost, and where every value came from."""
+"""`immy explain COMPUTER [ITEM]`: all candidates, the winner, why each other lost, and where every value came from."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from immy_nornir.text import json
 
 if TYPE_CHECKING:
     from immy_nornir.decide.onboarding import Onboarded
+    from immy_nornir.decide.resolve.primary_user import PrimaryUser
     from immy_nornir.decide.resolve.winning_deployments import Choice
     from immy_nornir.model.deployments import Deployment
     from immy_nornir.model.facts import Facts, Identity
@@ -30,7 +31,7 @@ SCHEMA_VERSION = 1
 
 @click.command()
 @click.argument("computer", shell_complete=completing.computers)
-@click.argument("item", shell_complete=completing.items)
+@click.argument("item", default="", shell_complete=completing.items)
 @options.sources
 @options.vault
 @click.option(
@@ -55,6 +56,8 @@ def explain(
     form: str,
 ) -> None:
     """Why an item is deployed to a computer as it is, or not at all.
+
+    Without ITEM: whose computer it is, and why, with its options.
 
     Facts are those last seen, with their age; a session decides with the same function and newer facts.
     """
@@ -90,17 +93,24 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
     from immy_nornir.decide.detect.facts import facts_for, known_names
     from immy_nornir.decide.resolve.desires import desires_of
     from immy_nornir.decide.resolve.host_variables import is_excluded
+    from immy_nornir.decide.resolve.persons import VARIABLE
+    from immy_nornir.decide.resolve.primary_user import of_computer, with_primary
     from immy_nornir.decide.resolve.winning_deployments import Asked, Targets, choose
     from immy_nornir.history import codec
-    from immy_nornir.session.before.specs import NAMES, is_onboarding, merge_options, variables_given
+    from immy_nornir.session.before.specs import is_onboarding, variables_given
 
     computer = _computer(fleet, name)
-    reference = item_named(fleet, item)
+    reference = item_named(fleet, item) if item else ""
     facts, identity = _known(ctx, root, computer)
     done = _onboarded(ctx, root, name, facts)
     play = given.play_of(fleet.inventory, name)
-    variables = known_names(computer, variables_given(play, given.vars))
-    known = facts_for(identity, facts)
+    over = variables_given(play, given.vars)
+    variables = known_names(computer, over)
+    whose = of_computer(
+        variables, None if VARIABLE in over else computer.origins.get(VARIABLE), identity.system, facts.sightings
+    )
+    known = facts_for(identity, facts, whose.fact)
+    variables = {**with_primary(variables, whose.fact)}
     candidates = Targets.of(fleet).of_computer(name)
     onboarding = is_onboarding(computer, variables)
     asked = Asked(onboarding=onboarding and done is None)
@@ -113,12 +123,6 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
         for one in (*choice.lost, *choice.undecided)
     }
     seen |= {choice.winner.place for key, choice in choices.items() if key[0] == reference and choice.winner}
-    options: dict[str, Any] = {}
-    plays: list[Play | None] = [*given.plays] or [None]
-    for one_play in plays:
-        merged = merge_options(computer, one_play.options if one_play is not None else {}, given.options, variables)
-        rows = {key: {"value": getattr(merged, key), "origin": merged.origins[key]} for key in NAMES}
-        options[one_play.name if one_play is not None else "no play"] = rows
     return {
         "computer": name,
         "tenant": computer.tenant,
@@ -126,11 +130,25 @@ def _explained(ctx: click.Context, root: Path, fleet: Fleet, given: _Given, name
         "onboarding": _onboarding(done, onboarding=onboarding),
         "item": reference,
         "facts": _ages(facts),
+        "primary_user": _primary(whose),
         "instances": [_choice(choice) for key, choice in choices.items() if key[0] == reference],
         "elsewhere": [_deployment(one) for one in fleet.deployments if one.item == reference and one.place not in seen],
         "desires": [_desire(one) for one in desires if one.item == reference],
-        "options": options,
+        "options": _options(given, computer, variables),
     }
+
+
+def _options(given: _Given, computer: Any, variables: Mapping[str, Value]) -> dict[str, Any]:
+    """The options with each play, each with where it comes from."""
+    from immy_nornir.session.before.specs import NAMES, merge_options
+
+    options: dict[str, Any] = {}
+    plays: list[Play | None] = [*given.plays] or [None]
+    for play in plays:
+        merged = merge_options(computer, play.options if play is not None else {}, given.options, variables)
+        rows = {key: {"value": getattr(merged, key), "origin": merged.origins[key]} for key in NAMES}
+        options[play.name if play is not None else "no play"] = rows
+    return options
 
 
 def _computer(fleet: Any, name: str) -> Any:
@@ -204,6 +222,18 @@ def _onboarding(done: Onboarded | None, *, onboarding: bool) -> str:
     return "it is being onboarded: immy_onboarding is true" if onboarding else ""
 
 
+def _primary(whose: PrimaryUser) -> dict[str, Any]:
+    return {
+        "name": whose.name,
+        "known": whose.known,
+        "why": whose.why,
+        "counted": [
+            {"user": one.user, "sightings": one.times, "first": one.first, "last": one.last} for one in whose.evidence
+        ],
+        "left_out": [{"user": user, "why": why} for user, why in whose.left_out],
+    }
+
+
 def _ages(facts: Facts) -> dict[str, str]:
     now = time.time()
     return {section: _age(max(0.0, now - at)) for section, at in facts.collected_at.items()}
@@ -263,7 +293,8 @@ def _shown(value: Any) -> Any:
 
 
 def _tell(document: dict[str, Any]) -> None:
-    say(f"{document['item']} on {document['computer']} ({document['tenant']})")
+    about = f"{document['item']} on " if document["item"] else ""
+    say(f"{about}{document['computer']} ({document['tenant']})")
     if document["excluded"]:
         say("  excluded from maintenance (immy_excluded): sessions only take its inventory")
     if document["onboarding"]:
@@ -273,6 +304,7 @@ def _tell(document: dict[str, Any]) -> None:
         by_age.setdefault(age, []).append(name)
     ages = "; ".join(f"{', '.join(names)} {age}" for age, names in by_age.items())
     say(f"  facts: {ages or 'never seen: conditions over facts are unknown'}")
+    _tell_primary(document["primary_user"])
     for choice in document["instances"]:
         label = f" instance '{choice['instance']}'" if choice["instance"] else ""
         winner = choice["winner"]
@@ -288,7 +320,7 @@ def _tell(document: dict[str, Any]) -> None:
             say(f"    lost: {_line(one)}: {one['why']}")
     for one in document["elsewhere"]:
         say(f"    not here: {_line(one)}: its target does not name this computer")
-    if not document["instances"] and not document["elsewhere"]:
+    if document["item"] and not document["instances"] and not document["elsewhere"]:
         say("  no deployment names it")
     for desire in document["desires"]:
         _tell_desire(desire)
@@ -298,6 +330,16 @@ def _tell(document: dict[str, Any]) -> None:
             value = row["value"]
             shown = (", ".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value).lower()
             say(f"    {name} = {shown}  ({row['origin']})")
+
+
+def _tell_primary(whose: dict[str, Any]) -> None:
+    said = whose["name"] or ("none" if whose["known"] else "not known")
+    say(f"  primary user: {said}: {whose['why']}")
+    for one in whose["counted"]:
+        days = one["first"] if one["first"] == one["last"] else f"{one['first']} to {one['last']}"
+        say(f"    seen: {one['user']} on {one['sightings']} of the days that count ({days})")
+    for one in whose["left_out"]:
+        say(f"    does not count: {one['user']}: {one['why']}")
 
 
 def _tell_desire(desire: dict[str, Any]) -> None:

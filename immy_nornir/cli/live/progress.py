@@ -75,6 +75,7 @@ _TOLD_WAITS = (
     WaitKind.SLOT,
     WaitKind.PREFLIGHT,
     WaitKind.PROMPT,
+    WaitKind.LOGON,
 )
 
 

@@ -18,8 +18,8 @@ _SYSTEM = (
     "os", "version", "build", "architecture", "chassis", "role", "memory_gb", "disk_free_gb", "manufacturer", "model",
     "powershell", "language_mode", "time",
 )  # fmt: skip
-NAMES = frozenset({*_SYSTEM, "name", "domain", "platform", "users", "pending_reboots"})
-"""Facts that every computer is asked for at every contact (docs/wire.md, `identity`)."""
+NAMES = frozenset({*_SYSTEM, "name", "domain", "platform", "users", "pending_reboots", "primary_user"})
+"""Facts that every computer is asked for at every contact (docs/wire.md, `identity`), and whose computer it is."""
 SECTIONS = frozenset({"hardware", "network", "software", "inventory"})
 """Facts that the inventory stage collects, each a map."""
 
@@ -35,8 +35,11 @@ def presumed(name: str, stored: Facts, platform: Platform) -> Identity:
     return Identity(own or name, domain, uuid, platform=platform, pending_reboots=sources, system=about)
 
 
-def facts_for(identity: Identity, stored: Facts) -> dict[str, Json]:
-    """Facts by the names that conditions use: the system's own at the top, sections below."""
+def facts_for(identity: Identity, stored: Facts, primary_user: str | None = None) -> dict[str, Json]:
+    """Facts by the names that conditions use: the system's own at the top, sections below.
+
+    `primary_user` is the fact of that name (decide.resolve.primary_user), None where it is not known.
+    """
     system = {key: value for key, value in identity.system.items() if value is not None}
     found: dict[str, Json] = {
         **system,
@@ -45,12 +48,13 @@ def facts_for(identity: Identity, stored: Facts) -> dict[str, Json]:
         "platform": identity.platform.value,
         "users": list(identity.users),
         "pending_reboots": list(identity.pending_reboots),
+        **({} if primary_user is None else {"primary_user": primary_user}),
     }
     for section, value in stored.values.items():
         if section == "software" and isinstance(value, list):
             rows = [row for row in value if isinstance(row, dict)]
             found["software"] = {str(row.get("name")): row.get("version") for row in rows}
-        elif section not in found and section != "system":
+        elif section not in found and section not in ("system", "primary_user"):  # what it was once is for reports
             found[section] = value
     return found
 

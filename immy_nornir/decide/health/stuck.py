@@ -60,6 +60,8 @@ class Cause(StrEnum):
     """It waits for an earlier wave of its run."""
     HOLD = "hold"
     """Its computer is held as it is for a time."""
+    LOGON = "logon"
+    """Its primary user is not logged on."""
     PREFLIGHT = "preflight"
     """Its computer is not ready: a preflight says no."""
     APPROVAL = "approval"
@@ -333,6 +335,9 @@ def _held(one: OpenSession, state: State, wait: Waiting, since: float | None, ar
         case WaitKind.PROMPT:
             show = Next(f"sessions show {one.id}", "shows who was asked, and what was said")
             return Holding(Cause.PROMPT, f"it waits for {wait.about}", since, until, False, (), (show, due, cancel))
+        case WaitKind.LOGON:
+            show = Next(f"explain {state.spec.computer}", "shows whose computer it is, and why")
+            return Holding(Cause.LOGON, f"it waits for {wait.about}", since, until, False, (), (show, due, cancel))
         case WaitKind.PAUSE:
             again = Next(f"sessions resume {one.id}", "lets it go on")
             return Holding(Cause.PAUSE, f"it is paused: {wait.about}", since, until, until is None, (), (again, cancel))

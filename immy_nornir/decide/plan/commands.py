@@ -10,7 +10,8 @@ import shlex
 from typing import Final
 
 from immy_nornir.decide.plan.job_steps import Step
-from immy_nornir.decide.plan.users import user_for
+from immy_nornir.decide.plan.users import no_user, user_for
+from immy_nornir.decide.resolve.primary_user import PrimaryUser
 from immy_nornir.model.facts import Identity
 from immy_nornir.model.items import Context, ItemKind, Language, Platform
 from immy_nornir.model.plan import Held, Plan, PlannedAction, Reason
@@ -42,11 +43,11 @@ def line_of(hand: ByHand) -> str:
     return hand.words[0] if len(hand.words) == 1 else words
 
 
-def command_plan(hand: ByHand, options: Options, identity: Identity, primary_user: str) -> Plan:
+def command_plan(hand: ByHand, options: Options, identity: Identity, primary_user: PrimaryUser) -> Plan:
     """The plan: one action, held where the computer has no such shell, or nobody as whom it would run."""
     why, held = wrong_shell(hand, identity.platform), Held.NO_METHOD
     if not why and hand.context is Context.USER and not user_for(options, identity, primary_user):
-        why, held = f"it runs as a user ({options.user_context}), and no such user is logged on", Held.USER_CONTEXT
+        why, held = no_user(options, identity, primary_user), Held.USER_CONTEXT
     action = PlannedAction(
         COMMAND,
         COMMAND,

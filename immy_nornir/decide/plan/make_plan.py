@@ -17,8 +17,9 @@ from immy_nornir.decide.plan.actions import Decision, decide
 from immy_nornir.decide.plan.job_steps import missing_method
 from immy_nornir.decide.plan.order import CycleError, OrderKey
 from immy_nornir.decide.plan.phases import PhaseInput
-from immy_nornir.decide.plan.users import no_user, user_for
+from immy_nornir.decide.plan.users import NOBODY, awaited, no_user, user_for
 from immy_nornir.decide.resolve.desires import parse_state
+from immy_nornir.decide.resolve.primary_user import PrimaryUser
 from immy_nornir.model.deployments import Desired, StateKind, TaskMode
 from immy_nornir.model.facts import Finding, FindingStatus, Identity
 from immy_nornir.model.items import (
@@ -49,7 +50,7 @@ class Planning:
     fresh: frozenset[str] = frozenset()
     """Ids of desires that are new or changed since the computer's last session."""
     pending_reboots: tuple[str, ...] = ()
-    primary_user: str = ""
+    primary_user: PrimaryUser = NOBODY
 
 
 def to_detect(kind: MaintenanceType, desires: tuple[Desire, ...]) -> tuple[Desire, ...]:
@@ -326,8 +327,11 @@ class _Actions:
         if planning.options.reboot is Reboot.SKIP and action.reboot in (RebootNeed.BEFORE, RebootNeed.AFTER):
             why = f"it requires a reboot {action.reboot} it, and the option reboot is skip"
             return _hold(action, Held.REBOOT_SKIPPED, why)
-        if action.context is Context.USER and not user_for(planning.options, planning.identity, planning.primary_user):
-            return _hold(action, Held.USER_CONTEXT, no_user(planning.options, planning.identity, planning.primary_user))
+        if action.context is Context.USER:
+            about = (planning.options, planning.identity, planning.primary_user)
+            action = dataclasses.replace(action, user=awaited(planning.options, planning.primary_user))
+            if not action.user and not user_for(*about):
+                return _hold(action, Held.USER_CONTEXT, no_user(*about))
         missing = missing_method(action, item, finding)
         if missing:
             return _hold(action, Held.NO_METHOD, missing)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from immy_nornir.decide import asking_texts, holds
+from immy_nornir.decide.resolve import persons
 from immy_nornir.errors import ImmyError
 from immy_nornir.model.values import SecretRef, Value
 from immy_nornir.model.words import ADVICE, NEITHER, yes_or_no
@@ -90,6 +91,8 @@ def problem_of(name: str, value: Value) -> str:
             return _wrong_hold(value)
         case "immy_prompt_texts":
             return _wrong_texts(value)
+        case persons.VARIABLE | persons.NOT_PRIMARY:
+            return persons.problem(name, value)
         case "immy_tags":
             texts = value if isinstance(value, list | tuple) else [value]
             return "" if all(isinstance(one, str) for one in texts) else "immy_tags is no list of words"

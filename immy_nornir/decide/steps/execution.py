@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from immy_nornir.decide.plan.job_steps import steps_of
 from immy_nornir.decide.steps import by_hand
 from immy_nornir.decide.steps.gate import halted
+from immy_nornir.decide.steps.holding import logons
 from immy_nornir.decide.steps.holding.approval import may_do
 from immy_nornir.decide.steps.job_ids import job_id
 from immy_nornir.decide.steps.moment import Moment
@@ -60,9 +61,9 @@ def _phase_zero(state: State) -> bool:
 
 
 def next_action(state: State, candidates: list[ActionState], moment: Moment) -> Step:
-    """The first action that may start; else what is waited for: a reboot, a retry, somebody's approval."""
+    """The first action that may start; else what is waited for: a reboot, a retry, an approval, a logon."""
     now = moment.now
-    retries: list[float] = []
+    waits: list[Wait] = []
     unapproved: ActionState | None = None
     needs_reboot: tuple[ActionState, str] | None = None
     for one in candidates:
@@ -82,10 +83,10 @@ def next_action(state: State, candidates: list[ActionState], moment: Moment) -> 
                 continue
             case None:
                 pass
-        if one.retry_at is not None and now < one.retry_at:
-            retries.append(one.retry_at)
-            continue
-        return _start(state, one, now)
+        step = _not_yet(state, one, moment) or _start(state, one, now)
+        if not isinstance(step, Wait):
+            return step
+        waits.append(step)
     if needs_reboot is not None:
         one, why = needs_reboot
         hindered = no_reboot(state)
@@ -93,12 +94,21 @@ def next_action(state: State, candidates: list[ActionState], moment: Moment) -> 
             reason, because = hindered
             return Note(ActionEnded(one.plan.id, Outcome.SKIPPED, reason, f"{why}, and {because}"))
         return reboot_now(state, why)
-    if retries:
-        return Wait(WaitKind.RETRY, min(retries), "another installation on the computer to end")
+    if not all(wait.deferred for wait in waits):
+        return min((wait for wait in waits if not wait.deferred), key=lambda wait: wait.until)
     if unapproved is not None:
         return _start(state, unapproved, now)  # which the gate holds: what was approved comes before it
+    if waits:
+        return min(waits, key=lambda wait: wait.until)
     stuck = candidates[0].plan.id
     return Note(ActionEnded(stuck, Outcome.SKIPPED, OutcomeReason.DEPENDENCY, "what it depends on cannot be done"))
+
+
+def _not_yet(state: State, one: ActionState, moment: Moment) -> Step | None:
+    """What an action that nothing else hinders waits for, or what is done about it; None when it may start."""
+    if one.retry_at is not None and moment.now < one.retry_at:
+        return Wait(WaitKind.RETRY, one.retry_at, "another installation on the computer to end")
+    return logons.hindrance(state, one, moment)
 
 
 def _wants_fresh_boot(state: State, one: ActionState) -> bool:

@@ -12,7 +12,7 @@ import hashlib
 from immy_nornir.decide.steps.ends import outcomes
 from immy_nornir.decide.steps.execution import current, execute, next_action
 from immy_nornir.decide.steps.gate import effect_of, left_open, may_begin, withdrawal
-from immy_nornir.decide.steps.holding import asking, deadlines
+from immy_nornir.decide.steps.holding import asking, deadlines, logons
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.reboots import denied, owes, reboot_under_way
 from immy_nornir.decide.steps.room import for_contact, on_its_way
@@ -158,7 +158,9 @@ def _contact(state: State, moment: Moment) -> Step:
         return _make_room(state, lost, moment)
     began = Stage.CONNECT in state.done
     away = lost.kind in ("unreachable", "timeout", "dropped")
-    apply_later = away and state.spec.options.offline is Offline.APPLY_ON_CONNECT and not _stopped_early(state)
+    absent = away and logons.awaiting(state, moment.now)
+    apply_later = away and (absent or state.spec.options.offline is Offline.APPLY_ON_CONNECT)
+    apply_later = apply_later and not _stopped_early(state)
     if not began and apply_later and (over := past(state, moment.now)):  # what it would wait for does not come
         return Finish(Status.MISSED, f"{over}; {lost.kind}: {lost.message}", EndReason.AWAY)
     passing = lost.passing or lost.kind == "dropped"  # records of old do not say it
@@ -166,7 +168,7 @@ def _contact(state: State, moment: Moment) -> Step:
         reason = EndReason.AWAY if away else EndReason.REFUSED
         return Finish(Status.MISSED if away else Status.FAILED, f"{lost.kind}: {lost.message}", reason)
     # Looking at a quiet job leaves no entry: only many losses in a row mean that nothing is achieved any more.
-    if moment.contact.stumbles >= _STUMBLES.get(lost.kind, 40 if state.current else 8):
+    if not absent and moment.contact.stumbles >= _STUMBLES.get(lost.kind, 40 if state.current else 8):
         return _give_up(state, f"{lost.kind} {moment.contact.stumbles} times while {lost.doing}: {lost.message}")
     if lost.kind in ("authentication", "certificate") and state.losses >= REFUSAL_TRIES:
         return _give_up(state, f"{lost.kind} {state.losses} times while {lost.doing}: {lost.message}")
@@ -180,11 +182,13 @@ def _contact(state: State, moment: Moment) -> Step:
         return _give_up(state, f"lost contact{what}: {lost.message}")
     pause = _pause(state, max(state.losses, moment.contact.stumbles), first=not began and not apply_later)
     if moment.resting(pause):
-        deferred = (apply_later and (impatient or not began)) or (to_settle and impatient)
+        deferred = (apply_later and (impatient or not began or absent)) or (to_settle and impatient)
         about = f"the computer to answer again: {lost.message}"
         if not began and not apply_later:  # for a moment: nobody has to see it answer before it is asked again
             return Wait(WaitKind.RETRY, moment.contact.checked_at + pause, about)
-        return Wait(WaitKind.CONNECTIVITY, moment.contact.checked_at + pause, about, deferred)
+        until = moment.contact.checked_at + pause
+        until = min(until, state.questions.awaited_until) if absent else until
+        return Wait(WaitKind.CONNECTIVITY, until, about, deferred)
     return Perform(Do.CONNECT)
 
 

@@ -75,13 +75,6 @@ from immy_nornir.model.record.order_entries import (
     PauseLifted,
     RebootOrdered,
 )
-from immy_nornir.model.record.question_entries import (
-    QuestionAnswered,
-    QuestionEnded,
-    QuestionIntended,
-    QuestionShown,
-    UsersLooked,
-)
 from immy_nornir.model.record.session import EndReason, Outcome, OutcomeReason, Purpose, SessionSpec, WaitKind
 from immy_nornir.model.values import Json
 
@@ -315,16 +308,14 @@ def _fold(state: State, stamped: Stamped) -> State:  # noqa: C901, PLR0915 - one
             return _ordered(state, order, at)
         case JobStopAsked(job_id):
             return _with_job(state, replace(_under_way(state, job_id), stop_asked=True))
-        case UsersLooked() | QuestionIntended() | QuestionShown() | QuestionAnswered() | QuestionEnded() as asked:
-            return replace(state, questions=fold_question(state.questions, asked, at))
         case Noted():
             return state
         case Interrupted() as interrupted:
             return replace(state, interrupted=interrupted)
         case Finished() as finished:
             return replace(state, finished=finished, done=frozenset(Stage))
-        case _ as never:
-            assert_never(never)
+        case asked:  # all that is left: of people
+            return replace(state, questions=fold_question(state.questions, asked, at))
 
 
 def _ordered(state: State, entry: OrderEntry, at: float) -> State:

@@ -29,6 +29,7 @@ from immy_nornir.model.record.entries import (
 )
 from immy_nornir.model.record.order_entries import OrderEntry
 from immy_nornir.model.record.question_entries import (
+    LogonAwaited,
     QuestionAnswered,
     QuestionEnded,
     QuestionEntry,
@@ -209,6 +210,9 @@ class Questions:
     postponements: int = 0
     postponed_until: float = 0.0
     postponed_why: str = ""
+    awaited: str = ""
+    """Whose logon is waited for."""
+    awaited_until: float = 0.0
     refused: str = ""
     """Why the computer is not rebooted in this session."""
 
@@ -219,6 +223,8 @@ NOTHING_ASKED = Questions()
 def fold_question(asked: Questions, entry: QuestionEntry, at: float) -> Questions:
     """What was asked after one more entry."""
     match entry:
+        case LogonAwaited(user, until):
+            return replace(asked, awaited=user, awaited_until=until)
         case UsersLooked(logons):
             return replace(asked, looked_at=at, logons=logons)
         case QuestionIntended() as intended:

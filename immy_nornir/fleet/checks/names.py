@@ -13,6 +13,7 @@ OWN_VARIABLES: Final = (
     "immy_tenant", "immy_identity", "immy_primary_user", "immy_business_hours", "immy_time_zone", "immy_tags",
     "immy_onboarding", "immy_excluded", "immy_options", "immy_lab", "immy_certificate_sha256", "immy_allow_plain_basic",
     "immy_allow_local_reboot", "immy_spool", "immy_hold", "immy_site", "immy_prompt_texts",
+    "immy_not_primary",
 )  # fmt: skip
 _ELSEWHERE: Final[Mapping[str, str]] = {
     "immy_blackouts": "blackouts stand in playbooks/blackouts.yml, with the pattern that they hold for",

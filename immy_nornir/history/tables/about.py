@@ -27,6 +27,8 @@ class MachineRow:
     serial: str = ""
     seen_at: float | None = None
     """When it last answered, of whatever run."""
+    primary_user: str = ""
+    """Whose it was when it was last resolved; empty where it was nobody's, or nobody knew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ def machines(connection: sqlite3.Connection, computers: Sequence[str]) -> dict[s
     for marks, some in _chunks(computers):
         sql = f"SELECT computer, max(collected_at) FROM facts WHERE computer IN ({marks}) GROUP BY computer"  # noqa: S608 - marks
         seen |= {one: at for one, at in connection.execute(sql, some) if isinstance(at, int | float)}
-        sql = f"SELECT computer, value FROM facts WHERE section IN ('system', 'hardware') AND computer IN ({marks})"  # noqa: S608 - marks
+        sections = "('system', 'hardware', 'primary_user')"
+        sql = f"SELECT computer, value FROM facts WHERE section IN {sections} AND computer IN ({marks})"  # noqa: S608 - marks
         for computer, packed in connection.execute(sql, some):
             with contextlib.suppress(Exception):  # damaged facts cost themselves
                 about.setdefault(computer, {}).update(json.parse(codec.unpack(packed)))
@@ -92,7 +95,7 @@ def machines(connection: sqlite3.Connection, computers: Sequence[str]) -> dict[s
 def _machine(known: Mapping[str, Any], seen_at: float) -> MachineRow:
     system, version = (_word(known.get(key)) for key in ("os", "version"))
     whole = system if not version or version in system else f"{system} {version}".strip()
-    return MachineRow(whole, _word(known.get("serial")), seen_at)
+    return MachineRow(whole, _word(known.get("serial")), seen_at, _word(known.get("primary_user")))
 
 
 def _word(value: object) -> str:

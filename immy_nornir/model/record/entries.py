@@ -19,6 +19,7 @@ from immy_nornir.model.record.order_entries import (
     RebootOrdered,
 )
 from immy_nornir.model.record.question_entries import (
+    LogonAwaited,
     QuestionAnswered,
     QuestionEnded,
     QuestionIntended,
@@ -396,6 +397,7 @@ Entry = (
     | RebootOrdered
     | JobStopAsked
     | UsersLooked
+    | LogonAwaited
     | QuestionIntended
     | QuestionShown
     | QuestionAnswered

@@ -96,4 +96,12 @@ class QuestionEnded:
     """Who was asked and did not answer, where that decided it."""
 
 
-QuestionEntry = UsersLooked | QuestionIntended | QuestionShown | QuestionAnswered | QuestionEnded
+@dataclass(frozen=True, slots=True)
+class LogonAwaited:
+    """From here on the logon of a person is waited for, as nobody else may do what is left."""
+
+    user: str
+    until: float
+
+
+QuestionEntry = LogonAwaited | UsersLooked | QuestionIntended | QuestionShown | QuestionAnswered | QuestionEnded

@@ -37,6 +37,8 @@ class WaitKind(StrEnum):
     """Nothing is changed on its computer for a time: a blackout, a freeze, a hold of the inventory."""
     PROMPT = "prompt"
     """People on the computer are to answer, or have put off what they were asked about."""
+    LOGON = "logon"
+    """Its primary user is to log on."""
 
 
 class Outcome(StrEnum):

@@ -55,6 +55,7 @@ WAITS_FOR: Mapping[WaitKind, str] = {
     WaitKind.HOLD: "the end of a hold",
     WaitKind.TURN: "an earlier wave",
     WaitKind.PROMPT: "an answer of the people there",
+    WaitKind.LOGON: "its user to log on",
 }
 """After `waits for`."""
 REASONS: Mapping[OutcomeReason, str] = {one: one.value.replace("_", " ") for one in OutcomeReason}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from immy_nornir.decide.detect.facts import facts_for, known_names
 from immy_nornir.decide.plan import trials
 from immy_nornir.decide.resolve.desires import desires_of
+from immy_nornir.decide.resolve.primary_user import of_computer, with_primary
 from immy_nornir.decide.resolve.seen_facts import SeenFacts, as_seen
 from immy_nornir.decide.resolve.winning_deployments import Candidates, choose
 from immy_nornir.errors import FilesError, ImmyError, UsageError
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from immy_nornir.model.items import Item
     from immy_nornir.model.plan import Desire
     from immy_nornir.model.record.session import SessionSpec
-    from immy_nornir.model.values import Json
+    from immy_nornir.model.values import Json, Value
     from immy_nornir.session.engine import Engine
 
 _TOLD = 3
@@ -42,8 +43,10 @@ def resolve(
     `seen` are facts as they were read once. Raises ImmyError for variables that cannot be expanded.
     """
     computer = engine.computer(spec.computer)
-    variables = known_names(computer, spec.vars)
-    facts = SeenFacts(as_seen(facts_for(identity, stored), seen or {}))
+    variables: Mapping[str, Value] = known_names(computer, spec.vars)
+    whose = of_computer(variables, None, identity.system, stored.sightings)
+    facts = SeenFacts(as_seen(facts_for(identity, stored, whose.fact), seen or {}))
+    variables = with_primary(variables, facts.get("primary_user"))
     choices = choose(candidates_of(engine, spec), computer, facts, asked_of(spec), variables)
     known = replace(identity, system=facts)
     desires, definitions = desires_of(

@@ -6,13 +6,14 @@ computer is spoken to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from immy_nornir.decide.detect.facts import facts_for, known_names, presumed
 from immy_nornir.decide.holds import in_force, sentence
 from immy_nornir.decide.plan.outlook import LAST, Estimate, by_actions, by_sessions, outlook
+from immy_nornir.decide.resolve.primary_user import of_computer, with_primary
 from immy_nornir.decide.resolve.winning_deployments import choose
 from immy_nornir.decide.steps.state import reported_zone
 from immy_nornir.decide.times import windows
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from immy_nornir.model.deployments import Deployment
     from immy_nornir.model.plan import Outlook, Plan
     from immy_nornir.model.record.session import SessionSpec
+    from immy_nornir.model.values import Value
     from immy_nornir.session.engine import Engine
 
 
@@ -76,12 +78,15 @@ def preview(engine: Engine, specs: Iterable[SessionSpec]) -> Preview:
             tenants.add(spec.tenant)
             computer = engine.computer(spec.computer)
             known = reader.facts(spec.computer)
-            facts = facts_for(presumed(spec.computer, known, Platform.WINDOWS), known)
+            identity = presumed(spec.computer, known, Platform.WINDOWS)
+            variables: Mapping[str, Value] = known_names(computer, spec.vars)
+            whose = of_computer(variables, None, identity.system, known.sightings)
+            facts = facts_for(identity, known, whose.fact)
+            variables = with_primary(variables, whose.fact)
             # Of a computer that was never seen it cannot be foreseen whether a reboot is pending.
             pending = bool(facts["pending_reboots"]) or "pending_reboots" not in known.values
             may = spec.options.reboot is Reboot.FORCE
             asked = asked_of(spec)
-            variables = known_names(computer, spec.vars)
             candidates = candidates_of(engine, spec)
             for choice in choose(candidates, computer, facts, asked, variables).values():
                 # What the history does not know the session may: then any of them may win.

@@ -22,6 +22,7 @@ from immy_nornir.errors import ImmyError, UsageError
 from immy_nornir.model.facts import Facts
 from immy_nornir.model.inventory import Computer, Sourced
 from immy_nornir.model.playbooks import (
+    Absent,
     MaintenanceType,
     Offline,
     OnFailure,
@@ -48,6 +49,7 @@ _ENUMS: Mapping[str, type[StrEnum]] = {
     "prompt_silence": Otherwise,
     "prompt_refusal": Otherwise,
     "prompt_nobody": Otherwise,
+    "primary_user_absent": Absent,
 }
 _POSITIVE = {
     "reboot_timeout_minutes": "minutes",
@@ -57,6 +59,7 @@ _POSITIVE = {
     "preflight_minutes": "minutes",
     "preflight_hours": "hours",
     "prompt_minutes": "minutes",
+    "primary_user_hours": "hours",
 }
 _FROM_NOTHING = {"countdown_minutes": "minutes"}
 _WHOLE = ("max_reboots", "retries", "retry_seconds", "prompt_postponements")

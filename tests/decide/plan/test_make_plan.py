@@ -9,6 +9,7 @@ import pytest
 
 from immy_nornir.decide.maintenance_types import BUILT_IN_TYPES
 from immy_nornir.decide.plan.make_plan import to_detect
+from immy_nornir.decide.resolve.primary_user import PrimaryUser
 from immy_nornir.model.facts import Finding, FindingStatus
 from immy_nornir.model.items import (
     Context,
@@ -443,7 +444,7 @@ def test_user_context(option: UserContext, users: list[str], primary: str, held:
         [missing(one.reference) for one in items],
         options=Options(user_context=option),
         identity=identity(users=users),
-        primary_user=primary,
+        primary_user=PrimaryUser(primary or None, "nobody was seen"),
     )
     action = made.find("software/a")
     assert action.to_do is (held is None)

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from immy_nornir.decide.plan.commands import COMMAND, COMMAND_TYPE, command_plan, command_step, line_of
+from immy_nornir.decide.plan.users import NOBODY
 from immy_nornir.decide.runs.left_undone import left_undone
 from immy_nornir.decide.steps import by_hand
 from immy_nornir.decide.steps.state import State
@@ -25,7 +26,7 @@ PC = {one: Identity("pc", platform=one) for one in Platform}
 def _ended(platform: Platform, result: JobResult | None) -> ActionEnded:
     hand = ByHand(("x",))
     job = Job("s/command/1", Purpose.BY_HAND, (COMMAND,), over=True, result=result)
-    [action] = command_plan(hand, Options(), PC[platform], "").actions
+    [action] = command_plan(hand, Options(), PC[platform], NOBODY).actions
     one = ActionState(action, attempt=1, job=job)
     state = State(SessionSpec("s", "r", "pc", type=COMMAND_TYPE, by_hand=hand), identity=PC[platform])
     return by_hand.ended(dataclasses.replace(state, actions={COMMAND: one}, job=job), one, job)
@@ -67,7 +68,7 @@ def test_a_command_ends_by_its_exit_code(
     ],
 )
 def test_what_a_computer_cannot_run_is_held(hand: ByHand, platform: Platform, held: Held | None) -> None:
-    plan = command_plan(hand, Options(user_context=UserContext.CURRENT_USER), PC[platform], "")
+    plan = command_plan(hand, Options(user_context=UserContext.CURRENT_USER), PC[platform], NOBODY)
     assert [one.held for one in plan.actions] == [held]
     assert bool(plan.phases) == (held is None)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from immy_nornir.decide.resolve.primary_user import serves_many
 from immy_nornir.decide.steps import times
 from immy_nornir.decide.steps.moment import Moment
 from immy_nornir.decide.steps.state import State
@@ -38,13 +39,11 @@ GRACE_SECONDS = 90.0
 """A question closes itself at its deadline; its last word is waited for so long."""
 MOST_AGAIN = 3
 """So often in a row somebody who has come meanwhile is asked too; then it counts as silence."""
-_SERVERS = ("server", "domain_controller")
 
 
 def is_server(identity: Identity | None) -> bool:
     """Whether nobody there is to be asked: what serves many (a multi-session Windows calls itself a server)."""
-    system = {} if identity is None else identity.system
-    return system.get("role") in _SERVERS or system.get("chassis") == "server"
+    return identity is not None and serves_many(identity.system)
 
 
 def held(state: State, moment: Moment, why: str) -> Step | None:
