@@ -42,7 +42,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "settled": ({}, {"immy_onboarding": False}),
     "exception": ({}, {}),
     "printers": ({}, {}),
-    "user-there": ({"users": ("ACME\\ann", "ACME\\bob")}, {}),
+    "user-there": ({"users": ("ACME\\ann", "ACME\\bob"), "logons": {"ACME\\bob": "locked"}}, {}),
     "user-away": ({}, {}),
     "user-primary": (
         {"users": ("ACME\\ann", "ACME\\bob")},

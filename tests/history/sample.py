@@ -83,6 +83,7 @@ from immy_nornir.model.record.order_entries import (
     RebootOrdered,
 )
 from immy_nornir.model.record.question_entries import (
+    LogonAwaited,
     QuestionAnswered,
     QuestionEnded,
     QuestionIntended,
@@ -227,6 +228,7 @@ ENTRIES: tuple[Entry, ...] = (
     PendingFound(("file_rename",)),
     ActionEnded("software/7zip", Outcome.SUCCESS, OutcomeReason.VERIFIED, "", "24.08", FOUND, True),
     UsersLooked((Logon("CORP\\ann", LogonState.ACTIVE), Logon("bob", LogonState.LOCKED, False))),
+    LogonAwaited("CORP\\bob", NOW + 3600.0),
     QuestionIntended(1, QuestionKind.CONSENT, "what was done needs it", ("CORP\\ann",), 900.0, (15, 60)),
     QuestionShown(1, ("bob: no desktop",)),
     QuestionAnswered(1, "CORP\\ann", Said.LATER, 15),
