@@ -19,7 +19,7 @@ from tests.waiting import ENOUGH
 
 FILES = sorted(Path(str(resources.files("immy_nornir.remote.windows"))).rglob("*.ps1"))
 MINIMUM = 70.0
-"""The functions of wtsapi32.dll are on Windows only; what only a registry reaches that denies something is run in test_reads."""
+"""wtsapi32.dll is on Windows only; what only a registry reaches that denies something is run in test_reads."""
 Span = tuple[tuple[int, int], tuple[int, int]]
 
 
