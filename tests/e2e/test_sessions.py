@@ -43,6 +43,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "exception": ({}, {}),
     "printers": ({}, {}),
     "user-there": ({"users": ("ACME\\ann", "ACME\\bob"), "logons": {"ACME\\bob": "locked"}}, {}),
+    "user-several": ({"users": ("ACME\\ann", "ACME\\bob")}, {}),
     "user-away": ({}, {}),
     "user-primary": (
         {"users": ("ACME\\ann", "ACME\\bob")},
@@ -305,6 +306,7 @@ def test_one_task_deployed_twice_is_two_actions_with_their_own_parameters(ran: A
 # computer -> (the outcome of the add-in, as whom its job ran)
 USERS = {
     "user-there": (("success", "verified"), ["user:ACME\\ann"]),
+    "user-several": (("skipped", "user_context"), []),
     "user-away": (("skipped", "user_context"), []),
     "user-primary": (("success", "verified"), ["user:ACME\\bob"]),
     "user-primary-away": (("skipped", "user_context"), []),
