@@ -296,7 +296,7 @@ def _tell(document: dict[str, Any]) -> None:
         say(f"  options with {play}:")
         for name, row in rows.items():
             value = row["value"]
-            shown = (", ".join(value) or "none") if isinstance(value, tuple) else str(value).lower()
+            shown = (", ".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value).lower()
             say(f"    {name} = {shown}  ({row['origin']})")
 
 
