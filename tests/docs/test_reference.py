@@ -22,6 +22,7 @@ from immy_nornir.fleet.load import NO_PLAYBOOKS
 from immy_nornir.fleet.schema import SHAPES, schema_of
 from tests.docs import pages
 from tests.docs.blocks import ROOT
+from tests.docs.handbook import options_page
 from tests.docs.words import words_page
 from tests.fleet.kit import violations
 from tests.waiting import ENOUGH
@@ -30,7 +31,13 @@ HEAVY = ("winrm", "requests", "nornir", "rich", "jinja2", "sqlite_utils", "cattr
 
 
 @pytest.mark.parametrize(
-    ("name", "make"), [("commands.md", pages.commands_page), ("files.md", pages.files_page), ("words.md", words_page)]
+    ("name", "make"),
+    [
+        ("commands.md", pages.commands_page),
+        ("files.md", pages.files_page),
+        ("words.md", words_page),
+        ("handbook/options.md", options_page),
+    ],
 )
 def test_generated_pages_are_up_to_date(name: str, make: Callable[[], str]) -> None:
     path, text = ROOT / "docs" / name, make()
