@@ -93,10 +93,11 @@ class Reader:
         with sqlite3.connect(f"file:{self.folder / '.immy' / 'history.db'}?mode=ro", uri=True) as history:
             return int(history.execute("SELECT count(*) FROM actions WHERE began_at IS NOT NULL").fetchone()[0])
 
-    def wait(self) -> None:
-        """Until all other shells have ended."""
-        while self.beside:
-            self.beside.pop().communicate(timeout=ENOUGH)
+    def turn_the_page(self) -> None:
+        """What was begun in other shells has ended before the next page."""
+        for one in self.beside:
+            one.communicate(timeout=ENOUGH)
+        self.beside.clear()
 
 
 def _elsewhere(fleet: Path) -> None:
@@ -136,7 +137,7 @@ def test_the_pages_are_true_from_the_first_to_the_last(tmp_path: Path) -> None:
                     _put(block, reader.folder)
                 elif block.kind == "console":
                     _follow(reader, block)
-            reader.wait()
+            reader.turn_the_page()
         assert reader.type("immy lab status") == "no lab is running\n", "the last page ends the lab"
 
 
