@@ -77,7 +77,7 @@ def commands_page() -> str:
             if isinstance(one, click.Argument) and isinstance(one.type, click.Choice)
         ]
         rows = [
-            f"| {_cell(option_name(one))} | {_cell(option_text(one))} |"
+            f"| {table_cell(option_name(one))} | {table_cell(option_text(one))} |"
             for one in command.params
             if isinstance(one, click.Option)
         ]
@@ -90,7 +90,8 @@ def _paragraphs(text: str) -> list[str]:
     return [" ".join(one.split()) for one in text.split("\n\n")]
 
 
-def _cell(text: str) -> str:
+def table_cell(text: str) -> str:
+    """A text as it stands in a table."""
     return text.replace("|", "\\|")
 
 
@@ -188,7 +189,7 @@ def files_page() -> str:
     ]
     for kind, (_, where) in SHAPES.items():
         # One mapping alone and a list of them have the same keys.
-        rows = list(dict.fromkeys(f"| {name} | {_cell(text)} |" for name, text in _rows(schema_of(kind), "")))
+        rows = list(dict.fromkeys(f"| {name} | {table_cell(text)} |" for name, text in _rows(schema_of(kind), "")))
         parts += [f"## {where}", _HEADS[kind], "\n".join(["| key | meaning |", "|---|---|", *rows])]
     names = [f"| `{name}` | {text} |" for name, text in VARIABLES.items()]
     parts.append(_TAIL.format(variables="\n".join(["| variable | meaning |", "|---|---|", *names])).rstrip())

@@ -19,9 +19,11 @@ import yaml
 from immy_nornir.cli.main import COMMANDS, immy
 from immy_nornir.fleet.checks.names import OWN_VARIABLES
 from immy_nornir.fleet.load import NO_PLAYBOOKS
+from immy_nornir.fleet.playbooks import OPTIONS
 from immy_nornir.fleet.schema import SHAPES, schema_of
 from tests.docs import pages
 from tests.docs.blocks import ROOT
+from tests.docs.handbook import options_page
 from tests.docs.words import words_page
 from tests.fleet.kit import violations
 from tests.waiting import ENOUGH
@@ -30,7 +32,13 @@ HEAVY = ("winrm", "requests", "nornir", "rich", "jinja2", "sqlite_utils", "cattr
 
 
 @pytest.mark.parametrize(
-    ("name", "make"), [("commands.md", pages.commands_page), ("files.md", pages.files_page), ("words.md", words_page)]
+    ("name", "make"),
+    [
+        ("commands.md", pages.commands_page),
+        ("files.md", pages.files_page),
+        ("words.md", words_page),
+        ("handbook/options.md", options_page),
+    ],
 )
 def test_generated_pages_are_up_to_date(name: str, make: Callable[[], str]) -> None:
     path, text = ROOT / "docs" / name, make()
@@ -45,6 +53,22 @@ def test_every_command_and_option_has_help() -> None:
         if not command.help:
             wrong.append(name)
         wrong += [f"{name} {one.opts[0]}" for one in command.params if isinstance(one, click.Option) and not one.help]
+    assert wrong == []
+
+
+def test_an_option_of_sessions_takes_the_same_words_on_the_command_line_as_in_files() -> None:
+    wrong = []
+    schemas: dict[str, Any] = {one.name: one.shape.schema() for one in OPTIONS}
+    words = {name: set(schema["enum"]) for name, schema in schemas.items() if "enum" in schema}
+    for name, command in pages.all_commands():
+        for one in command.params if name in ("immy run", "immy exec", "immy sessions onboard") else ():
+            if (
+                one.name in words
+                and isinstance(one.type, click.Choice)
+                and set(one.type.choices) != set(words[one.name])
+            ):
+                wrong.append(f"{name} --{one.name}: {one.type.choices}, in files {words[one.name]}")
+    assert len(words) > 5
     assert wrong == []
 
 

@@ -83,7 +83,9 @@ def _choices(kind: type) -> click.Choice[str]:
 @options.vault
 @click.option("--limit", metavar="PATTERN", shell_complete=completing.patterns, help="Only these of the computers.")
 @click.option("--tags", multiple=True, metavar="TAG", help="Only plays with one of these tags.")
-@click.option("--reboot", type=click.Choice(["skip", "automatic", "force"]), help="What to do about needed reboots.")
+@click.option(
+    "--reboot", type=click.Choice(["skip", "automatic", "prompt", "force"]), help="What to do about needed reboots."
+)
 @click.option(
     "--window", metavar="WHEN", help="now, after_hours, HH:MM (for a night), 'sat 22:00-06:00', or an ISO time."
 )

@@ -13,7 +13,9 @@ from immy_nornir.cli import completing, options
 @click.argument("pattern", metavar="COMPUTERS", shell_complete=completing.patterns)
 @options.sources
 @options.vault
-@click.option("--reboot", type=click.Choice(["skip", "automatic", "force"]), help="What to do about needed reboots.")
+@click.option(
+    "--reboot", type=click.Choice(["skip", "automatic", "prompt", "force"]), help="What to do about needed reboots."
+)
 @click.option("--window", metavar="WHEN", help="now, after_hours, HH:MM (for a night), or an ISO time or interval.")
 @click.option("-o", "--option", "more", multiple=True, metavar="NAME=VALUE", help="Any other option of a session.")
 @click.option("--check", is_flag=True, help="Stop after the plan; exit code 4 when changes are pending.")
