@@ -57,7 +57,7 @@ def test_identity_is_of_this_machine(each_shell: PosixConnection) -> None:
 def test_identity_as_an_operation_has_all_the_words_of_the_wire(connection: PosixConnection) -> None:
     result = one(connection, ReadOperation("i", Read.IDENTITY))
     assert isinstance(result, dict)
-    words = "name domain uuid uuid_source platform boot pending_reboots users system"
+    words = "name domain uuid uuid_source platform boot pending_reboots users logons system"
     assert set(result) == set(words.split())
     system = result["system"]
     assert isinstance(system, dict)
