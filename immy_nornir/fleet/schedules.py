@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -24,22 +24,33 @@ _DATE = r"\d{4}-\d\d-\d\d"
 
 
 @dataclass(frozen=True, slots=True)
-class _When:
-    """Cron, a rule of RFC 5545, or words."""
+class CheckedText:
+    """Text that something else understands: `check` raises an ImmyError, which says what is wrong and what to try."""
 
-    wants: str = "a time such as 'daily 04:00', 'Patch Tuesday + 3 days at 22:00', '30 22 * * mon-fri' or an RRULE"
+    wants: str
+    check: Callable[[str], object]
+    pattern: str = r"\S"
+    """For editors only."""
 
     def read(self, node: Node, source: Source) -> str:
+        """The text as written."""
         text = Text(self.wants).read(node, source)
         try:
-            rule_of(text)
+            self.check(text)
         except ImmyError as error:
             source.error(node, error.message, error.advice)
             raise Unreadable from None
         return text
 
     def schema(self) -> Schema:
-        return {"type": "string", "pattern": r"\S"}
+        """A string."""
+        return {"type": "string", "pattern": self.pattern}
+
+
+_WHEN = CheckedText(
+    "a time such as 'daily 04:00', 'Patch Tuesday + 3 days at 22:00', '30 22 * * mon-fri' or an RRULE", rule_of
+)
+"""Cron, a rule of RFC 5545, or words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +96,7 @@ ONE_LINE = Text("a name in one line, up to 80 characters", r"[^\s\x00-\x1f\x7f-\
 _LIMIT = Number("a whole number", whole=True, minimum=0)
 
 NAME = Key("name", ONE_LINE, "What it is called; its occasions are known by it for ever.", required=True)
-WHEN = Key("when", _When(), "When it is due: cron, a rule of RFC 5545, or words (docs/schedules.md).", required=True)
+WHEN = Key("when", _WHEN, "When it is due: cron, a rule of RFC 5545, or words (docs/schedules.md).", required=True)
 ZONE = Key("zone", _Zone(), "By which clock: `computer` (default: each computer's own), or such as Europe/Berlin.")
 PLAYBOOK = Key("playbook", TEXT, "What is done: a playbook such as playbooks/weekly.yml.")
 HOSTS = Key("hosts", PATTERN, "Pattern of computers and groups; with a playbook instead of its plays' own.")

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from immy_nornir.decide.times.time_zones import WindowError, zone_of
+from immy_nornir.decide.times.time_zones import zone_of
 from immy_nornir.decide.times.windows import weekly
-from immy_nornir.errors import ImmyError
-from immy_nornir.fleet.schedules import ONE_LINE
+from immy_nornir.fleet.schedules import ONE_LINE, CheckedText
 from immy_nornir.model.control.telling import OF_COMPUTERS, SECONDS, Audience, Channel, Digest, EventKind
 from immy_nornir.model.values import SecretRef, Value
 from immy_nornir.shapes.files import Source
 from immy_nornir.shapes.forms import ANY, Built, Form, Key, ListOf, MapOf, Record
-from immy_nornir.shapes.scalars import DURATION, TEXT, Choice, Schema, Text, Unreadable
+from immy_nornir.shapes.scalars import DURATION, TEXT, Choice, Schema, Unreadable
 from immy_nornir.text.references import SCHEMES, NoReferenceError, reference_of
 from immy_nornir.text.yaml import Node
 
@@ -43,44 +42,6 @@ class _Secret:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hours:
-    """Days and hours of the week."""
-
-    wants: str = "days and hours such as 'daily 22:00-07:00'"
-
-    def read(self, node: Node, source: Source) -> str:
-        text = Text(self.wants).read(node, source)
-        try:
-            weekly(text)
-        except WindowError as error:
-            source.error(node, error.message, error.advice)
-            raise Unreadable from None
-        return text
-
-    def schema(self) -> Schema:
-        return {"type": "string", "pattern": r"\d:\d"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Zone:
-    """A name of the time zone database."""
-
-    wants: str = "a time zone such as Europe/Berlin"
-
-    def read(self, node: Node, source: Source) -> str:
-        text = Text(self.wants).read(node, source)
-        try:
-            zone_of(text)
-        except ImmyError as error:
-            source.error(node, error.message, error.advice)
-            raise Unreadable from None
-        return text
-
-    def schema(self) -> Schema:
-        return {"type": "string", "pattern": r"\S"}
-
-
-@dataclass(frozen=True, slots=True)
 class _To:
     """How a channel is reached."""
 
@@ -89,6 +50,9 @@ class _To:
     seconds: float = SECONDS
     environment: Mapping[str, SecretRef] | None = None
 
+
+_HOURS = CheckedText("days and hours such as 'daily 22:00-07:00'", weekly, r"\d:\d")
+_ZONE = CheckedText("a time zone such as Europe/Berlin", zone_of)
 
 APPRISE = Key("apprise", _Secret(), "Where its apprise URL is (mail, Teams, Slack, webhooks): a secret.")
 COMMAND = Key(
@@ -106,8 +70,8 @@ TENANTS = Key(
 )
 FOR = Key("for", Choice(Audience), "In whose words; customer needs 'tenants'. operator if not said.")
 DIGEST = Key("digest", Choice(Digest), "run (if not said): one message for a run and tenant; none: one for each event.")
-QUIET = Key("quiet", _Hours(), "Days and hours in which nothing is sent, such as 'daily 22:00-07:00'; it comes after.")
-ZONE = Key("zone", _Zone(), "By which clock the quiet hours are.")
+QUIET = Key("quiet", _HOURS, "Days and hours in which nothing is sent, such as 'daily 22:00-07:00'; it comes after.")
+ZONE = Key("zone", _ZONE, "By which clock the quiet hours are.")
 
 
 def _to(record: Record) -> _To:

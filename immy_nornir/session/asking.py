@@ -66,15 +66,18 @@ def _show(state: State, leg: Leg, _: str) -> list[Entry]:
             int(question.asked.seconds) + _MARGIN_SECONDS,
             action="ask",
         )
-        try:
-            leg.act(functools.partial(_start, spec=spec))
-        except DeclinedError as error:
-            impossible.append(f"{user}: {leg.engine.redactor.clean(error.message)}")
+        if why := _started(leg, spec):
+            impossible.append(f"{user}: {why}")
     return [QuestionShown(question.asked.number, tuple(impossible)), *_heard(state, leg, question)]
 
 
-def _start(connection: object, spec: JobSpec) -> JobStatus:
-    return connection.start_job(spec)  # type: ignore[attr-defined,no-any-return]  # any Connection
+def _started(leg: Leg, spec: JobSpec) -> str:
+    """Start the job of a question; why that cannot be, or nothing."""
+    try:
+        leg.act(lambda connection: connection.start_job(spec))
+    except DeclinedError as error:
+        return leg.engine.redactor.clean(error.message)
+    return ""
 
 
 def _hear(state: State, leg: Leg, _: str) -> list[Entry]:

@@ -198,13 +198,13 @@ def verdict(state: State, asked: Questions, question: Question, now: float) -> Q
     """What comes of a question: the most careful answer of those who are still logged on."""
     number, options = question.asked.number, state.spec.options
     if question.asked.kind is QuestionKind.COUNTDOWN:
-        early = not question.open_users and all(one.said is Said.NOW for one in question.answers.values())
+        early = _is_settled(state, question)
         return QuestionEnded(number, Verdict.AGREED, "all who were told agreed" if early else "the countdown is over")
     here = set(_askable(asked.logons))
     refused = [one for one in question.answers.values() if one.said is Said.REFUSED]
     if refused and options.prompt_refusal is Otherwise.SKIP:
         return QuestionEnded(number, Verdict.REFUSED, f"{_names(refused)} said no")
-    answers = [one for name in question.asked.users if name in here and (one := _answer(question, name)) is not None]
+    answers = [_answer(question, name) for name in question.asked.users if name in here]
     new = here.difference(question.asked.users)
     if not answers and not new:
         return _nobody(state, number)
@@ -227,7 +227,7 @@ def verdict(state: State, asked: Questions, question: Question, now: float) -> Q
     return QuestionEnded(number, Verdict.AGREED, why, by_user=by_them)
 
 
-def _answer(question: Question, user: str) -> QuestionAnswered | None:
+def _answer(question: Question, user: str) -> QuestionAnswered:
     return question.answers.get(user) or QuestionAnswered(question.asked.number, user, Said.SILENT)
 
 
